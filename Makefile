@@ -1,0 +1,157 @@
+# What CI runs, people run, by the same name. `make` alone lists the targets.
+#
+# Everything that is built or installed stays in this folder: .venv, target, build, dist and the extension module in
+# python/hangang. The folder's name may hold spaces, so every path here is relative, or quoted where it cannot be.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+PY := .venv/bin/python
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check
+
+# Another environment, activated or inherited, must not be installed into, imported from or built into.
+unexport PYTHONPATH PYTHONHOME CONDA_PREFIX
+export VIRTUAL_ENV := $(CURDIR)/.venv
+export CARGO_TARGET_DIR := $(CURDIR)/target
+
+CARGO := $(shell command -v cargo)
+RUST := Cargo.toml $(wildcard Cargo.lock) $(shell find rust -name target -prune -o \( -name '*.rs' -o -name Cargo.toml \) -print)
+
+# --- set-up: stamps in .venv, each made again when what it stands for has changed
+
+# A copied or moved checkout carries an environment and a module that belong to another folder: start again.
+ifneq ($(shell test "$$(cat .venv/.checkout 2>/dev/null)" = "$$(pwd -P)" && echo here),here)
+.PHONY: .venv/.checkout
+endif
+.venv/.checkout:
+	@$(PYTHON) -c 'import sys; sys.exit("hangang needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + "; try make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	rm -rf .venv python/hangang/_native*.so
+	$(PYTHON) -m venv .venv
+	@pwd -P > $@
+
+# Prints the requirements of the extras that are named, and those of the build.
+REQUIREMENTS := import sys, tomllib; p = tomllib.load(open("pyproject.toml", "rb")); \
+	print(*p["build-system"]["requires"], *(r for extra in sys.argv[1:] for r in p["project"]["optional-dependencies"][extra]), sep="\n")
+
+.venv/.run: .venv/.checkout pyproject.toml
+	@echo "installing what the command line and the clients need"
+	@$(PY) -c '$(REQUIREMENTS)' cli client emulator > .venv/run.txt
+	@$(PIP) -r .venv/run.txt
+	@touch $@
+
+.venv/.dev: .venv/.run
+	@echo "installing what the tests and the checks need"
+	@$(PY) -c '$(REQUIREMENTS)' cli client emulator bench dev > .venv/dev.txt
+	@$(PIP) -r .venv/dev.txt
+	@touch $@
+
+# The native package, from this folder. A build is native or it fails: it never falls back.
+ifeq ($(wildcard python/hangang/_native*.so),)
+.PHONY: .venv/.native
+endif
+.venv/.native: .venv/.run pyproject.toml $(RUST)
+ifeq ($(CARGO),)
+	@echo "cargo was not found: the native module needs Rust; HANGANG_BACKEND=pure does without" >&2; exit 1
+endif
+	@echo "building the native module"
+	@$(PY) -m maturin develop --release --locked --quiet
+	@HANGANG_BACKEND=native $(PY) -c 'import hangang, pathlib; assert hangang.BACKEND == "native"; assert pathlib.Path(hangang.__file__).is_relative_to(pathlib.Path.cwd())'
+	@touch $@
+
+# The pure package, from this folder, editable: no compiler, no network beyond pip's.
+.venv/.pure: .venv/.run pyproject.toml Cargo.toml
+	@$(PIP) 'hatchling>=1.33'
+	@rm -rf build/pure
+	@$(PY) -m hatchling build -t wheel:editable -d build/pure > /dev/null
+	@$(PIP) --force-reinstall --no-deps build/pure/*.whl
+	@HANGANG_BACKEND=pure $(PY) -c 'import hangang, pathlib; assert hangang.BACKEND == "pure"; assert pathlib.Path(hangang.__file__).is_relative_to(pathlib.Path.cwd())'
+	@touch $@
+
+# Which package a target runs on. The demo may do without Rust, and says so; the tests only when told to.
+WITH_RUST := .venv/.native
+ifeq ($(HANGANG_BACKEND),pure)
+DEMO := .venv/.pure
+ifeq ($(CARGO),)
+WITH_RUST := .venv/.pure
+endif
+else ifeq ($(CARGO)$(HANGANG_BACKEND),)
+DEMO := .venv/.pure
+demo: export HANGANG_BACKEND := pure
+else
+DEMO := .venv/.native
+endif
+
+# --- targets
+
+.PHONY: help setup format lint test test-long coverage bench fuzz docs wheel wheel-pure demo clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
+
+setup: .venv/.dev $(WITH_RUST) ## the environment and the native module, in this folder
+
+demo: $(DEMO) ## live streams of all four services, without a key
+ifeq ($(CARGO)$(HANGANG_BACKEND),)
+	@echo "cargo was not found: running on the pure Python twin (same events, slower)"
+endif
+	@$(PY) -m hangang demo
+
+format: .venv/.dev ## ruff and rustfmt, in place
+	$(PY) -m ruff format
+	$(PY) -m ruff check --fix
+	cargo fmt --all
+
+lint: .venv/.dev .venv/.native ## formats, lints, types, and the stub of the native module
+	$(PY) -m ruff format --check
+	$(PY) -m ruff check
+	$(PY) -m mypy
+	$(PY) -m pyright
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	rm -rf build/stubs
+	$(PY) -m maturin generate-stubs --quiet --locked --out build/stubs
+	diff -u python/hangang/_native.pyi "$$(find build/stubs -name _native.pyi)"
+	MYPYPATH=python HANGANG_BACKEND=native $(PY) -m mypy.stubtest hangang._native
+
+test: .venv/.dev $(WITH_RUST) ## the Rust tests and the Python tests
+ifneq ($(CARGO),)
+	cargo test --locked -p hangang
+endif
+	$(PY) -m pytest $(PYTEST_ARGS)
+
+test-long: .venv/.dev $(WITH_RUST) ## the tests, with those that take minutes
+	cargo test --locked --release -p hangang
+	$(PY) -m pytest -m '' --timeout 3600 $(PYTEST_ARGS)
+
+coverage: .venv/.dev $(WITH_RUST) ## lines and branches of python/ that the tests reach
+	$(PY) -m coverage run -m pytest $(PYTEST_ARGS)
+	$(PY) -m coverage report
+
+bench: .venv/.dev .venv/.native ## figures of this machine
+	cargo bench --locked -p hangang
+	$(PY) -m pytest benches -m '' --timeout 3600 $(PYTEST_ARGS)
+
+FUZZ_SECONDS ?= 600
+fuzz: ## every fuzz target for FUZZ_SECONDS each (needs cargo-fuzz)
+	cd rust/fuzz && for target in $$(cargo fuzz list); do \
+		RUSTC_BOOTSTRAP=1 cargo fuzz run "$$target" -- -max_total_time=$(FUZZ_SECONDS); done
+
+docs: .venv/.dev $(WITH_RUST) ## API pages: target/doc (Rust) and build/docs (Python)
+	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps -p hangang
+	$(PY) -m pdoc -o build/docs hangang
+
+wheel: .venv/.run ## the native wheel of this platform, in dist/
+	$(PY) -m maturin build --release --locked --out dist
+
+wheel-pure: .venv/.dev ## the py3-none-any wheel, in dist/
+	$(PY) -m hatchling build -t wheel -d dist
+
+clean: ## everything that was built or installed here
+	rm -rf .venv build dist target rust/fuzz/target python/hangang/_native*.so
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage htmlcov
+	find python tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
