@@ -1,0 +1,88 @@
+"""Hangang decodes the token streams of Korean LLM services into typed events.
+
+Parsers take bytes cut anywhere (`SSEParser`, `JSONStreamParser`, and `StreamParser` of `clova`,
+`exaone`, `openai`, `a2a`); `iter_events` and `aiter_events` drive one from any iterable of bytes;
+`Completion` folds events into an answer; `clova`, `exaone` and `gov` have clients.
+Importing this package imports no HTTP library.
+"""
+
+from __future__ import annotations
+
+from hangang import a2a, clova, exaone, gov, openai
+from hangang._backend import (
+    BACKEND,
+    AIFilter,
+    JSONStreamParser,
+    Malformed,
+    ServerSentEvent,
+    SSEParser,
+    ToolCallDelta,
+    Usage,
+)
+from hangang._errors import (
+    APIConnectionError,
+    APIError,
+    APITimeoutError,
+    AuthenticationError,
+    BadRequestError,
+    HangangError,
+    InvalidJSONError,
+    InvalidUTF8Error,
+    LimitExceededError,
+    NotFoundError,
+    ParseError,
+    PayloadTooLargeError,
+    PermissionDeniedError,
+    RateLimitError,
+    ServerError,
+    StreamError,
+    TruncatedStreamError,
+    UnprocessableEntityError,
+    UnsupportedMediaTypeError,
+)
+from hangang._version import __version__
+
+try:
+    from hangang.streams import Completion, aiter_events, iter_events
+except ModuleNotFoundError as _error:  # while hangang.streams is being written
+    if _error.name != "hangang.streams":
+        raise
+
+__all__ = [
+    "BACKEND",
+    "AIFilter",
+    "APIConnectionError",
+    "APIError",
+    "APITimeoutError",
+    "AuthenticationError",
+    "BadRequestError",
+    "Completion",
+    "HangangError",
+    "InvalidJSONError",
+    "InvalidUTF8Error",
+    "JSONStreamParser",
+    "LimitExceededError",
+    "Malformed",
+    "NotFoundError",
+    "ParseError",
+    "PayloadTooLargeError",
+    "PermissionDeniedError",
+    "RateLimitError",
+    "SSEParser",
+    "ServerError",
+    "ServerSentEvent",
+    "StreamError",
+    "ToolCallDelta",
+    "TruncatedStreamError",
+    "UnprocessableEntityError",
+    "UnsupportedMediaTypeError",
+    "Usage",
+    "__version__",
+    "a2a",
+    "aiter_events",
+    "clova",
+    "exaone",
+    "gov",
+    "iter_events",
+    "openai",
+]

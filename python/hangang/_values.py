@@ -1,0 +1,159 @@
+"""JSON text to plain Python values, the same on both implementations.
+
+The native module calls `decode` for the dict parts of events, the pure twin builds on it. It must
+not raise on any valid JSON: nesting too deep for the C scanner goes through an iterative decoder,
+an integer with more digits than Python converts becomes an infinite float.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from json.decoder import scanstring
+from typing import Any
+
+__all__ = ["decode", "decode_deep", "replace_surrogates", "scan"]
+
+_SPACE = re.compile(r"[ \t\n\r]*")
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def _refuse(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _int(digits: str) -> int | float:
+    try:
+        return int(digits)
+    except ValueError:
+        # Over sys.get_int_max_str_digits(), which is never below 640 digits: past any float.
+        return float("-inf") if digits[0] == "-" else float("inf")
+
+
+# NaN and Infinity are no JSON, though Python's decoder takes them unless told otherwise.
+_scan = json.JSONDecoder(parse_constant=_refuse).scan_once
+_scan_any_int = json.JSONDecoder(parse_constant=_refuse, parse_int=_int).scan_once
+
+
+def scan(text: str) -> Any:
+    """Value of one JSON text with white space around it, by the C scanner.
+
+    Raises:
+        ValueError: the text is not RFC 8259.
+        RecursionError: it is nested deeper than the C scanner goes; it may or may not be valid.
+    """
+    start = 0
+    if text[:1] not in ("{", "["):
+        space = _SPACE.match(text)
+        assert space is not None
+        start = space.end()
+    try:
+        try:
+            value, end = _scan(text, start)
+        except json.JSONDecodeError:
+            raise
+        except ValueError:  # a huge integer, or a refused constant: the second scan knows which
+            value, end = _scan_any_int(text, start)
+    except StopIteration:
+        raise ValueError("no JSON value") from None
+    if end != len(text):
+        space = _SPACE.match(text, end)
+        assert space is not None
+        if space.end() != len(text):
+            raise ValueError("more than one JSON value")
+    return value
+
+
+def decode(text: str) -> Any:
+    """Value of a valid JSON text, with every lone surrogate escape as U+FFFD.
+
+    Objects are dicts (of duplicate names the last wins), arrays lists. Linear in time; raises
+    nothing when the text is valid.
+    """
+    try:
+        value = scan(text)
+    except RecursionError:
+        value = decode_deep(text)
+    # Only an escape can bring a surrogate: the text itself came out of strict UTF-8.
+    if "\\ud" in text or "\\uD" in text:
+        value = replace_surrogates(value)
+    return value
+
+
+def decode_deep(text: str) -> Any:
+    """The value of a text known to be valid JSON, without recursion."""
+    root: list[Any] = []
+    target: Any = root  # the innermost open container
+    stack: list[Any] = []
+    key: str | None = None  # name whose value comes next; None inside an array
+    pos = 0
+    end = len(text)
+    while True:
+        space = _SPACE.match(text, pos)
+        assert space is not None
+        pos = space.end()
+        if pos == end:
+            return root[0]
+        char = text[pos]
+        if char in ",:":
+            pos += 1
+            continue
+        if char in "]}":
+            target = stack.pop()
+            pos += 1
+            continue
+        if char == '"':
+            value, pos = scanstring(text, pos + 1)
+            if type(target) is dict and key is None:
+                key = value
+                continue
+        elif char == "{" or char == "[":
+            value = {} if char == "{" else []
+            pos += 1
+        elif char == "t":
+            value, pos = True, pos + 4
+        elif char == "f":
+            value, pos = False, pos + 5
+        elif char == "n":
+            value, pos = None, pos + 4
+        else:
+            number = _NUMBER.match(text, pos)
+            assert number is not None
+            pos = number.end()
+            digits, fraction, exponent = number.group(0, 1, 2)
+            value = _int(digits) if fraction is None and exponent is None else float(digits)
+        if type(target) is dict:
+            assert key is not None
+            target[key] = value
+            key = None
+        else:
+            target.append(value)
+        if char == "{" or char == "[":
+            stack.append(target)
+            target = value
+
+
+def replace_surrogates(value: Any) -> Any:
+    """`value` with U+FFFD for every lone surrogate in its strings; containers change in place."""
+    if type(value) is str:
+        return _SURROGATE.sub("\ufffd", value)
+    todo = [value] if type(value) in (dict, list) else []
+    while todo:
+        container = todo.pop()
+        if type(container) is dict:
+            items = list(container.items())
+            container.clear()
+            for key, item in items:
+                if type(item) is str:
+                    item = _SURROGATE.sub("\ufffd", item)
+                elif type(item) in (dict, list):
+                    todo.append(item)
+                container[_SURROGATE.sub("\ufffd", key)] = item
+        else:
+            for index, item in enumerate(container):
+                if type(item) is str:
+                    container[index] = _SURROGATE.sub("\ufffd", item)
+                elif type(item) in (dict, list):
+                    todo.append(item)
+    return value

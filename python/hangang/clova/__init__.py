@@ -1,0 +1,51 @@
+"""CLOVA Studio, native chat API (v1, v2, v3): parser, events, clients.
+
+The parser and the events need nothing but Python; the clients need `hangang[client]`, and are
+imported when first asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from hangang._backend import ClovaError as Error
+from hangang._backend import ClovaResult as Result
+from hangang._backend import ClovaSignal as Signal
+from hangang._backend import ClovaStreamParser as StreamParser
+from hangang._backend import ClovaToken as Token
+from hangang._backend import ClovaUnknown as Unknown
+from hangang._backend import Malformed
+
+if TYPE_CHECKING:
+    from ._client import AsyncClient as AsyncClient
+    from ._client import Client as Client
+
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "Error",
+    "Event",
+    "Malformed",
+    "Result",
+    "Signal",
+    "StreamParser",
+    "Token",
+    "Unknown",
+]
+
+Event: TypeAlias = Token | Result | Signal | Error | Unknown | Malformed
+"""Everything that `StreamParser.feed` can return."""
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        # Not at the top: importing a parser must not import an HTTP library.
+        if name in ("AsyncClient", "Client"):
+            from . import _client
+
+            return getattr(_client, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -1,0 +1,52 @@
+"""CLOVA Studio Gov: clients, with the parser and events of its chat.
+
+Chat speaks the OpenAI-compatible format, so these are the classes of `hangang.openai`; the agents
+speak A2A, see `hangang.a2a`. The clients need `hangang[client]`, and are imported when first asked
+for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from hangang._backend import OpenAIChoice as Choice
+from hangang._backend import OpenAIChunk as Chunk
+from hangang._backend import OpenAIDone as Done
+from hangang._backend import OpenAIError as Error
+from hangang._backend import OpenAIStreamParser as StreamParser
+from hangang._backend import OpenAIUnknown as Unknown
+from hangang._backend import Malformed
+
+if TYPE_CHECKING:
+    from ._client import AsyncClient as AsyncClient
+    from ._client import Client as Client
+
+__all__ = [
+    "AsyncClient",
+    "Choice",
+    "Chunk",
+    "Client",
+    "Done",
+    "Error",
+    "Event",
+    "Malformed",
+    "StreamParser",
+    "Unknown",
+]
+
+Event: TypeAlias = Chunk | Done | Error | Unknown | Malformed
+"""Everything that `StreamParser.feed` can return."""
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        # Not at the top: importing a parser must not import an HTTP library.
+        if name in ("AsyncClient", "Client"):
+            from . import _client
+
+            return getattr(_client, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
