@@ -1,0 +1,838 @@
+"""Byte iterators to event iterators, sync and async; `Completion`; `Metrics`.
+
+The rules of this file:
+- One `Pump` holds what the sync and the async face share: it feeds a parser, puts an error back
+  until the events before it were delivered, and folds. A face only moves chunks into it.
+- An error never takes events with it (DESIGN 4.3, rule 7): they are yielded first, then the error
+  is raised without them, with the completion so far.
+- Folding is linear: deltas go to lists and are joined once, when a `Completion` is asked for.
+- With `completion=False` nothing is kept of an event once it was yielded: memory stays flat.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from ._backend import ToolCallDelta, Usage
+from ._errors import ParseError
+
+if TYPE_CHECKING:
+    from ._backend import AIFilter
+
+__all__ = [
+    "Artifact",
+    "Completion",
+    "Event",
+    "Gaps",
+    "Metrics",
+    "Parser",
+    "aiter_events",
+    "iter_events",
+]
+
+_log = logging.getLogger("hangang.streams")
+
+E = TypeVar("E")
+E_co = TypeVar("E_co", covariant=True)
+Chunk = bytes | bytearray | memoryview
+
+
+class Event(Protocol):
+    """What every event of every dialect has."""
+
+    @property
+    def text(self) -> str:
+        """Answer delta; `""` where the event has none."""
+        ...
+
+    @property
+    def thinking(self) -> str:
+        """Reasoning delta; `""` where the event has none."""
+        ...
+
+    @property
+    def raw(self) -> bytes:
+        """The payload's bytes as received."""
+        ...
+
+    def json(self) -> Any:
+        """The payload as plain Python values."""
+        ...
+
+
+class Parser(Protocol[E_co]):
+    """What every parser of Hangang has: chunks in, lists of events out."""
+
+    def feed(self, chunk: bytes) -> list[E_co]:
+        """Events that this chunk completed."""
+        ...
+
+    def close(self) -> list[E_co]:
+        """The last events; raises where the stream stopped early."""
+        ...
+
+
+# --- the two faces
+
+
+def iter_events(chunks: Iterable[Chunk], parser: Parser[E], *, completion: bool = True) -> Iterator[E]:
+    """Drive any parser from any iterable of bytes, and yield its events.
+
+    Args:
+        chunks: bytes as they come: an open file, httpx's `iter_raw()`, urllib3's `stream()`, a list.
+        parser: a fresh parser of any kind; it is closed at the end of `chunks`.
+        completion: fold the events, so that an error carries what came before it. With False
+            nothing is kept, and memory is flat however long the stream.
+
+    Yields:
+        Events in order; `Error` events too (only the clients' streams raise for them).
+
+    Raises:
+        ParseError: after everything before the fault was yielded; `.events` is then empty and
+            `.completion` holds the `Completion` so far (None with `completion=False`).
+        Exception: whatever `chunks` itself raises, unchanged.
+    """
+    pump = Pump(parser, fold=completion)
+    for chunk in chunks:
+        yield from pump.feed(chunk)
+        if pump.error is not None:
+            raise pump.error
+    yield from pump.close()
+    if pump.error is not None:
+        raise pump.error
+
+
+async def aiter_events(
+    achunks: AsyncIterable[Chunk], parser: Parser[E], *, completion: bool = True
+) -> AsyncIterator[E]:
+    """The same as `iter_events`, from an async iterable of bytes (aiohttp, httpx, a queue)."""
+    pump = Pump(parser, fold=completion)
+    async for chunk in achunks:
+        for event in pump.feed(chunk):
+            yield event
+        if pump.error is not None:
+            raise pump.error
+    for event in pump.close():
+        yield event
+    if pump.error is not None:
+        raise pump.error
+
+
+class Pump:
+    """One parser, its fold and its error: the part of a stream that does no I/O.
+
+    `feed` and `close` never raise a ParseError: they return the events that came before it and
+    leave it in `error`, ready to be raised once those were delivered.
+    """
+
+    __slots__ = ("_parser", "bytes_fed", "error", "fold")
+
+    def __init__(self, parser: Parser[Any], *, fold: bool = True) -> None:
+        self._parser = parser
+        self.fold: Fold | None = Fold() if fold else None
+        self.error: ParseError | None = None
+        self.bytes_fed = 0
+
+    def feed(self, chunk: Chunk) -> list[Any]:
+        """Events that `chunk` completed, folded; a fault is left in `error`."""
+        self.bytes_fed += len(chunk)
+        try:
+            events = self._parser.feed(chunk)  # type: ignore[arg-type]
+        except ParseError as error:
+            return self._failed(error)
+        if self.fold is not None:
+            self.fold.extend(events)
+        return events
+
+    def close(self) -> list[Any]:
+        """The last events, folded; a truncation is left in `error`."""
+        try:
+            events = self._parser.close()
+        except ParseError as error:
+            return self._failed(error)
+        if self.fold is not None:
+            self.fold.extend(events)
+        return events
+
+    def _failed(self, error: ParseError) -> list[Any]:
+        events = list(error.events)
+        error.events.clear()  # they are delivered by us: nothing twice
+        if self.fold is not None:
+            self.fold.extend(events)
+            error.completion = self.fold.completion()
+        self.error = error
+        return events
+
+
+# --- completions
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """An A2A artifact after `append` and replacement (wire/a2a.md §4).
+
+    `text` is its text parts joined with nothing between; `parts` are the parts as received.
+    """
+
+    artifact_id: str | None = None
+    name: str | None = None
+    text: str = ""
+    parts: tuple[dict[str, Any], ...] = ()
+    last_chunk: bool = False
+    metadata: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """A whole answer, folded from the events of any dialect.
+
+    Attributes:
+        text: the answer. A2A: the text parts of all artifacts in order, or the message's.
+        thinking: the reasoning, where the service shows it.
+        finish_reason: why it stopped (`"stop"`, `"length"`, `"tool_calls"`, ...), or None.
+        usage: the last token counts that came; from v1's lengths where CLOVA v1 gave only those.
+        tool_calls: whole calls, `arguments` as JSON text and no `partial_json`.
+        references: EXAONE's sources, once.
+        intent: EXAONE's reading of the query, `""` where none.
+        ai_filter: CLOVA's filter results.
+        role: the role the service named, or None.
+        failed: the service reported an error in the stream, or (A2A) the task failed or was
+            rejected. A `Done` after an error does not change it.
+        error: that `Error` event, or None.
+        dialect: `"clova"`, `"exaone"`, `"openai"`, `"a2a"`, or None where no event told.
+        query: EXAONE's echo of the question.
+        artifacts, state, task_id, context_id, metadata: A2A's; `metadata` are the members of all
+            task, message and status metadata, later ones over earlier ones.
+        rate_limit, request_id: from the answer's headers, set by the clients.
+    """
+
+    text: str = ""
+    thinking: str = ""
+    finish_reason: str | None = None
+    usage: Usage | None = None
+    tool_calls: tuple[ToolCallDelta, ...] = ()
+    references: tuple[Any, ...] = ()
+    intent: str = ""
+    ai_filter: tuple[AIFilter, ...] = ()
+    role: str | None = None
+    failed: bool = False
+    error: Any = None
+    dialect: str | None = None
+    query: str = ""
+    artifacts: tuple[Artifact, ...] = ()
+    state: str | None = None
+    task_id: str | None = None
+    context_id: str | None = None
+    metadata: dict[str, Any] | None = None
+    rate_limit: Any = field(default=None, compare=False)
+    request_id: str | None = field(default=None, compare=False)
+
+    @classmethod
+    def of(cls, events: Iterable[Any]) -> Completion:
+        """Fold events of any one dialect; of several choices, choice 0.
+
+        Cost and memory are in proportion to the events' own text. What `events` itself raises
+        passes through.
+        """
+        fold = Fold()
+        fold.extend(events)
+        return fold.completion()
+
+    @property
+    def chat_session_id(self) -> Any:
+        """CLOVA Studio Gov's session number for the agent's next turn, or None (wire/gov.md)."""
+        return (self.metadata or {}).get("chat_session_id")
+
+    def to_message(self) -> dict[str, Any]:
+        """The assistant message for the next turn, in the shape of the service that answered.
+
+        The thinking is never in it: CLOVA refuses it, and it is not part of the conversation.
+        `content` is `""` and not null where there is none (wire/clova.md §4). Tool calls: CLOVA
+        native takes `toolCalls` with `arguments` as an object, everyone else `tool_calls` with a
+        JSON string.
+
+        Raises:
+            ValueError: CLOVA native, and the arguments of a call are not a JSON object (the
+                stream was cut inside them).
+        """
+        message: dict[str, Any] = {"role": "assistant", "content": self.text}
+        if not self.tool_calls:
+            return message
+        native = self.dialect == "clova"
+        message["toolCalls" if native else "tool_calls"] = [
+            {
+                "id": call.id,
+                "type": call.type or "function",
+                "function": {
+                    "name": call.name,
+                    "arguments": _object(call) if native else call.arguments or "{}",
+                },
+            }
+            for call in self.tool_calls
+        ]
+        return message
+
+    def as_previous_message(self) -> dict[str, str]:
+        """EXAONE's form of a past turn: `{query, intent, answer}` (wire/exaone.md §3).
+
+        Raises:
+            ValueError: the answer came from another service, which echoes no query.
+        """
+        if self.dialect not in (None, "exaone"):
+            raise ValueError(
+                f"as_previous_message() is EXAONE's form; this answer is of {self.dialect!r}: "
+                "use to_message()"
+            )
+        return {"query": self.query, "intent": self.intent, "answer": self.text}
+
+
+def _object(call: ToolCallDelta) -> dict[str, Any]:
+    try:
+        value = json.loads(call.arguments or "{}")
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise ValueError(
+            f"the arguments of tool call {call.name!r} are not a JSON object, so they cannot be "
+            "sent back; was the stream cut inside them?"
+        )
+    return value
+
+
+class _Call:
+    """A tool call that is being put together."""
+
+    __slots__ = ("fragments", "id", "index", "name", "type")
+
+    def __init__(self) -> None:
+        self.index: int | None = None
+        self.id: str | None = None
+        self.type: str | None = None
+        self.name: str | None = None
+        self.fragments: list[str] = []
+
+    def whole(self) -> ToolCallDelta:
+        arguments = "".join(self.fragments) if self.fragments else None
+        return ToolCallDelta(
+            index=self.index, id=self.id, type=self.type, name=self.name, arguments=arguments
+        )
+
+
+class _Calls:
+    """Puts the deltas of tool calls together: by index, by id, or to the call opened last.
+
+    CLOVA names id and name once and sends bare fragments after that (wire/clova.md §6.3 A);
+    OpenAI numbers them; NAVER's vLLM plugin sends each call whole (wire/openai.md §4).
+    """
+
+    __slots__ = ("_by_id", "_by_index", "_calls")
+
+    def __init__(self) -> None:
+        self._calls: list[_Call] = []
+        self._by_index: dict[int, _Call] = {}
+        self._by_id: dict[str, _Call] = {}
+
+    def add(self, delta: ToolCallDelta) -> None:
+        call = self._find(delta)
+        if call is None:
+            call = _Call()
+            self._calls.append(call)
+        # Said once is enough: some servers repeat id and name in each fragment.
+        if call.index is None and delta.index is not None:
+            call.index = delta.index
+        if call.id is None:
+            call.id = delta.id
+        if call.type is None:
+            call.type = delta.type
+        if call.name is None:
+            call.name = delta.name
+        if delta.index is not None:
+            self._by_index[delta.index] = call
+        if delta.id:
+            self._by_id[delta.id] = call
+        if delta.partial_json:
+            call.fragments.append(delta.partial_json)
+        if delta.arguments is not None:
+            call.fragments.append(delta.arguments)
+
+    def _find(self, delta: ToolCallDelta) -> _Call | None:
+        if delta.index is not None:
+            call = self._by_index.get(delta.index)
+            # One index with two ids is two calls: servers exist that number every call 0.
+            if call is not None and delta.id and call.id and delta.id != call.id:
+                return self._by_id.get(delta.id)
+            if call is not None or not delta.id:
+                return call
+            return self._by_id.get(delta.id)
+        if delta.id:
+            return self._by_id.get(delta.id)
+        if not self._calls or (delta.name and self._calls[-1].name):
+            return None
+        return self._calls[-1]
+
+    def whole(self) -> tuple[ToolCallDelta, ...]:
+        return tuple([call.whole() for call in self._calls])
+
+
+class _Artifact:
+    __slots__ = ("last_chunk", "metadata", "name", "parts", "texts")
+
+    def __init__(self) -> None:
+        self.name: str | None = None
+        self.texts: list[str] = []
+        self.parts: list[dict[str, Any]] = []
+        self.last_chunk = False
+        self.metadata: dict[str, Any] | None = None
+
+
+class Fold:
+    """The state of a completion: takes events, gives a `Completion` at any time.
+
+    Events are recognised by the public name of their class, so that those of both backends, made
+    by hand or unpickled, fold alike.
+    """
+
+    __slots__ = (
+        "ai_filter", "artifacts", "calls", "context_id", "dialect", "error", "finish_reason",
+        "intent", "lengths", "messages", "metadata", "query", "references", "result_calls",
+        "result_text", "result_thinking", "role", "state", "task_content", "task_id", "text",
+        "thinking", "usage",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.dialect: str | None = None
+        self.text: list[str] = []
+        self.thinking: list[str] = []
+        self.finish_reason: str | None = None
+        self.usage: Usage | None = None
+        self.lengths: tuple[int | None, int | None] | None = None  # CLOVA v1: input, output
+        self.calls: _Calls | None = None
+        self.result_calls: tuple[ToolCallDelta, ...] = ()
+        self.result_text = ""
+        self.result_thinking = ""
+        self.references: tuple[Any, ...] = ()
+        self.intent = ""
+        self.query = ""
+        self.ai_filter: tuple[Any, ...] = ()
+        self.role: str | None = None
+        self.error: Any = None
+        self.artifacts: dict[str | None, _Artifact] = {}
+        self.messages: list[str] = []
+        self.task_content = ""
+        self.state: str | None = None
+        self.task_id: str | None = None
+        self.context_id: str | None = None
+        self.metadata: dict[str, Any] | None = None
+
+    def extend(self, events: Iterable[Any]) -> None:
+        """Take events in order."""
+        known = _BY_TYPE
+        for event in events:
+            (known.get(type(event)) or _learn(type(event)))(self, event)
+
+    def completion(self) -> Completion:
+        """Everything so far; joins what came since the last time it was asked."""
+        text = _joined(self.text)
+        if self.dialect == "a2a":
+            if self.artifacts:
+                text = "".join(["".join(one.texts) for one in self.artifacts.values()])
+            else:
+                text = _joined(self.messages) or self.task_content
+        return Completion(
+            text=text or self.result_text,
+            thinking=_joined(self.thinking) or self.result_thinking,
+            finish_reason=self.finish_reason,
+            usage=self.usage if self.usage is not None else self._v1_usage(),
+            tool_calls=self._tool_calls(),
+            references=self.references,
+            intent=self.intent,
+            ai_filter=self.ai_filter,
+            role=self.role,
+            failed=self.error is not None or self.state in ("failed", "rejected"),
+            error=self.error,
+            dialect=self.dialect,
+            query=self.query,
+            artifacts=tuple(
+                [
+                    Artifact(
+                        key, one.name, "".join(one.texts), tuple(one.parts), one.last_chunk,
+                        one.metadata,
+                    )
+                    for key, one in self.artifacts.items()
+                ]
+            ),
+            state=self.state,
+            task_id=self.task_id,
+            context_id=self.context_id,
+            metadata=None if self.metadata is None else dict(self.metadata),
+        )  # fmt: skip
+
+    def _v1_usage(self) -> Usage | None:
+        if self.lengths is None:
+            return None
+        return Usage(prompt_tokens=self.lengths[0], completion_tokens=self.lengths[1])
+
+    def _tool_calls(self) -> tuple[ToolCallDelta, ...]:
+        built = self.calls.whole() if self.calls is not None else ()
+        if not self.result_calls:
+            return built
+        if built and _log.isEnabledFor(logging.DEBUG) and not _same_calls(built, self.result_calls):
+            # The documented stream itself is cut inside its fragments: a remark, no failure.
+            _log.debug("tool call deltas differ from the result's snapshot; the result is used")
+        return self.result_calls
+
+    # A2A's parts of the fold
+
+    def put_artifact(self, key: str | None, *, append: bool) -> _Artifact:
+        """The artifact to extend: the known one with `append`, else a new one in its place."""
+        one = self.artifacts.get(key) if append else None
+        if one is None:
+            one = self.artifacts[key] = _Artifact()  # a replaced one keeps its place in the order
+        return one
+
+    def put_metadata(self, metadata: dict[str, Any] | None) -> None:
+        """Members of a later metadata object win over those of an earlier one."""
+        if metadata:
+            self.metadata = {**self.metadata, **metadata} if self.metadata else dict(metadata)
+
+
+def _joined(pieces: list[str]) -> str:
+    """The pieces as one string, kept as one piece, so that asking again joins only what is new."""
+    if len(pieces) > 1:
+        pieces[:] = ["".join(pieces)]
+    return pieces[0] if pieces else ""
+
+
+def _same_calls(built: tuple[ToolCallDelta, ...], told: tuple[ToolCallDelta, ...]) -> bool:
+    def key(call: ToolCallDelta) -> tuple[Any, Any, Any]:
+        try:
+            return call.id, call.name, json.loads(call.arguments or "{}")
+        except ValueError:
+            return call.id, call.name, None
+
+    return [key(call) for call in built] == [key(call) for call in told]
+
+
+def _clova_token(fold: Fold, event: Any) -> None:
+    if text := event.text:
+        fold.text.append(text)
+    if thinking := event.thinking:
+        fold.thinking.append(thinking)
+    if event.tool_calls:
+        _add_calls(fold, event.tool_calls)
+    _clova_common(fold, event)
+
+
+def _clova_result(fold: Fold, event: Any) -> None:
+    fold.result_text = event.content
+    fold.result_thinking = event.thinking_content
+    if event.tool_calls:
+        fold.result_calls = tuple(
+            [
+                ToolCallDelta(
+                    index=call.index, id=call.id, type=call.type, name=call.name,
+                    arguments=call.partial_json if call.arguments is None else call.arguments,
+                )
+                for call in event.tool_calls
+            ]
+        )  # fmt: skip
+    if event.ai_filter:
+        fold.ai_filter = event.ai_filter
+    _clova_common(fold, event)
+
+
+def _clova_common(fold: Fold, event: Any) -> None:
+    if fold.role is None:
+        fold.role = event.role
+    if event.finish_reason is not None:
+        fold.finish_reason = event.finish_reason
+    if event.usage is not None:
+        fold.usage = event.usage
+    if event.input_length is not None or event.output_length is not None:
+        fold.lengths = (event.input_length, event.output_length)
+
+
+def _add_calls(fold: Fold, deltas: Iterable[ToolCallDelta]) -> None:
+    if fold.calls is None:
+        fold.calls = _Calls()
+    for delta in deltas:
+        fold.calls.add(delta)
+
+
+def _exaone_answer(fold: Fold, event: Any) -> None:
+    if text := event.text:
+        fold.text.append(text)
+    if event.references:
+        fold.references = event.references  # the same list in every frame, and one object
+    if event.intent:
+        fold.intent = event.intent
+    if event.query:
+        fold.query = event.query
+
+
+def _openai_chunk(fold: Fold, event: Any) -> None:
+    if text := event.text:
+        fold.text.append(text)
+    if thinking := event.thinking:
+        fold.thinking.append(thinking)
+    if event.tool_calls:
+        _add_calls(fold, event.tool_calls)
+    if fold.role is None:
+        fold.role = event.role
+    if event.finish_reason is not None:
+        fold.finish_reason = event.finish_reason
+    if event.usage is not None:
+        fold.usage = event.usage
+
+
+def _a2a_task(fold: Fold, event: Any) -> None:
+    fold.task_id = event.id or fold.task_id
+    fold.context_id = event.context_id or fold.context_id
+    fold.state = event.state or fold.state
+    fold.put_metadata(event.metadata)
+    fold.task_content = event.content
+    # A snapshot holds the artifacts so far and replaces what was built. `artifacts` is optional
+    # on the wire: a task without it says nothing about them, and must not take text away.
+    if event.artifacts:
+        fold.artifacts.clear()
+        for artifact in event.artifacts:
+            identity = artifact.get("artifactId")
+            key = identity if isinstance(identity, str) else None
+            one = fold.put_artifact(key, append=key in fold.artifacts)
+            name, metadata, parts = (artifact.get(k) for k in ("name", "metadata", "parts"))
+            one.name = name if isinstance(name, str) else None
+            one.metadata = metadata if isinstance(metadata, dict) else None
+            for part in parts if isinstance(parts, list | tuple) else ():
+                if isinstance(part, dict):
+                    one.parts.append(part)
+                    if isinstance(text := part.get("text"), str):
+                        one.texts.append(text)
+
+
+def _a2a_message(fold: Fold, event: Any) -> None:
+    fold.messages.append(event.text)
+    fold.role = event.role or fold.role
+    fold.task_id = event.task_id or fold.task_id
+    fold.context_id = event.context_id or fold.context_id
+    fold.put_metadata(event.metadata)
+
+
+def _a2a_status(fold: Fold, event: Any) -> None:
+    fold.task_id = event.task_id or fold.task_id
+    fold.context_id = event.context_id or fold.context_id
+    fold.state = event.state or fold.state
+    fold.put_metadata(event.metadata)
+
+
+def _a2a_artifact(fold: Fold, event: Any) -> None:
+    fold.task_id = event.task_id or fold.task_id
+    fold.context_id = event.context_id or fold.context_id
+    # `append` for an id never seen creates it: dropping it would lose text (wire/a2a.md §4).
+    one = fold.put_artifact(event.artifact_id, append=event.append)
+    if event.name is not None:
+        one.name = event.name
+    if event.metadata is not None:
+        one.metadata = event.metadata
+    if event.text:
+        one.texts.append(event.text)
+    one.parts.extend(event.parts)
+    one.last_chunk = event.last_chunk
+
+
+def _error(fold: Fold, event: Any) -> None:
+    if fold.error is None:  # the first one is the cause; what follows it are its echoes
+        fold.error = event
+
+
+def _nothing(fold: Fold, event: Any) -> None:
+    """Signals, ends, unknown and malformed frames add nothing to an answer."""
+
+
+_Handler = Callable[[Fold, Any], None]
+
+_BY_NAME: dict[tuple[str, str], _Handler] = {
+    ("clova", "Token"): _clova_token,
+    ("clova", "Result"): _clova_result,
+    ("clova", "Error"): _error,
+    ("exaone", "Answer"): _exaone_answer,
+    ("exaone", "Error"): _error,
+    ("openai", "Chunk"): _openai_chunk,
+    ("openai", "Error"): _error,
+    ("a2a", "Task"): _a2a_task,
+    ("a2a", "Message"): _a2a_message,
+    ("a2a", "StatusUpdate"): _a2a_status,
+    ("a2a", "ArtifactUpdate"): _a2a_artifact,
+    ("a2a", "Error"): _error,
+}
+_BY_TYPE: dict[type, _Handler] = {}
+
+
+def _learn(cls: type) -> _Handler:
+    """The handler of a class met for the first time; sets the dialect on each event it sees."""
+    package, _, dialect = cls.__module__.partition(".")
+    if package != "hangang" or dialect not in ("clova", "exaone", "openai", "a2a"):
+        return _BY_TYPE.setdefault(cls, _nothing)
+    inner = _BY_NAME.get((dialect, cls.__name__), _nothing)
+
+    def handle(fold: Fold, event: Any) -> None:
+        fold.dialect = dialect
+        inner(fold, event)
+
+    return _BY_TYPE.setdefault(cls, handle)
+
+
+def is_error(event: Any) -> bool:
+    """Whether an event is the `Error` of some dialect."""
+    cls = type(event)
+    return cls.__name__ == "Error" and cls.__module__.startswith("hangang.")
+
+
+# --- metrics
+
+
+class Gaps:
+    """Waiting times between deliveries, in fixed memory: a histogram of 64 buckets on a log scale.
+
+    Bucket k covers `2**(k/2)` to `2**((k+1)/2)` microseconds, so a quantile is right to a factor
+    of 1.42 from one microsecond to over an hour.
+    """
+
+    __slots__ = ("_buckets", "_total", "count", "max", "min")
+
+    def __init__(self) -> None:
+        self._buckets = [0] * 64
+        self._total = 0.0
+        self.count = 0
+        self.min: float | None = None
+        self.max: float | None = None
+
+    def add(self, seconds: float) -> None:
+        """Record one gap, in seconds."""
+        micros = seconds * 1e6
+        bucket = 0 if micros <= 1 else min(63, int(2 * math.log2(micros)))
+        self._buckets[bucket] += 1
+        self._total += seconds
+        self.count += 1
+        if self.min is None or seconds < self.min:
+            self.min = seconds
+        if self.max is None or seconds > self.max:
+            self.max = seconds
+
+    @property
+    def mean(self) -> float | None:
+        """Mean gap in seconds, None before the second delivery."""
+        return self._total / self.count if self.count else None
+
+    def quantile(self, q: float) -> float | None:
+        """Upper bound of the bucket that holds the q-th quantile (0 to 1), in seconds, or None."""
+        if not 0 <= q <= 1:
+            raise ValueError(f"q must be between 0 and 1, not {q!r}")
+        if not self.count or self.max is None:
+            return None
+        rank, seen = q * self.count, 0
+        for bucket, number in enumerate(self._buckets):
+            seen += number
+            if number and seen >= rank:
+                return min(self.max, float(2 ** ((bucket + 1) / 2)) * 1e-6)
+        return self.max
+
+    def __repr__(self) -> str:
+        if not self.count:
+            return "Gaps(count=0)"
+        return f"Gaps(count={self.count}, p50={self.quantile(0.5):.6f}, max={self.max:.6f})"
+
+
+class Metrics:
+    """How one stream went, in fixed memory. Times are seconds since the call was made.
+
+    Attributes:
+        first_byte, first_event, first_text: when each first came, or None while it has not.
+        events, bytes: how many so far.
+        gaps: time between arrivals that completed at least one event (several in one chunk are
+            one arrival).
+        attempts: requests sent, retries included.
+    """
+
+    __slots__ = (
+        "_clock", "_ended", "_last", "_started", "attempts", "bytes", "events", "first_byte",
+        "first_event", "first_text", "gaps",
+    )  # fmt: skip
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._started = clock()
+        self._ended: float | None = None
+        self._last: float | None = None
+        self.attempts = 0
+        self.events = 0
+        self.bytes = 0
+        self.first_byte: float | None = None
+        self.first_event: float | None = None
+        self.first_text: float | None = None
+        self.gaps = Gaps()
+
+    def arrived(self, size: int, events: Iterable[Any]) -> float:
+        """Record a chunk of `size` bytes and the events it completed; returns the time of it."""
+        now = self._clock()
+        since = now - self._started
+        self.bytes += size
+        if size and self.first_byte is None:
+            self.first_byte = since
+        events = events if isinstance(events, list) else list(events)
+        if events:
+            self.events += len(events)
+            if self.first_event is None:
+                self.first_event = since
+            if self._last is not None:
+                self.gaps.add(now - self._last)
+            self._last = now
+            if self.first_text is None and any(getattr(event, "text", "") for event in events):
+                self.first_text = since
+        return now
+
+    def end(self) -> None:
+        """Stop the clock; later calls change nothing."""
+        if self._ended is None:
+            self._ended = self._clock()
+
+    @property
+    def duration(self) -> float:
+        """Seconds from the call to the end of the stream, or to now while it runs."""
+        return (self._clock() if self._ended is None else self._ended) - self._started
+
+    @property
+    def events_per_second(self) -> float:
+        """Events over the time from the first event to the end; 0.0 before there is such a time."""
+        if self.first_event is None:
+            return 0.0
+        span = self.duration - self.first_event
+        return self.events / span if span > 0 else 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything as plain numbers, for a log line or a table."""
+        return {
+            "first_byte": self.first_byte,
+            "first_event": self.first_event,
+            "first_text": self.first_text,
+            "duration": self.duration,
+            "events": self.events,
+            "bytes": self.bytes,
+            "events_per_second": self.events_per_second,
+            "gap_p50": self.gaps.quantile(0.5),
+            "gap_p99": self.gaps.quantile(0.99),
+            "gap_max": self.gaps.max,
+            "attempts": self.attempts,
+        }
+
+    def __repr__(self) -> str:
+        numbers = ", ".join(
+            f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
+            for name, value in self.as_dict().items()
+        )
+        return f"Metrics({numbers})"
