@@ -1,0 +1,48 @@
+"""Fixtures of all test files. `impl` runs a test once on each implementation, in one process."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
+
+import support
+
+# A fixed seed where the result must be the same twice; elsewhere each run looks at new cases.
+COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("dev", max_examples=150, **COMMON)  # type: ignore[arg-type]
+settings.register_profile("ci", max_examples=150, derandomize=True, **COMMON)  # type: ignore[arg-type]
+settings.register_profile("long", max_examples=5000, **COMMON)  # type: ignore[arg-type]
+settings.load_profile(
+    os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") == "true" else "dev")
+)
+
+
+def load(name: str) -> support.Implementation:
+    if name == "native":
+        absent = support.native_absence()
+        if absent and support.native_required():
+            pytest.fail(f"{absent}, and this run requires it")
+        if absent:
+            pytest.skip(absent)
+    return support.implementation(name)
+
+
+@pytest.fixture(params=("native", "pure"))
+def impl(request: pytest.FixtureRequest) -> support.Implementation:
+    return load(request.param)
+
+
+@pytest.fixture
+def native() -> support.Implementation:
+    return load("native")
+
+
+@pytest.fixture
+def pure() -> support.Implementation:
+    return load("pure")
