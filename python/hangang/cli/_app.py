@@ -1,0 +1,127 @@
+"""The list of commands, and what is the same for all of them: loading, exit codes, how a command ends.
+
+Exit codes of every command:
+  0    it did what was asked; for `decode`: every stream is complete
+  1    a stream carried an error event of the service
+  2    wrong usage, or a file that cannot be read or written, or an extra that is not installed
+  3    a stream was truncated
+  4    bytes that are not the format, or a limit
+  130  Ctrl-C
+  141  whoever read the output has closed it
+Where several hold (several files), the highest of 1 to 4.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import click
+
+import hangang
+from hangang.cli._terminal import say
+
+OK = 0
+FAILED = 1
+USAGE = 2
+TRUNCATED = 3
+BAD_INPUT = 4
+INTERRUPTED = 130
+CLOSED_PIPE = 141
+
+
+class _Entry(NamedTuple):
+    summary: str
+    extras: str = "cli"
+
+
+# A command is a module of its name in this package with a click command `command` in it. It is imported when it is
+# called: `decode` loads no HTTP library, and --help none of them.
+COMMANDS = {
+    "decode": _Entry("Decode stream files, or standard input, to text or JSON lines."),
+    "demo": _Entry("Show streams of all services, live, without a key."),
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry = COMMANDS.get(cmd_name)
+        if entry is None:
+            return None
+        try:
+            module = importlib.import_module(f"hangang.cli.{cmd_name}")
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.partition(".")[0] == "hangang":
+                raise
+            raise click.ClickException(
+                f"{cmd_name} needs {error.name}; pip install 'hangang[{entry.extras}]'"
+            ) from error
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+
+
+@click.group(
+    cls=_Commands,
+    help="Token streams of Korean LLM services: EXAONE, CLOVA Studio, CLOVA Studio Gov.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(
+    hangang.__version__, prog_name="hangang", message=f"%(prog)s %(version)s ({hangang.BACKEND})"
+)
+def root() -> None:
+    pass
+
+
+def run(arguments: Sequence[str] | None) -> int:
+    """Runs one command line; every way of ending becomes an exit code, and at most one line of text."""
+    try:
+        # A command returns its exit code. click's own handling of the ends would make 1 of Ctrl-C and of a closed pipe.
+        code = root.main(
+            args=None if arguments is None else list(arguments),
+            prog_name="hangang",
+            standalone_mode=False,
+        )
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code if isinstance(code, int) else OK
+    except click.UsageError as error:
+        # Two lines of usage, then the message.
+        error.show()
+        return USAGE
+    except click.ClickException as error:
+        say(error.format_message())
+        return USAGE
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        _drop_output()
+        return CLOSED_PIPE
+    except OSError as error:
+        # Reading says so in its own words, with the file's name: what is left is the output.
+        say(f"the output cannot be written: {error.strerror or error}")
+        _drop_output()
+        return USAGE
+    except ImportError as error:
+        # Constructing a client or the server without its extra: the message names the extra.
+        if "hangang[" not in str(error):
+            raise
+        say(str(error))
+        return USAGE
+
+
+def _drop_output() -> None:
+    """What is still buffered for stdout goes nowhere: the interpreter would complain about it at exit."""
+    if sys.stdout is not None:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

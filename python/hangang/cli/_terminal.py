@@ -1,0 +1,93 @@
+"""What goes to the user: standard output, one-line messages on standard error.
+
+Text that comes from a stream is not ours: on a terminal, its control characters are shown, not obeyed. Only a line
+feed and a tab pass.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+import unicodedata
+
+__all__ = ["Output", "clip", "say", "visible", "width"]
+
+_CONTROLS = [code for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"]
+_VISIBLE = {code: f"\\x{code:02x}" for code in _CONTROLS}
+# In a JSON string the escape keeps the line valid, and its value the same. (The encoder escapes C0 itself.)
+_VISIBLE_JSON = {code: f"\\u{code:04x}" for code in _CONTROLS}
+_ONE_LINE = {**_VISIBLE, ord("\n"): "\\n", ord("\t"): "\\t"}
+
+
+def visible(text: str) -> str:
+    """`text` with its control characters escaped, on one line."""
+    return text.translate(_ONE_LINE)
+
+
+def say(message: str) -> None:
+    """One line to standard error, after what was written to standard output."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    if sys.stderr is not None:  # print(file=None) would go to standard output
+        print(f"hangang: {visible(message)}", file=sys.stderr, flush=True)
+
+
+class Output:
+    """Standard output: UTF-8 and LF into files and pipes; on a terminal its own encoding, and nothing that it obeys."""
+
+    def __init__(self) -> None:
+        if sys.stdout is None:
+            raise OSError("standard output is closed")
+        self._file = sys.stdout
+        self.is_terminal = self._file.isatty()
+        self._line_open = False
+        if isinstance(self._file, io.TextIOWrapper):
+            if self.is_terminal:
+                self._file.reconfigure(errors="backslashreplace")
+            else:
+                self._file.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
+
+    def text(self, text: str) -> None:
+        """Writes text of a stream, as it is or, on a terminal, with its controls escaped."""
+        if text:
+            self._file.write(text.translate(_VISIBLE) if self.is_terminal else text)
+            self._line_open = not text.endswith("\n")
+
+    def json_line(self, line: str) -> None:
+        """Writes one line of JSON."""
+        self._file.write(line.translate(_VISIBLE_JSON) if self.is_terminal else line)
+        self._file.write("\n")
+
+    def end_line(self) -> None:
+        """Ends the line if text stands on it, so that what follows begins on its own."""
+        if self._line_open:
+            self._file.write("\n")
+            self._line_open = False
+
+    def flush(self) -> None:
+        """Hands everything written to whoever reads it."""
+        self._file.flush()
+
+
+def width(text: str) -> int:
+    """Columns that `text` takes on a terminal: Hangul takes two, a combining mark none."""
+    columns = 0
+    for character in text:
+        if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+            continue
+        columns += 2 if unicodedata.east_asian_width(character) in "WF" else 1
+    return columns
+
+
+def clip(text: str, columns: int) -> str:
+    """`text` cut to at most `columns` columns, with an ellipsis where something was cut."""
+    if width(text) <= columns:
+        return text
+    kept = ""
+    room = columns - 1
+    for character in text:
+        room -= width(character)
+        if room < 0:
+            break
+        kept += character
+    return kept + "…"
