@@ -1,0 +1,537 @@
+//! CLOVA Studio's own chat streams, v1 and v3 (`wire/clova.md` §5 to §7, §10).
+//!
+//! Rules:
+//! - the event's name decides what a frame is; without one, its shape does; an undocumented name passes as
+//!   [`Unknown`], and its payload need not be JSON;
+//! - the answer comes from `token`. `result` is the whole answer once more, so its text counts as none;
+//! - v1's `stopReason` and v3's `finishReason` are one field, its known values in lower case;
+//! - `result` or an error ends the stream; `signal` alone does not, and its absence is no fault.
+
+use std::borrow::Cow;
+
+use crate::error::{Fault, Missing};
+use crate::json::{Cursor, Kind};
+use crate::parser::{Dialect, Frame, Keep, StreamEvent};
+use crate::shared::{
+    AiFilter, Malformed, ToolCallDelta, Usage, boxed, finish_reason, joined_parts, optional_list, optional_object,
+    tool_calls,
+};
+
+/// The parser of CLOVA streams.
+pub type StreamParser = crate::parser::StreamParser<Clova>;
+
+/// What a CLOVA stream brings.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A delta of the answer.
+    Token(Token<'a>),
+    /// The whole answer again, with what is known at its end.
+    Result(Box<Answer<'a>>),
+    /// `{"data":"[DONE]"}`: nothing more comes.
+    Signal(Signal<'a>),
+    /// The service gave up.
+    Error(Error<'a>),
+    /// A frame of a foreign shape or name.
+    Unknown(Unknown<'a>),
+    /// A bad frame, in `report` mode.
+    Malformed(Malformed<'a>),
+}
+
+/// A delta: text or thinking or pieces of tool calls.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Token<'a> {
+    /// Answer text.
+    pub text: Cow<'a, str>,
+    /// Reasoning text (v3).
+    pub thinking: Cow<'a, str>,
+    /// `assistant`.
+    pub role: Option<Cow<'a, str>>,
+    /// Pieces of tool calls (v3).
+    pub tool_calls: Box<[ToolCallDelta]>,
+    /// As a rule none before the result.
+    pub finish_reason: Option<Box<str>>,
+    /// v1, undocumented, 0.
+    pub index: Option<i64>,
+    /// v1: tokens of the prompt.
+    pub input_length: Option<i64>,
+    /// v1: tokens of the answer so far.
+    pub output_length: Option<i64>,
+    /// v3: Unix time, in seconds as a rule (`wire/clova.md` §11).
+    pub created: Option<i64>,
+    /// v3: the seed in use, up to 4294967295.
+    pub seed: Option<i64>,
+    /// v3: none before the result.
+    pub usage: Option<Usage>,
+    /// The SSE id.
+    pub id: Cow<'a, str>,
+    /// The payload as received.
+    pub raw: Cow<'a, [u8]>,
+}
+
+/// The whole answer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Answer<'a> {
+    /// The whole text.
+    pub content: Cow<'a, str>,
+    /// The whole reasoning.
+    pub thinking_content: Cow<'a, str>,
+    /// `assistant`.
+    pub role: Option<Cow<'a, str>>,
+    /// The whole tool calls.
+    pub tool_calls: Box<[ToolCallDelta]>,
+    /// Why the model stopped.
+    pub finish_reason: Option<Box<str>>,
+    /// v1: tokens of the prompt.
+    pub input_length: Option<i64>,
+    /// v1: tokens of the answer.
+    pub output_length: Option<i64>,
+    /// v3: Unix time.
+    pub created: Option<i64>,
+    /// The seed in use.
+    pub seed: Option<i64>,
+    /// v3: token counts.
+    pub usage: Option<Usage>,
+    /// Verdicts of the AI filter, where asked for.
+    pub ai_filter: Box<[AiFilter]>,
+    /// The SSE id.
+    pub id: Cow<'a, str>,
+    /// The payload as received.
+    pub raw: Cow<'a, [u8]>,
+}
+
+/// A signal of the service.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Signal<'a> {
+    /// `[DONE]`.
+    pub data: Cow<'a, str>,
+    /// The SSE id.
+    pub id: Cow<'a, str>,
+    /// The payload as received.
+    pub raw: Cow<'a, [u8]>,
+}
+
+/// An error inside the stream.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Error<'a> {
+    /// As `wire/clova.md` §7.2 lists them: `"42901"`.
+    pub code: Option<Cow<'a, str>>,
+    /// The service's own words.
+    pub message: Cow<'a, str>,
+    /// The SSE id.
+    pub id: Cow<'a, str>,
+    /// The payload as received.
+    pub raw: Cow<'a, [u8]>,
+}
+
+/// A frame that is none of the above.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Unknown<'a> {
+    /// The event's name, `message` where it has none.
+    pub event: Cow<'a, str>,
+    /// The payload's text.
+    pub data: Cow<'a, str>,
+    /// The SSE id.
+    pub id: Cow<'a, str>,
+    /// The payload as received.
+    pub raw: Cow<'a, [u8]>,
+}
+
+impl<'a> StreamEvent<'a> for Event<'a> {
+    type Owned = Event<'static>;
+
+    fn text(&self) -> &str {
+        match self {
+            Self::Token(token) => &token.text,
+            _ => "",
+        }
+    }
+
+    fn keep(&self) -> Option<Keep> {
+        match self {
+            Self::Result(_) => Some(Keep::Result),
+            Self::Error(_) => Some(Keep::Error),
+            _ => None,
+        }
+    }
+
+    fn malformed(malformed: Malformed<'a>) -> Self {
+        Self::Malformed(malformed)
+    }
+
+    fn into_owned(self) -> Event<'static> {
+        match self {
+            Self::Token(token) => Event::Token(token.into_owned()),
+            Self::Result(answer) => Event::Result(Box::new(answer.into_owned())),
+            Self::Signal(Signal { data, id, raw }) => {
+                Event::Signal(Signal { data: own(data), id: own(id), raw: own(raw) })
+            }
+            Self::Error(Error { code, message, id, raw }) => {
+                Event::Error(Error { code: code.map(own), message: own(message), id: own(id), raw: own(raw) })
+            }
+            Self::Unknown(Unknown { event, data, id, raw }) => {
+                Event::Unknown(Unknown { event: own(event), data: own(data), id: own(id), raw: own(raw) })
+            }
+            Self::Malformed(malformed) => Event::Malformed(malformed.into_owned()),
+        }
+    }
+}
+
+pub(crate) fn own<T: ?Sized + ToOwned>(part: Cow<'_, T>) -> Cow<'static, T> {
+    Cow::Owned(part.into_owned())
+}
+
+impl Token<'_> {
+    fn into_owned(self) -> Token<'static> {
+        Token {
+            text: own(self.text),
+            thinking: own(self.thinking),
+            role: self.role.map(own),
+            tool_calls: self.tool_calls,
+            finish_reason: self.finish_reason,
+            index: self.index,
+            input_length: self.input_length,
+            output_length: self.output_length,
+            created: self.created,
+            seed: self.seed,
+            usage: self.usage,
+            id: own(self.id),
+            raw: own(self.raw),
+        }
+    }
+}
+
+impl Answer<'_> {
+    fn into_owned(self) -> Answer<'static> {
+        Answer {
+            content: own(self.content),
+            thinking_content: own(self.thinking_content),
+            role: self.role.map(own),
+            tool_calls: self.tool_calls,
+            finish_reason: self.finish_reason,
+            input_length: self.input_length,
+            output_length: self.output_length,
+            created: self.created,
+            seed: self.seed,
+            usage: self.usage,
+            ai_filter: self.ai_filter,
+            id: own(self.id),
+            raw: own(self.raw),
+        }
+    }
+}
+
+/// The dialect's state between frames.
+#[derive(Clone, Debug, Default)]
+pub struct Clova {
+    ended: bool,
+}
+
+impl Dialect for Clova {
+    type Event<'a> = Event<'a>;
+
+    fn decode<'a>(&mut self, frame: &Frame<'a>) -> Result<Option<Event<'a>>, Fault> {
+        let event = decode(frame)?;
+        self.ended |= matches!(event, Event::Result(_) | Event::Error(_));
+        Ok(Some(event))
+    }
+
+    fn done<'a>(&mut self, frame: &Frame<'a>) -> Option<Event<'a>> {
+        // Documented is a JSON object, {"data":"[DONE]"}; a bare one is a foreign shape.
+        Some(unknown(frame, "[DONE]"))
+    }
+
+    fn missing(&self) -> Option<Missing> {
+        (!self.ended).then_some(Missing::ClovaResult)
+    }
+}
+
+fn unknown<'a>(frame: &Frame<'a>, text: &'a str) -> Event<'a> {
+    Event::Unknown(Unknown {
+        event: frame.event(),
+        data: Cow::Borrowed(text),
+        id: frame.id(),
+        raw: Cow::Borrowed(frame.payload),
+    })
+}
+
+fn decode<'a>(frame: &Frame<'a>) -> Result<Event<'a>, Fault> {
+    let name = frame.name;
+    if !matches!(name, b"" | b"message" | b"token" | b"result" | b"signal" | b"error") {
+        return Ok(unknown(frame, frame.plain_text()?));
+    }
+    let text = frame.text()?;
+    let mut cursor = Cursor::new(text, frame.max_depth);
+    if cursor.kind()? != Kind::Object {
+        cursor.skip()?;
+        cursor.end()?;
+        return Ok(unknown(frame, text));
+    }
+    let mut fields = Fields::read(&mut cursor)?;
+    cursor.end()?;
+    let event = match name {
+        b"token" if fields.message.is_some() => Event::Token(fields.token(frame)),
+        b"result" if fields.message.is_some() => Event::Result(Box::new(fields.answer(frame))),
+        b"signal" => match fields.data.take() {
+            Some(data) => Event::Signal(Signal { data, id: frame.id(), raw: Cow::Borrowed(frame.payload) }),
+            None => unknown(frame, text),
+        },
+        b"error" => {
+            let status = fields.status.take().or(fields.error.take()).unwrap_or(Status {
+                code: fields.code.take(),
+                message: fields.message_text.take().unwrap_or_default(),
+            });
+            status.error(frame)
+        }
+        b"" | b"message" => match fields.by_shape(frame) {
+            Some(event) => event,
+            None => unknown(frame, text),
+        },
+        _ => unknown(frame, text),
+    };
+    Ok(event)
+}
+
+#[derive(Default)]
+struct Message<'a> {
+    role: Option<Cow<'a, str>>,
+    content: Cow<'a, str>,
+    thinking: Cow<'a, str>,
+    tool_calls: Box<[ToolCallDelta]>,
+}
+
+struct Status<'a> {
+    code: Option<Cow<'a, str>>,
+    message: Cow<'a, str>,
+}
+
+/// Every member that some frame of the dialect has; of duplicates the last wins.
+#[derive(Default)]
+struct Fields<'a> {
+    message: Option<Message<'a>>,
+    message_text: Option<Cow<'a, str>>,
+    finish_reason: Option<Cow<'a, str>>,
+    stop_reason: Option<Cow<'a, str>>,
+    index: Option<i64>,
+    input_length: Option<i64>,
+    output_length: Option<i64>,
+    created: Option<i64>,
+    seed: Option<i64>,
+    usage: Option<Usage>,
+    ai_filter: Box<[AiFilter]>,
+    data: Option<Cow<'a, str>>,
+    code: Option<Cow<'a, str>>,
+    status: Option<Status<'a>>,
+    error: Option<Status<'a>>,
+    /// The answer of a one-shot body, `{"status": …, "result": {…}}`.
+    result: Option<Box<Fields<'a>>>,
+}
+
+impl<'a> Fields<'a> {
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, Fault> {
+        let mut fields = Self::default();
+        fields.read_members(cursor, true)?;
+        Ok(fields)
+    }
+
+    fn read_members(&mut self, cursor: &mut Cursor<'a>, outermost: bool) -> Result<(), Fault> {
+        cursor.object(|cursor, name| {
+            match name {
+                "message" => {
+                    (self.message, self.message_text) = (None, None);
+                    match cursor.kind()? {
+                        Kind::Object => self.message = Some(message(cursor)?),
+                        _ => self.message_text = cursor.optional_string()?,
+                    }
+                }
+                "finishReason" => self.finish_reason = cursor.optional_string()?,
+                "stopReason" => self.stop_reason = cursor.optional_string()?,
+                "index" => self.index = cursor.optional_integer()?,
+                "inputLength" => self.input_length = cursor.optional_integer()?,
+                "outputLength" => self.output_length = cursor.optional_integer()?,
+                "created" => self.created = cursor.optional_integer()?,
+                "seed" => self.seed = cursor.optional_integer()?,
+                "usage" => self.usage = optional_object(cursor, usage)?,
+                "aiFilter" => self.ai_filter = ai_filter(cursor)?,
+                "data" => self.data = cursor.optional_string()?,
+                "code" => self.code = cursor.optional_label()?,
+                "status" => self.status = optional_object(cursor, status)?,
+                "error" => self.error = optional_object(cursor, status)?,
+                "result" if outermost => {
+                    self.result = optional_object(cursor, |cursor| {
+                        let mut inner = Box::<Self>::default();
+                        inner.read_members(cursor, false)?;
+                        Ok(inner)
+                    })?;
+                }
+                _ => cursor.skip()?,
+            }
+            Ok(())
+        })
+    }
+
+    fn reason(&self) -> Option<Box<str>> {
+        let either = self.finish_reason.as_deref().and_then(finish_reason);
+        either.or_else(|| self.stop_reason.as_deref().and_then(finish_reason))
+    }
+
+    fn token(self, frame: &Frame<'a>) -> Token<'a> {
+        let finish_reason = self.reason();
+        let message = self.message.unwrap_or_default();
+        Token {
+            text: message.content,
+            thinking: message.thinking,
+            role: message.role,
+            tool_calls: message.tool_calls,
+            finish_reason,
+            index: self.index,
+            input_length: self.input_length,
+            output_length: self.output_length,
+            created: self.created,
+            seed: self.seed,
+            usage: self.usage,
+            id: frame.id(),
+            raw: Cow::Borrowed(frame.payload),
+        }
+    }
+
+    fn answer(self, frame: &Frame<'a>) -> Answer<'a> {
+        let finish_reason = self.reason();
+        let message = self.message.unwrap_or_default();
+        Answer {
+            content: message.content,
+            thinking_content: message.thinking,
+            role: message.role,
+            tool_calls: message.tool_calls,
+            finish_reason,
+            input_length: self.input_length,
+            output_length: self.output_length,
+            created: self.created,
+            seed: self.seed,
+            usage: self.usage,
+            ai_filter: self.ai_filter,
+            id: frame.id(),
+            raw: Cow::Borrowed(frame.payload),
+        }
+    }
+
+    /// What a frame without a name is (`wire/clova.md` §10, rule 2).
+    fn by_shape(mut self, frame: &Frame<'a>) -> Option<Event<'a>> {
+        if self.message.is_some() {
+            // Only the last frame of an answer knows why it ended and what it cost.
+            return Some(if self.reason().is_some() || self.usage.is_some() {
+                Event::Result(Box::new(self.answer(frame)))
+            } else {
+                Event::Token(self.token(frame))
+            });
+        }
+        if let Some(status) = self.status.take() {
+            let good = status.code.as_deref().is_none_or(|code| code.starts_with('2'));
+            return match self.result.take() {
+                Some(result) if good && result.message.is_some() => {
+                    Some(Event::Result(Box::new(result.answer(frame))))
+                }
+                _ if good && status.code.is_some() => None,
+                _ => Some(status.error(frame)),
+            };
+        }
+        match self.data {
+            Some(data) if data == "[DONE]" => {
+                Some(Event::Signal(Signal { data, id: frame.id(), raw: Cow::Borrowed(frame.payload) }))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl<'a> Status<'a> {
+    fn error(self, frame: &Frame<'a>) -> Event<'a> {
+        Event::Error(Error {
+            code: self.code,
+            message: self.message,
+            id: frame.id(),
+            raw: Cow::Borrowed(frame.payload),
+        })
+    }
+}
+
+fn message<'a>(cursor: &mut Cursor<'a>) -> Result<Message<'a>, Fault> {
+    let mut message = Message::default();
+    cursor.object(|cursor, name| {
+        match name {
+            "role" => message.role = cursor.optional_string()?,
+            "content" => {
+                message.content = match cursor.kind()? {
+                    Kind::Array => Cow::Owned(joined_parts(cursor)?.unwrap_or_default()),
+                    _ => cursor.optional_string()?.unwrap_or_default(),
+                }
+            }
+            "thinkingContent" => message.thinking = cursor.optional_string()?.unwrap_or_default(),
+            "toolCalls" => message.tool_calls = tool_calls(cursor)?,
+            _ => cursor.skip()?,
+        }
+        Ok(())
+    })?;
+    Ok(message)
+}
+
+fn usage(cursor: &mut Cursor<'_>) -> Result<Usage, Fault> {
+    let mut usage = Usage::default();
+    cursor.object(|cursor, name| {
+        match name {
+            "promptTokens" => usage.prompt_tokens = cursor.optional_integer()?,
+            "completionTokens" => usage.completion_tokens = cursor.optional_integer()?,
+            "totalTokens" => usage.total_tokens = cursor.optional_integer()?,
+            "completionTokensDetails" => {
+                usage.thinking_tokens = None;
+                optional_object(cursor, |cursor| {
+                    cursor.object(|cursor, name| {
+                        match name {
+                            "thinkingTokens" => usage.thinking_tokens = cursor.optional_integer()?,
+                            _ => cursor.skip()?,
+                        }
+                        Ok(())
+                    })
+                })?;
+            }
+            _ => cursor.skip()?,
+        }
+        Ok(())
+    })?;
+    Ok(usage)
+}
+
+fn ai_filter(cursor: &mut Cursor<'_>) -> Result<Box<[AiFilter]>, Fault> {
+    let filters = optional_list(cursor, |cursor| {
+        let mut filter = AiFilter::default();
+        cursor.object(|cursor, name| {
+            match name {
+                "groupName" => filter.group_name = boxed(cursor.optional_label()?),
+                "name" => filter.name = boxed(cursor.optional_label()?),
+                "score" => filter.score = boxed(cursor.optional_label()?),
+                "result" => filter.result = boxed(cursor.optional_label()?),
+                _ => cursor.skip()?,
+            }
+            Ok(())
+        })?;
+        Ok(filter)
+    })?;
+    Ok(filters.unwrap_or_default().into_boxed_slice())
+}
+
+/// `{"code", "message"}`, or the gateway's `{"errorCode", "message"}`.
+fn status<'a>(cursor: &mut Cursor<'a>) -> Result<Status<'a>, Fault> {
+    let mut status = Status { code: None, message: Cow::Borrowed("") };
+    let mut gateway_code = None;
+    cursor.object(|cursor, name| {
+        match name {
+            "code" => status.code = cursor.optional_label()?,
+            "errorCode" => gateway_code = cursor.optional_label()?,
+            "message" => status.message = cursor.optional_string()?.unwrap_or_default(),
+            _ => cursor.skip()?,
+        }
+        Ok(())
+    })?;
+    status.code = status.code.or(gateway_code);
+    Ok(status)
+}

@@ -1,0 +1,227 @@
+//! EXAONE's streams: JSON objects with nothing between them (`wire/exaone.md` §4, §5).
+//!
+//! Rules:
+//! - every frame repeats the query and the references; `answer` is a delta;
+//! - `[{}]` means no references; equal lists are one object for all events that carry them;
+//! - a `result_code` other than 200 is an error;
+//! - the wire has no end marker: a stream has ended when it showed an `answering` frame or an error.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::error::{Fault, Missing};
+use crate::json::{Cursor, Kind};
+use crate::parser::{Dialect, Frame, Keep, StreamEvent};
+use crate::clova::own;
+use crate::shared::{Malformed, optional_object};
+
+
+/// The parser of EXAONE streams.
+pub type StreamParser = crate::parser::StreamParser<Exaone>;
+
+/// What an EXAONE stream brings.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A delta of the answer, or a step on the way to it.
+    Answer(Answer<'a>),
+    /// The service gave up.
+    Error(Error<'a>),
+    /// A frame of a foreign shape.
+    Unknown(Unknown<'a>),
+    /// A bad frame, in `report` mode.
+    Malformed(Malformed<'a>),
+}
+
+/// One frame.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Answer<'a> {
+    /// The delta.
+    pub text: Cow<'a, str>,
+    /// The user's query, echoed.
+    pub query: Cow<'a, str>,
+    /// `chitchat`, `web_search`, …; `""` while planning.
+    pub intent: Cow<'a, str>,
+    /// The references as a JSON array, shared by all frames that repeat it; `None` where there are none.
+    pub references: Option<Arc<str>>,
+    /// `planning`, `optimizing`, `answering`, …
+    pub progress_state: Cow<'a, str>,
+    /// 200.
+    pub result_code: i64,
+    /// As a rule none.
+    pub description: Option<Cow<'a, str>>,
+    /// The payload as received.
+    pub raw: Cow<'a, [u8]>,
+}
+
+/// An error inside the stream.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Error<'a> {
+    /// The HTTP status that it means.
+    pub code: Option<i64>,
+    /// The service's own words.
+    pub message: Cow<'a, str>,
+    /// The payload as received.
+    pub raw: Cow<'a, [u8]>,
+}
+
+/// A frame that is none of the above.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Unknown<'a> {
+    /// The payload's text.
+    pub data: Cow<'a, str>,
+    /// The payload as received.
+    pub raw: Cow<'a, [u8]>,
+}
+
+impl<'a> StreamEvent<'a> for Event<'a> {
+    type Owned = Event<'static>;
+
+    fn text(&self) -> &str {
+        match self {
+            Self::Answer(answer) => &answer.text,
+            _ => "",
+        }
+    }
+
+    fn keep(&self) -> Option<Keep> {
+        matches!(self, Self::Error(_)).then_some(Keep::Error)
+    }
+
+    fn malformed(malformed: Malformed<'a>) -> Self {
+        Self::Malformed(malformed)
+    }
+
+    fn into_owned(self) -> Event<'static> {
+        match self {
+            Self::Answer(answer) => Event::Answer(Answer {
+                text: own(answer.text),
+                query: own(answer.query),
+                intent: own(answer.intent),
+                references: answer.references,
+                progress_state: own(answer.progress_state),
+                result_code: answer.result_code,
+                description: answer.description.map(own),
+                raw: own(answer.raw),
+            }),
+            Self::Error(Error { code, message, raw }) => {
+                Event::Error(Error { code, message: own(message), raw: own(raw) })
+            }
+            Self::Unknown(Unknown { data, raw }) => Event::Unknown(Unknown { data: own(data), raw: own(raw) }),
+            Self::Malformed(malformed) => Event::Malformed(malformed.into_owned()),
+        }
+    }
+}
+
+/// The dialect's state between frames.
+#[derive(Clone, Debug, Default)]
+pub struct Exaone {
+    ended: bool,
+    /// The references of the last frame that had some: the next ones are almost always the same.
+    references: Option<Arc<str>>,
+}
+
+impl Dialect for Exaone {
+    type Event<'a> = Event<'a>;
+
+    const STRICT_FIRST_BYTE: bool = true;
+
+    fn decode<'a>(&mut self, frame: &Frame<'a>) -> Result<Option<Event<'a>>, Fault> {
+        let text = frame.text()?;
+        let mut cursor = Cursor::new(text, frame.max_depth);
+        let raw = Cow::Borrowed(frame.payload);
+        if cursor.kind()? != Kind::Object {
+            cursor.skip()?;
+            cursor.end()?;
+            return Ok(Some(Event::Unknown(Unknown { data: Cow::Borrowed(text), raw })));
+        }
+        let mut result_code = None;
+        let mut description = None;
+        let mut data = Data::default();
+        cursor.object(|cursor, name| {
+            match name {
+                "result_code" => result_code = cursor.optional_integer()?,
+                "description" => description = cursor.optional_string()?,
+                "data" => data = optional_object(cursor, read_data)?.unwrap_or_default(),
+                _ => cursor.skip()?,
+            }
+            Ok(())
+        })?;
+        cursor.end()?;
+        let event = match result_code {
+            Some(200) => {
+                self.ended |= data.progress_state == "answering";
+                Event::Answer(Answer {
+                    text: data.answer,
+                    query: data.query,
+                    intent: data.intent,
+                    references: self.share(data.references),
+                    progress_state: data.progress_state,
+                    result_code: 200,
+                    description,
+                    raw,
+                })
+            }
+            Some(_) => {
+                self.ended = true;
+                Event::Error(Error { code: result_code, message: description.unwrap_or_default(), raw })
+            }
+            None => Event::Unknown(Unknown { data: Cow::Borrowed(text), raw }),
+        };
+        Ok(Some(event))
+    }
+
+    fn done<'a>(&mut self, frame: &Frame<'a>) -> Option<Event<'a>> {
+        Some(Event::Unknown(Unknown { data: Cow::Borrowed("[DONE]"), raw: Cow::Borrowed(frame.payload) }))
+    }
+
+    fn missing(&self) -> Option<Missing> {
+        (!self.ended).then_some(Missing::ExaoneAnswer)
+    }
+}
+
+impl Exaone {
+    fn share(&mut self, list: Option<&str>) -> Option<Arc<str>> {
+        let list = list?;
+        match &self.references {
+            Some(last) if **last == *list => {}
+            _ => self.references = Some(list.into()),
+        }
+        self.references.clone()
+    }
+}
+
+#[derive(Default)]
+struct Data<'a> {
+    query: Cow<'a, str>,
+    intent: Cow<'a, str>,
+    answer: Cow<'a, str>,
+    progress_state: Cow<'a, str>,
+    references: Option<&'a str>,
+}
+
+fn read_data<'a>(cursor: &mut Cursor<'a>) -> Result<Data<'a>, Fault> {
+    let mut data = Data::default();
+    cursor.object(|cursor, name| {
+        match name {
+            "query" => data.query = cursor.optional_string()?.unwrap_or_default(),
+            "intent" => data.intent = cursor.optional_string()?.unwrap_or_default(),
+            "answer" => data.answer = cursor.optional_string()?.unwrap_or_default(),
+            "progress_state" => data.progress_state = cursor.optional_string()?.unwrap_or_default(),
+            "references" => {
+                let (kind, list) = cursor.raw()?;
+                data.references = (kind == Kind::Array && has_content(list)).then_some(list);
+            }
+            _ => cursor.skip()?,
+        }
+        Ok(())
+    })?;
+    Ok(data)
+}
+
+/// Whether a JSON array has an element besides empty objects: any other byte than brackets, commas and space.
+fn has_content(list: &str) -> bool {
+    let inside = list.strip_prefix('[').and_then(|list| list.strip_suffix(']')).unwrap_or(list);
+    // An inner list, even an empty one, is an element of its own.
+    inside.bytes().any(|byte| !matches!(byte, b'{' | b'}' | b',' | b' ' | b'\t' | b'\n' | b'\r'))
+}

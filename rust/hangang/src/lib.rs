@@ -1,0 +1,41 @@
+//! Decodes the token streams of Korean LLM services, from bytes cut anywhere to typed events: LG's
+//! [EXAONE](exaone) and NAVER's [CLOVA Studio](clova).
+//!
+//! The crate does no I/O: feed it what the network gave, in any pieces, and it gives back what they completed.
+//!
+//! ```
+//! use hangang::clova::{Event, StreamParser};
+//!
+//! let wire = "event:token\ndata:{\"message\":{\"role\":\"assistant\",\"content\":\"한\"}}\n\n\
+//!             event:result\ndata:{\"message\":{\"role\":\"assistant\",\"content\":\"한\"},\"finishReason\":\"stop\"}\n\n";
+//! let mut parser = StreamParser::default();
+//! let mut answer = String::new();
+//! for chunk in wire.as_bytes().chunks(7) {
+//!     parser.feed_with(chunk, |event| {
+//!         if let Event::Token(token) = event {
+//!             answer.push_str(&token.text);
+//!         }
+//!     })?;
+//! }
+//! parser.close(|_| {})?; // an error here: the stream stopped early
+//! assert_eq!(answer, "한");
+//! # Ok::<(), hangang::ParseError>(())
+//! ```
+//!
+//! Two laws hold for every parser. Same bytes, any split: same events, same errors, same offsets. And each
+//! `feed` costs time in proportion to its new bytes, with memory under the caller's limits ([`Options`]).
+
+pub mod clova;
+mod error;
+pub mod exaone;
+mod json;
+mod json_stream;
+mod parser;
+mod shared;
+mod sse;
+
+pub use error::{ErrorKind, Expected, Fault, Missing, ParseError};
+pub use json_stream::{DEFAULT_MAX_DEPTH, JsonStreamParser};
+pub use parser::{Dialect, Errors, Frame, Keep, Options, StreamEvent, StreamParser};
+pub use shared::{AiFilter, Malformed, ToolCallDelta, Usage};
+pub use sse::{DEFAULT_MAX_FRAME_BYTES, ServerSentEvent, SseParser};

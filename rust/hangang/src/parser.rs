@@ -1,0 +1,431 @@
+//! One parser for all dialects: finds the framing, drives it, judges frames, and knows how streams end.
+//!
+//! Rules:
+//! - the first byte behind an optional byte order mark and white space decides: `{` means bare JSON, any other
+//!   byte SSE from offset 0 (EXAONE: only a colon or an ASCII letter);
+//! - a frame is judged once, when its last byte has come; what was complete before a fault is delivered;
+//! - in `report` mode a judged-bad frame becomes an event and the stream goes on; limits, garbage between
+//!   values and truncation stay fatal;
+//! - at the end an SSE frame without its blank line counts if it is one JSON object or `[DONE]`, and then the
+//!   dialect says whether the stream had ended;
+//! - after an error every call returns the same error.
+
+use std::borrow::Cow;
+
+use crate::error::{ErrorKind, Expected, Fault, Missing, ParseError};
+use crate::json::{check_utf8, is_space, judge};
+use crate::json_stream::{DEFAULT_MAX_DEPTH, JsonFramer};
+use crate::shared::Malformed;
+use crate::sse::{BOM, Bom, DEFAULT_MAX_FRAME_BYTES, SseFramer, event_name};
+
+/// What a bad frame does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Errors {
+    /// It ends the stream with an error.
+    #[default]
+    Strict,
+    /// It becomes a `Malformed` event, and the stream goes on.
+    Report,
+}
+
+/// Limits and policy of a parser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Most bytes of a frame.
+    pub max_frame_bytes: usize,
+    /// Most open containers in a payload.
+    pub max_depth: usize,
+    /// What a bad frame does.
+    pub errors: Errors,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            max_frame_bytes: DEFAULT_MAX_FRAME_BYTES,
+            max_depth: DEFAULT_MAX_DEPTH,
+            errors: Errors::Strict,
+        }
+    }
+}
+
+/// One frame as a dialect sees it.
+pub struct Frame<'a> {
+    pub(crate) payload: &'a [u8],
+    /// The event's name, empty where there is none.
+    pub(crate) name: &'a [u8],
+    pub(crate) last_event_id: &'a [u8],
+    pub(crate) max_depth: usize,
+}
+
+impl<'a> Frame<'a> {
+    /// The payload as text, or its first fault.
+    pub(crate) fn text(&self) -> Result<&'a str, Fault> {
+        check_utf8(self.payload, self.max_depth)
+    }
+
+    /// The payload as text where it need not be JSON.
+    pub(crate) fn plain_text(&self) -> Result<&'a str, Fault> {
+        std::str::from_utf8(self.payload).map_err(|error| {
+            let position = error.valid_up_to();
+            Fault { kind: ErrorKind::InvalidUtf8 { found: self.payload[position] }, position }
+        })
+    }
+
+    pub(crate) fn id(&self) -> Cow<'a, str> {
+        String::from_utf8_lossy(self.last_event_id)
+    }
+
+    pub(crate) fn event(&self) -> Cow<'a, str> {
+        event_name(self.name)
+    }
+}
+
+/// The events that `feed_text` keeps for the end: the last of each kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// The whole answer.
+    Result,
+    /// The service gave up.
+    Error,
+    /// The end marker.
+    Done,
+    /// A snapshot of an A2A task.
+    Task,
+}
+
+/// What every dialect's events have in common.
+pub trait StreamEvent<'a>: Sized {
+    /// The same event without borrows.
+    type Owned;
+    /// The answer delta, `""` where there is none.
+    fn text(&self) -> &str;
+    /// Whether `feed_text` keeps it for the end.
+    fn keep(&self) -> Option<Keep>;
+    /// Wraps a bad frame.
+    fn malformed(malformed: Malformed<'a>) -> Self;
+    /// The same event, independent of the chunk and of the parser.
+    fn into_owned(self) -> Self::Owned;
+}
+
+/// A dialect: frames to typed events, and the knowledge of how its streams end.
+pub trait Dialect {
+    /// What a stream brings.
+    type Event<'a>: StreamEvent<'a, Owned = Self::Event<'static>>;
+
+    /// Whether the first byte must be `{`, a colon or an ASCII letter.
+    const STRICT_FIRST_BYTE: bool = false;
+
+    /// Judges a frame and turns it into an event; `None` for one that means nothing.
+    fn decode<'a>(&mut self, frame: &Frame<'a>) -> Result<Option<Self::Event<'a>>, Fault>;
+
+    /// What the payload `[DONE]` is, which is not JSON.
+    fn done<'a>(&mut self, frame: &Frame<'a>) -> Option<Self::Event<'a>>;
+
+    /// What had to come before the stream may end; `None` when it may.
+    fn missing(&self) -> Option<Missing>;
+}
+
+/// Looks for the first byte that tells SSE from bare JSON. White space is counted, not kept.
+#[derive(Clone, Copy, Debug)]
+struct Detection {
+    bom: Bom,
+    /// Bytes of the line of white space that the cursor stands in.
+    line: usize,
+    after_cr: bool,
+    /// Offset of the first byte at which such a line passed the limit; a fault if the stream is SSE.
+    over_limit: Option<u64>,
+}
+
+#[derive(Debug)]
+enum Framing {
+    Unknown(Detection),
+    Sse(SseFramer),
+    Json(JsonFramer),
+}
+
+const DONE: &[u8] = b"[DONE]";
+
+/// Bytes of a stream to the events of a dialect.
+#[derive(Debug)]
+pub struct StreamParser<D: Dialect> {
+    dialect: D,
+    options: Options,
+    framing: Framing,
+    fed: u64,
+    failed: Option<ParseError>,
+    closed: bool,
+    kept: Vec<(Keep, D::Event<'static>)>,
+    examined: u64,
+}
+
+impl<D: Dialect + Default> StreamParser<D> {
+    /// A parser at the start of a stream.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        Self::with_dialect(D::default(), options)
+    }
+}
+
+impl<D: Dialect + Default> Default for StreamParser<D> {
+    fn default() -> Self {
+        Self::new(Options::default())
+    }
+}
+
+impl<D: Dialect> StreamParser<D> {
+    /// A parser whose dialect has settings of its own.
+    #[must_use]
+    pub fn with_dialect(dialect: D, options: Options) -> Self {
+        let detection = Detection { bom: Bom::Matching(0), line: 0, after_cr: false, over_limit: None };
+        Self {
+            dialect,
+            options,
+            framing: Framing::Unknown(detection),
+            fed: 0,
+            failed: None,
+            closed: false,
+            kept: Vec::new(),
+            examined: 0,
+        }
+    }
+
+    /// Gives every event that `chunk` completes to `on_event`, in order and borrowed from the chunk where that
+    /// is possible. After an error every later call returns the same error.
+    pub fn feed_with(
+        &mut self,
+        chunk: &[u8],
+        mut on_event: impl FnMut(D::Event<'_>),
+    ) -> Result<(), ParseError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        match self.advance(chunk, &mut on_event) {
+            Ok(()) => {
+                self.fed += chunk.len() as u64;
+                Ok(())
+            }
+            Err(error) => self.fail(error),
+        }
+    }
+
+    /// Appends every event that `chunk` completes to `events`, also when an error follows them.
+    pub fn feed(&mut self, chunk: &[u8], events: &mut Vec<D::Event<'static>>) -> Result<(), ParseError> {
+        self.feed_with(chunk, |event| events.push(event.into_owned()))
+    }
+
+    /// Appends the answer text that `chunk` completes to `text`, also when an error follows it. The last result,
+    /// error, end marker and task are kept for [`close`](Self::close).
+    pub fn feed_text(&mut self, chunk: &[u8], text: &mut String) -> Result<(), ParseError> {
+        let mut kept = std::mem::take(&mut self.kept);
+        let outcome = self.feed_with(chunk, |event| {
+            text.push_str(event.text());
+            if let Some(keep) = event.keep() {
+                kept.retain(|(kind, _)| *kind != keep);
+                kept.push((keep, event.into_owned()));
+            }
+        });
+        self.kept = kept;
+        outcome
+    }
+
+    /// What `feed_text` kept, for callers that stop at an error.
+    pub fn take_kept(&mut self) -> Vec<D::Event<'static>> {
+        std::mem::take(&mut self.kept).into_iter().map(|(_, event)| event).collect()
+    }
+
+    /// The end of the stream: what was kept, a last frame, and an error if the stream stopped early. A second
+    /// call does nothing.
+    pub fn close(&mut self, mut on_event: impl FnMut(D::Event<'_>)) -> Result<(), ParseError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        if self.closed {
+            return Ok(());
+        }
+        for event in self.take_kept() {
+            on_event(event);
+        }
+        match self.finish(&mut on_event) {
+            Ok(()) => {
+                self.closed = true;
+                Ok(())
+            }
+            Err(expected) => self.fail(ParseError::new(ErrorKind::Truncated { expected }, self.fed)),
+        }
+    }
+
+    /// Whether `close` has succeeded.
+    #[must_use]
+    pub const fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// The error that ended the parser, if one did.
+    #[must_use]
+    pub const fn failed(&self) -> Option<ParseError> {
+        self.failed
+    }
+
+    /// Bytes held of an unfinished frame.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        if self.failed.is_some() || self.closed {
+            return 0;
+        }
+        match &self.framing {
+            Framing::Unknown(Detection { bom: Bom::Matching(seen), .. }) => *seen,
+            Framing::Unknown(_) => 0,
+            Framing::Sse(framer) => framer.pending(),
+            Framing::Json(framer) => framer.pending(),
+        }
+    }
+
+    /// Bytes examined so far, every pass over a byte counted: a debug counter for the law of linear time.
+    #[must_use]
+    pub const fn examined(&self) -> u64 {
+        self.examined
+    }
+
+    fn fail(&mut self, error: ParseError) -> Result<(), ParseError> {
+        self.failed = Some(error);
+        // Nothing of the stream is needed any more.
+        self.framing = Framing::Json(JsonFramer::after_bom(0, 0));
+        Err(error)
+    }
+
+    fn advance(&mut self, chunk: &[u8], on_event: &mut impl FnMut(D::Event<'_>)) -> Result<(), ParseError> {
+        let mut at = 0;
+        if let Framing::Unknown(detection) = self.framing {
+            self.detect(detection, chunk, &mut at)?;
+        }
+        self.examined += (chunk.len() - at) as u64;
+        let max_depth = self.options.max_depth;
+        let report = self.options.errors == Errors::Report;
+        loop {
+            // Both framings: the payload, judged by the dialect, and the place of its fault.
+            let outcome;
+            let payload;
+            match &mut self.framing {
+                Framing::Unknown(_) => return Ok(()),
+                Framing::Sse(framer) => {
+                    let Some(sse) = framer.next(chunk, &mut at, self.fed)? else { return Ok(()) };
+                    self.examined += 2 * sse.data.len() as u64;
+                    let frame =
+                        Frame { payload: sse.data, name: sse.event, last_event_id: sse.id, max_depth };
+                    payload = sse.data;
+                    outcome = if sse.data == DONE {
+                        Ok(self.dialect.done(&frame))
+                    } else {
+                        self.dialect
+                            .decode(&frame)
+                            .map_err(|fault| ParseError::new(fault.kind, sse.locate(fault.position)))
+                    };
+                }
+                Framing::Json(framer) => {
+                    let Some(value) = framer.next(chunk, &mut at, self.fed)? else { return Ok(()) };
+                    self.examined += 2 * value.bytes.len() as u64;
+                    let frame = Frame { payload: value.bytes, name: b"", last_event_id: b"", max_depth };
+                    payload = value.bytes;
+                    outcome = self.dialect.decode(&frame).map_err(|fault| value.error(fault));
+                }
+            }
+            match outcome {
+                Ok(Some(event)) => on_event(event),
+                Ok(None) => {}
+                Err(error) if report && !matches!(error.kind(), ErrorKind::TooDeep { .. }) => {
+                    on_event(D::Event::malformed(Malformed { raw: Cow::Borrowed(payload), error }));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn detect(&mut self, mut state: Detection, chunk: &[u8], at: &mut usize) -> Result<(), ParseError> {
+        let limit = self.options.max_frame_bytes;
+        let depth = self.options.max_depth;
+        while let Some(&byte) = chunk.get(*at) {
+            let offset = self.fed + *at as u64;
+            match state.bom {
+                Bom::Matching(seen) if byte == BOM[seen] => {
+                    state.bom = if seen + 1 == BOM.len() { Bom::Over } else { Bom::Matching(seen + 1) };
+                }
+                Bom::Matching(1..) if D::STRICT_FIRST_BYTE => return Err(first_byte(BOM[0], 0)),
+                Bom::Matching(seen @ 1..) => {
+                    // Not a byte order mark after all: its bytes begin the first line.
+                    let line = BOM[..seen].to_vec();
+                    self.framing = Framing::Sse(SseFramer::resume(limit, line, offset, false));
+                    return Ok(());
+                }
+                _ if is_space(byte) => {
+                    state.bom = Bom::Over;
+                    match byte {
+                        b'\n' if state.after_cr => {}
+                        b'\n' | b'\r' => state.line = 0,
+                        _ => {
+                            state.line += 1;
+                            if state.line > limit && state.over_limit.is_none() {
+                                state.over_limit = Some(offset);
+                            }
+                        }
+                    }
+                    state.after_cr = byte == b'\r';
+                }
+                _ if byte == b'{' => {
+                    self.framing = Framing::Json(JsonFramer::after_bom(limit, depth));
+                    return Ok(());
+                }
+                _ if D::STRICT_FIRST_BYTE && byte != b':' && !byte.is_ascii_alphabetic() => {
+                    return Err(first_byte(byte, offset));
+                }
+                _ => {
+                    if let Some(offset) = state.over_limit {
+                        return Err(ParseError::new(ErrorKind::FrameTooLarge { limit }, offset));
+                    }
+                    let line = vec![b' '; state.line];
+                    self.framing = Framing::Sse(SseFramer::resume(limit, line, offset, state.after_cr));
+                    return Ok(());
+                }
+            }
+            self.examined += 1;
+            *at += 1;
+        }
+        self.framing = Framing::Unknown(state);
+        Ok(())
+    }
+
+    fn finish(&mut self, on_event: &mut impl FnMut(D::Event<'_>)) -> Result<(), Missing> {
+        match &mut self.framing {
+            Framing::Unknown(Detection { bom: Bom::Matching(1..), .. }) => return Err(Missing::RestOfBom),
+            Framing::Unknown(_) => {}
+            Framing::Json(framer) => framer.end()?,
+            Framing::Sse(framer) => {
+                if let Some(sse) = framer.end(self.fed)? {
+                    self.examined += 4 * sse.data.len() as u64;
+                    let max_depth = self.options.max_depth;
+                    let frame =
+                        Frame { payload: sse.data, name: sse.event, last_event_id: sse.id, max_depth };
+                    let event = if sse.data == DONE {
+                        self.dialect.done(&frame)
+                    } else if is_object(sse.data) && judge(sse.data, max_depth).is_ok() {
+                        self.dialect.decode(&frame).map_err(|_| Missing::BlankLine)?
+                    } else {
+                        return Err(Missing::BlankLine);
+                    };
+                    if let Some(event) = event {
+                        on_event(event);
+                    }
+                }
+            }
+        }
+        self.dialect.missing().map_or(Ok(()), Err)
+    }
+}
+
+fn is_object(payload: &[u8]) -> bool {
+    payload.iter().find(|&&byte| !is_space(byte)) == Some(&b'{')
+}
+
+fn first_byte(found: u8, offset: u64) -> ParseError {
+    ParseError::new(ErrorKind::InvalidJson { expected: Expected::FirstByte, found: Some(found) }, offset)
+}

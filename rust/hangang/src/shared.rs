@@ -1,0 +1,170 @@
+//! Types that several dialects share, and the readers of the wire shapes behind them.
+
+use std::borrow::Cow;
+
+use crate::error::{Fault, ParseError};
+use crate::json::{Cursor, Kind};
+
+/// A piece of a tool call, or a whole one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct ToolCallDelta {
+    /// Which call the piece belongs to; `None` where the wire has no index (CLOVA).
+    pub index: Option<i64>,
+    /// The call's id; on CLOVA its presence opens the next call.
+    pub id: Option<Box<str>>,
+    /// `function`.
+    pub kind: Option<Box<str>>,
+    /// The function's name.
+    pub name: Option<Box<str>>,
+    /// A fragment of the arguments' JSON text (CLOVA's `partialJson`).
+    pub partial_json: Option<Box<str>>,
+    /// The arguments as JSON text: whole, or a fragment where the wire streams a string (OpenAI-compatible).
+    pub arguments: Option<Box<str>>,
+}
+
+/// Token counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Usage {
+    /// Tokens of the prompt.
+    pub prompt_tokens: Option<i64>,
+    /// Tokens of the answer, thinking included.
+    pub completion_tokens: Option<i64>,
+    /// As the service states it; not always the sum.
+    pub total_tokens: Option<i64>,
+    /// Tokens of thinking.
+    pub thinking_tokens: Option<i64>,
+}
+
+/// One verdict of CLOVA's AI filter.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct AiFilter {
+    /// `curse` or `unsafeContents`.
+    pub group_name: Option<Box<str>>,
+    /// `discrimination`, `insult`, `sexualHarassment`.
+    pub name: Option<Box<str>>,
+    /// `"-1"` to `"2"`, a string on the wire.
+    pub score: Option<Box<str>>,
+    /// `OK` or `ERROR`; often absent.
+    pub result: Option<Box<str>>,
+}
+
+/// A frame that was delimited and judged bad, where the parser reports instead of failing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Malformed<'a> {
+    /// The frame's bytes.
+    pub raw: Cow<'a, [u8]>,
+    /// What is wrong with it.
+    pub error: ParseError,
+}
+
+impl Malformed<'_> {
+    pub(crate) fn into_owned(self) -> Malformed<'static> {
+        Malformed { raw: Cow::Owned(self.raw.into_owned()), error: self.error }
+    }
+}
+
+pub(crate) fn boxed(text: Option<Cow<'_, str>>) -> Option<Box<str>> {
+    text.map(|text| text.into_owned().into_boxed_str())
+}
+
+/// Reads the value at the cursor with `object` if it is an object; `None` for a value of another kind.
+pub(crate) fn optional_object<'a, T>(
+    cursor: &mut Cursor<'a>,
+    object: impl FnOnce(&mut Cursor<'a>) -> Result<T, Fault>,
+) -> Result<Option<T>, Fault> {
+    match cursor.kind()? {
+        Kind::Object => object(cursor).map(Some),
+        kind => cursor.skip_kind(kind).map(|()| None),
+    }
+}
+
+/// Reads the objects of the list at the cursor; elements of another kind are skipped, another value is no list.
+pub(crate) fn optional_list<'a, T>(
+    cursor: &mut Cursor<'a>,
+    mut object: impl FnMut(&mut Cursor<'a>) -> Result<T, Fault>,
+) -> Result<Option<Vec<T>>, Fault> {
+    match cursor.kind()? {
+        Kind::Array => {
+            let mut list = Vec::new();
+            cursor.array(|cursor, kind| {
+                if kind == Kind::Object {
+                    list.push(object(cursor)?);
+                    Ok(())
+                } else {
+                    cursor.skip_kind(kind)
+                }
+            })?;
+            Ok(Some(list))
+        }
+        kind => cursor.skip_kind(kind).map(|()| None),
+    }
+}
+
+/// The `text` strings of a list of parts, joined with nothing between; the spelling of `content` as a list.
+pub(crate) fn joined_parts(cursor: &mut Cursor<'_>) -> Result<Option<String>, Fault> {
+    let parts = optional_list(cursor, |cursor| {
+        let mut text = None;
+        cursor.object(|cursor, name| {
+            match name {
+                "text" => text = cursor.optional_string()?,
+                _ => cursor.skip()?,
+            }
+            Ok(())
+        })?;
+        Ok(text)
+    })?;
+    Ok(parts.map(|parts| parts.into_iter().flatten().collect()))
+}
+
+/// The list of tool calls at the cursor; anything else is no call. The names are the same in both spellings of
+/// the list (`toolCalls`, `tool_calls`).
+pub(crate) fn tool_calls(cursor: &mut Cursor<'_>) -> Result<Box<[ToolCallDelta]>, Fault> {
+    let calls = optional_list(cursor, |cursor| {
+        let mut call = ToolCallDelta::default();
+        cursor.object(|cursor, name| {
+            match name {
+                "index" => call.index = cursor.optional_integer()?,
+                "id" => call.id = boxed(cursor.optional_string()?),
+                "type" => call.kind = boxed(cursor.optional_string()?),
+                "function" => {
+                    (call.name, call.partial_json, call.arguments) = (None, None, None);
+                    optional_object(cursor, |cursor| {
+                        cursor.object(|cursor, name| {
+                            match name {
+                                "name" => call.name = boxed(cursor.optional_string()?),
+                                "partialJson" => call.partial_json = boxed(cursor.optional_string()?),
+                                "arguments" => call.arguments = arguments(cursor)?,
+                                _ => cursor.skip()?,
+                            }
+                            Ok(())
+                        })
+                    })?;
+                }
+                _ => cursor.skip()?,
+            }
+            Ok(())
+        })?;
+        Ok(call)
+    })?;
+    Ok(calls.unwrap_or_default().into_boxed_slice())
+}
+
+/// Arguments are JSON text, whether the wire has a string or the value itself.
+fn arguments(cursor: &mut Cursor<'_>) -> Result<Option<Box<str>>, Fault> {
+    Ok(match cursor.kind()? {
+        Kind::String => boxed(cursor.optional_string()?),
+        Kind::Null => cursor.skip().map(|()| None)?,
+        _ => Some(cursor.raw()?.1.into()),
+    })
+}
+
+/// Folds the case of the reasons that are known; unknown ones pass as they are, and `""` is none.
+pub(crate) fn finish_reason(reason: &str) -> Option<Box<str>> {
+    const KNOWN: [&str; 7] =
+        ["length", "stop", "stop_before", "end_token", "tool_calls", "content_filter", "function_call"];
+    match KNOWN.iter().find(|known| known.eq_ignore_ascii_case(reason)) {
+        Some(&known) => Some(known.into()),
+        None if reason.is_empty() => None,
+        None => Some(reason.into()),
+    }
+}
