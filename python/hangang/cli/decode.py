@@ -25,7 +25,7 @@ from hangang.cli._terminal import Output, say
 __all__ = ["command", "how_it_failed", "to_json"]
 
 _ERRORS = (clova.Error, exaone.Error, openai.Error, a2a.Error)
-_TASK_FAILURES = ("failed", "rejected", "canceled")
+_TASK_FAILURES = ("failed", "rejected")
 
 
 @dataclass(frozen=True)
@@ -133,11 +133,11 @@ def _opened(name: str) -> Iterator[IO[bytes]]:
     # Unbuffered: a read returns what a pipe has, and does not wait for more.
     try:
         if name != "-":
-            file = open(name, "rb", buffering=0)
+            file = open(name, "rb", buffering=0)  # noqa: SIM115
         elif sys.stdin is None:
             raise _UnreadableError("standard input is closed")
         else:
-            file = open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)
+            file = open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)  # noqa: SIM115
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL
         raise _UnreadableError(_reason(error)) from error
     with file:
