@@ -329,6 +329,7 @@ class Framed:
     event: str = "message"
     id: str = ""
     mismatch: bool = False
+    sse: bool = False
 
 
 def json_frames(data: bytes, start: int, limit: int, depth: int) -> Iterator[Framed]:
@@ -422,7 +423,7 @@ class SSE:
             places += range(start, start + len(value))
         places.append(self.data[-1][2])
         event = self.event_buffer.decode("utf-8", "replace") or "message"
-        return Framed(payload, places, event, self.last_event_id)
+        return Framed(payload, places, event, self.last_event_id, sse=True)
 
 
 def sse_lines(data: bytes) -> Iterator[tuple[int, int, bool]]:
@@ -610,7 +611,7 @@ class Dialect:
 
     def event(self, frame: Framed, depth: int | None) -> Event | None:
         name, payload = frame.event, frame.payload
-        if payload == b"[DONE]":
+        if frame.sse and payload == b"[DONE]":
             if self.dialect == "a2a":
                 return None
             if self.dialect == "openai":
