@@ -687,12 +687,6 @@ def _learn(cls: type) -> _Handler:
     return _BY_TYPE.setdefault(cls, handle)
 
 
-def is_error(event: Any) -> bool:
-    """Whether an event is the `Error` of some dialect."""
-    cls = type(event)
-    return cls.__name__ == "Error" and cls.__module__.startswith("hangang.")
-
-
 # --- metrics
 
 

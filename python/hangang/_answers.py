@@ -1,0 +1,370 @@
+"""What a service's answer says besides its content: errors, rate limits, how long to wait.
+
+No I/O here. Every body form of `wire/` is read by `fault_of`, every code is given its HTTP status by
+`status_of`, and `error_of` makes the exception. `CODES` is the one table of the services' own codes;
+which of them are tried again stands there too.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from ._errors import APIError
+
+__all__ = ["CODES", "Fault", "RateLimit", "error_of", "fault_of", "retry_after", "status_of"]
+
+# code -> (HTTP status, whether trying again can help). wire/clova.md §7.2: "R" in its table;
+# 42902 by analogy with 42901; 40063 has four messages of which two are worth another try.
+CODES: dict[str, tuple[int, bool]] = {
+    "40000": (400, False),
+    "40001": (400, False),
+    "40002": (400, False),
+    "40003": (400, False),
+    "40004": (400, False),
+    "40005": (400, False),
+    "40006": (400, False),
+    "40009": (400, False),
+    "40055": (400, False),
+    "40060": (400, False),
+    "40061": (400, False),
+    "40063": (400, True),
+    "40080": (400, False),
+    "40082": (400, False),
+    "40083": (400, False),
+    "40084": (400, False),
+    "40100": (401, False),
+    "40101": (401, False),
+    "40102": (401, False),
+    "40103": (401, False),
+    "40104": (401, False),
+    "40170": (401, False),
+    "40300": (403, False),
+    "40301": (403, False),
+    "40400": (404, False),
+    "40600": (406, False),
+    "40800": (408, True),
+    "41300": (413, False),
+    "41500": (415, False),
+    "41501": (415, False),
+    "42200": (422, False),  # Gov
+    "42400": (424, True),
+    "42900": (429, True),
+    "42901": (429, True),
+    "42902": (429, True),
+    "42903": (429, True),
+    "50000": (500, True),
+    "50100": (501, False),
+    "50300": (503, True),  # Gov
+    "50400": (504, True),
+    "61002": (400, False),
+    "61004": (400, False),
+    "61005": (400, False),
+    "62001": (400, False),
+    "63001": (400, False),
+    "63002": (400, False),
+    "64000": (500, True),
+    "64400": (400, False),
+    "64424": (500, True),
+    "64429": (429, True),
+    "64500": (500, True),
+    "65001": (400, False),
+    "65002": (500, True),
+    "65400": (400, False),
+}
+
+# JSON-RPC answers come with HTTP 200 whatever they say (wire/a2a.md §5); this is what they mean.
+_JSON_RPC: dict[int, int] = {
+    -32700: 400,
+    -32600: 400,
+    -32601: 404,
+    -32602: 400,
+    -32603: 500,
+    -32001: 404,
+    -32002: 400,
+    -32003: 400,
+    -32004: 400,
+    -32005: 415,
+    -32006: 500,
+    -32007: 400,
+    -32008: 400,
+    -32009: 400,
+}
+
+# Names used as `code` or `type` by OpenAI-shaped services (wire/gov.md §1.2, wire/openai.md §3, §7).
+_NAMES: dict[str, int] = {
+    "invalid_api_key": 401,
+    "rate_limit_exceeded": 429,
+    "context_length_exceeded": 400,
+    "model_not_found": 404,
+    "authentication_error": 401,
+    "permission_error": 403,
+    "not_found_error": 404,
+    "rate_limit_error": 429,
+    "invalid_request_error": 400,
+    "server_error": 500,
+    "badrequesterror": 400,
+    "authenticationerror": 401,
+    "permissiondeniederror": 403,
+    "notfounderror": 404,
+    "unprocessableentityerror": 422,
+    "ratelimiterror": 429,
+    "internalservererror": 500,
+    "serviceunavailableerror": 503,
+}
+
+
+def status_of(code: str | int | None, kind: str | None = None) -> int | None:
+    """The HTTP status that a service's own code or error type means, or None.
+
+    CLOVA's five digits begin with their status except 6xxxx, which the table holds; three digits
+    are a status; JSON-RPC's negative numbers have a table of their own.
+    """
+    if isinstance(code, int):
+        if code in _JSON_RPC:
+            return _JSON_RPC[code]
+        code = str(code)
+    if code is not None:
+        if code in CODES:
+            return CODES[code][0]
+        if re.fullmatch(r"[2-5][0-9]{2}([0-9]{2})?", code, re.ASCII):
+            return int(code[:3])
+        if (status := _NAMES.get(code.lower())) is not None:
+            return status
+    return _NAMES.get(kind.lower()) if kind else None
+
+
+# --- errors
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An error as a body states it: the service's words, its code, its type."""
+
+    message: str
+    code: str | int | None = None
+    kind: str | None = None
+
+
+def fault_of(value: Any) -> Fault | None:
+    """The error that a decoded body states, or None where it states none.
+
+    Reads native `{status:{code,message}}`, OpenAI's and API-gateway `{error:{…}}`, flat
+    `{object:"error"}`, EXAONE's `{result_code, description}`, JSON-RPC errors, problem+json and
+    `{detail}`. A body of success (`status.code` 2xxxx, `result_code` 200) gives None.
+    """
+    if not isinstance(value, dict):
+        return None
+    status = value.get("status")
+    if isinstance(status, dict) and "code" in status:
+        code = _code(status["code"])
+        return None if str(code).startswith("2") else Fault(_text(status.get("message")), code)
+    error = value.get("error")
+    if isinstance(error, str) and error:
+        return Fault(error, _code(value.get("code")))
+    if isinstance(error, dict) and error:
+        custom = value.get("custom_status")
+        custom = custom if isinstance(custom, dict) else {}
+        data = error.get("data")
+        message = _text(error.get("message")) or _text(custom.get("Description"))
+        if not message and isinstance(data, dict):
+            message = _text(data.get("detail"))
+        code = _code(error.get("code"))
+        if code is None:
+            code = _code(error.get("errorCode"))
+        if code is None:
+            code = _code(custom.get("Code"))
+        return Fault(message, code, _text(error.get("type")) or None)
+    if (number := _code(value.get("result_code"))) is not None:
+        return None if str(number) == "200" else Fault(_text(value.get("description")), number)
+    if value.get("object") == "error" or "error_message" in value:
+        message = _text(value.get("message")) or _text(value.get("error_message"))
+        code = _code(value.get("code"))
+        kind = _text(value.get("type")) or _text(value.get("error_type")) or None
+        return Fault(message, _code(value.get("error_code")) if code is None else code, kind)
+    return None
+
+
+def _loose_fault(value: Any) -> Fault | None:
+    """`fault_of`, and bodies that are errors only because the HTTP status says so."""
+    if (fault := fault_of(value)) is not None or not isinstance(value, dict):
+        return fault
+    for key in ("detail", "message", "title"):  # problem+json; FastAPI's list of faults
+        if detail := value.get(key):
+            words = detail if isinstance(detail, str) else json.dumps(detail, ensure_ascii=False)
+            return Fault(words, _code(value.get("code")))
+    return None
+
+
+def _code(value: Any) -> str | int | None:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    return value if value != "" else None
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def error_of(
+    *,
+    status: int | None,
+    headers: Mapping[str, str],
+    body: bytes = b"",
+    fault: Fault | None = None,
+    secrets: Iterable[str] = (),
+) -> APIError:
+    """The exception for an answer that is an error.
+
+    Args:
+        status: the HTTP status, or that which the fault's code means.
+        headers: the answer's headers, any mapping with a case-insensitive `get`.
+        body: the body as received; it is kept as text, whatever it is.
+        fault: what the body states, if it was read already.
+        secrets: strings that must not appear: a service may repeat the key in its message.
+    """
+    text = body.decode("utf-8", "replace")
+    if fault is None:
+        try:
+            fault = _loose_fault(json.loads(text))
+        except (ValueError, RecursionError):
+            fault = None
+    if status is None and fault is not None:
+        status = status_of(fault.code, fault.kind)
+    message = fault.message if fault is not None else " ".join(text.split())[:200]
+    if not message:
+        message = f"HTTP {status}" if status is not None else "the service reported an error"
+    for secret in secrets:
+        message, text = message.replace(secret, "***"), text.replace(secret, "***")
+    cls = APIError if status is None else APIError.for_status(status)
+    return cls(
+        message,
+        status=status,
+        code=fault.code if fault is not None else None,
+        body=text,
+        request_id=request_id_of(headers),
+        retry_after=retry_after(headers, status),
+    )
+
+
+def request_id_of(headers: Mapping[str, str]) -> str | None:
+    """The service's id of a request; no documentation names the header, so the usual ones."""
+    for name in ("x-ncp-clovastudio-request-id", "x-request-id", "request-id", "x-ncp-trace-id"):
+        if value := headers.get(name):
+            return value
+    return None
+
+
+# --- rate limits
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """What the headers of one answer say about the quota; None where they say nothing.
+
+    Requests and tokens are counted apart (`x-ratelimit-*-requests`, `x-ratelimit-*-tokens`); a
+    header without either word, such as Gov's `X-RateLimit-Remaining`, counts as requests.
+    Times are seconds from when the answer came. Sources: wire/clova.md §8, wire/gov.md §1.2.
+    """
+
+    limit_requests: int | None = None
+    remaining_requests: int | None = None
+    reset_requests: float | None = None
+    limit_tokens: int | None = None
+    remaining_tokens: int | None = None
+    reset_tokens: float | None = None
+    retry_after: float | None = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], compare=False)
+
+    @classmethod
+    def of(cls, headers: Mapping[str, str]) -> RateLimit:
+        """Read the headers of an answer; `headers` keeps those that were found, as received."""
+        found = {
+            name.lower(): value
+            for name, value in headers.items()
+            if name.lower().startswith("x-ratelimit-") or name.lower() == "retry-after"
+        }
+
+        def number(what: str, unit: str) -> int | None:
+            value = found.get(f"x-ratelimit-{what}-{unit}")
+            if value is None and unit == "requests":
+                value = found.get(f"x-ratelimit-{what}")
+            return int(value) if value and re.fullmatch(r"[0-9]{1,18}", value, re.ASCII) else None
+
+        def reset(unit: str) -> float | None:
+            value = found.get(f"x-ratelimit-reset-{unit}")
+            if value is None and unit == "requests":
+                value = found.get("x-ratelimit-reset")
+            return None if value is None else duration(value)
+
+        return cls(
+            limit_requests=number("limit", "requests"),
+            remaining_requests=number("remaining", "requests"),
+            reset_requests=reset("requests"),
+            limit_tokens=number("limit", "tokens"),
+            remaining_tokens=number("remaining", "tokens"),
+            reset_tokens=reset("tokens"),
+            retry_after=_retry_after_header(found.get("retry-after")),
+            headers=found,
+        )
+
+    @property
+    def wait(self) -> float | None:
+        """Seconds until the quota allows a request again, as far as the headers tell.
+
+        `Retry-After` where given; else the reset of what is used up; else the later reset.
+        """
+        if self.retry_after is not None:
+            return self.retry_after
+        if self.remaining_requests == 0 and self.reset_requests is not None:
+            return self.reset_requests
+        if self.remaining_tokens == 0 and self.reset_tokens is not None:
+            return self.reset_tokens
+        resets = [r for r in (self.reset_requests, self.reset_tokens) if r is not None]
+        return max(resets) if resets else None
+
+
+def retry_after(headers: Mapping[str, str], status: int | None) -> float | None:
+    """Seconds the service asks to wait before another try, or None.
+
+    The reset headers come with every answer, so they count only where the quota was the reason.
+    """
+    limit = RateLimit.of(headers)
+    return limit.wait if status == 429 else limit.retry_after
+
+
+_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+
+
+def duration(text: str) -> float | None:
+    """Seconds of a Go duration (`"2.5s"`, `"1m30s"`, `"120ms"`) or of a bare number; else None."""
+    text = text.strip(" \t")
+    if _NUMBER.fullmatch(text):
+        return float(text)
+    total, end = 0.0, 0
+    for match in _DURATION.finditer(text):
+        if match.start() != end:
+            return None
+        total += float(match[1]) * _UNITS[match[2]]
+        end = match.end()
+    return total if text and end == len(text) else None
+
+
+def _retry_after_header(value: str | None) -> float | None:
+    """RFC 9110: a number of seconds, or an HTTP date."""
+    if value is None:
+        return None
+    value = value.strip(" \t")
+    if _NUMBER.fullmatch(value):
+        return float(value)
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
+        return None
