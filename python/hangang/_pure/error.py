@@ -82,7 +82,7 @@ def found(byte: int | None) -> str:
     if byte == 0x20:
         return "a space"
     if byte == 0x27:
-        return "\"'\""
+        return '"\'"'
     if 0x21 <= byte <= 0x7E:
         return f"'{chr(byte)}'"
     return f"byte 0x{byte:02x}"

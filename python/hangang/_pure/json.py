@@ -125,10 +125,9 @@ def _json_fault(data: bytes, max_depth: int) -> Fault | None:
                 return Fault(e.JSON, pos, expected, byte)
             pos += 1
             stack.pop()
-        elif expected is e.KEY_OR_END and byte == 0x7D:
-            pos += 1
-            stack.pop()
-        elif expected is e.VALUE_OR_END and byte == 0x5D:
+        elif (expected is e.KEY_OR_END and byte == 0x7D) or (
+            expected is e.VALUE_OR_END and byte == 0x5D
+        ):
             pos += 1
             stack.pop()
         elif byte == 0x22:

@@ -1,0 +1,126 @@
+"""What every parser has: the types it takes, one caller at a time, and what happens after a fault.
+
+The Rust crate leaves this to the binding (`rust/hangang-python`): here as there it holds no
+knowledge of any format.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, NoReturn, TypeAlias
+
+from .error import Fault, error_of
+
+Chunk: TypeAlias = bytes | bytearray | memoryview
+
+LIMIT_MAX = 2**62
+DEFAULT_FRAME_BYTES = 16 * 2**20
+DEFAULT_DEPTH = 128
+
+
+def check_limit(name: str, value: Any) -> int:
+    """A limit from a constructor's argument, 1 to 2**62; raises TypeError or ValueError."""
+    if not isinstance(value, int):
+        raise TypeError(f"{name} must be an int, not {type(value).__name__}")
+    if not 1 <= value <= LIMIT_MAX:
+        raise ValueError(f"{name} must be between 1 and 2**62, not {value}")
+    return int(value)
+
+
+def to_bytes(chunk: Any) -> bytes:
+    """The bytes of a chunk that is not exactly `bytes`: one copy. Raises TypeError."""
+    if isinstance(chunk, (bytes, bytearray)):
+        return bytes(memoryview(chunk))  # a subclass may have its own __bytes__
+    if isinstance(chunk, memoryview):
+        if chunk.itemsize == 1 and chunk.c_contiguous:
+            return chunk.tobytes()
+        what = "a memoryview of another shape"
+    else:
+        what = type(chunk).__name__
+    raise TypeError(
+        f"chunk must be bytes, bytearray or a contiguous memoryview of bytes, not {what}"
+    )
+
+
+class Parser:
+    """Base of the parsers: states and locking. `_push` and `_finish` do the work.
+
+    A parser is good, closed, or failed. A failed one raises a new equal error from every call.
+    """
+
+    __slots__ = ("_closed", "_examined", "_failure", "_fed", "_lock", "_ready")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ready = True  # neither closed nor failed: the one check of the hot path
+        self._closed = False
+        self._failure: Fault | None = None
+        self._fed = 0  # bytes of all earlier chunks: the offset of the next one
+        self._examined = 0
+
+    @property
+    def pending(self) -> int:
+        """Bytes held of an unfinished frame; depends on the bytes fed only, not on their split."""
+        return self._pending() if self._ready else 0
+
+    def _pending(self) -> int:
+        raise NotImplementedError
+
+    def _take(self, chunk: Chunk) -> bytes:
+        """The chunk as bytes, with the lock taken and the parser fit to go on."""
+        data = chunk if type(chunk) is bytes else to_bytes(chunk)
+        if not self._lock.acquire(False):
+            raise RuntimeError("overlapping calls: a parser serves one thread at a time")
+        if not self._ready:
+            failure = self._failure
+            self._lock.release()
+            if failure is not None:
+                raise error_of(failure, text="")
+            raise ValueError("feed after close()")
+        return data
+
+    def _fail(self, fault: Fault, events: list[Any], text: str | None = None) -> NoReturn:
+        """Goes into the failed state and raises the fault with what the call had completed."""
+        self._failure = fault
+        self._ready = False
+        self._drop()
+        raise error_of(fault, events, text) from None
+
+    def _drop(self) -> None:
+        """Lets go of everything held."""
+        raise NotImplementedError
+
+    def _finish(self, out: list[Any]) -> None:
+        """The end of the stream; raises Fault."""
+        raise NotImplementedError
+
+    def close(self) -> list[Any]:
+        """Tells the parser that the stream has ended; a second call returns [].
+
+        Returns:
+            What the end of the stream completes.
+
+        Raises:
+            ParseError: the stream was not at an end (TruncatedStreamError), or had failed before.
+            RuntimeError: another thread is inside this parser.
+        """
+        if not self._lock.acquire(False):
+            raise RuntimeError("overlapping calls: a parser serves one thread at a time")
+        try:
+            if self._failure is not None:
+                raise error_of(self._failure, text="")
+            if self._closed:
+                return []
+            self._closed = True
+            out: list[Any] = []
+            try:
+                self._finish(out)
+            except Fault as fault:
+                caught = fault
+            else:
+                self._ready = False
+                self._drop()
+                return out
+            self._fail(caught, out)
+        finally:
+            self._lock.release()

@@ -1,0 +1,231 @@
+"""EXAONE's own stream, LG AI Research (wire/exaone.md 4, 5).
+
+Rules:
+1. Frames are JSON objects without separators, despite `text/event-stream`; SSE is accepted too.
+2. `result_code` 200 is an answer, any other integer an error, none at all a foreign shape.
+3. `data.answer` is a delta; `data` may be absent.
+4. `references` without its empty objects (`[{}]` means none); a list that is repeated byte for byte
+   is the same tuple object in every answer.
+5. There is no end marker: one `answering` frame, or an error, makes an end possible.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias
+
+from .clova import raw_of, with_raw
+from .base import DEFAULT_DEPTH, DEFAULT_FRAME_BYTES
+from .clova import raw_of, with_raw
+from .json import as_int, as_str, judge, span
+from .parser import DialectParser
+from .shared import Event, Malformed, draft
+
+
+class Answer(Event):
+    """A delta of the answer (`text`) with the state of the service's work.
+
+    `references` are dicts as received, shared between answers; `intent` and `progress_state` are
+    open sets (wire/exaone.md 4).
+    """
+
+    __slots__ = ("_raw", "_rest", "text")
+    __match_args__ = (
+        "text",
+        "query",
+        "intent",
+        "references",
+        "progress_state",
+        "result_code",
+        "description",
+    )
+    text: str
+    thinking = ""
+    _rest: Any
+    _raw: Any
+
+    def __new__(
+        cls,
+        text: str = "",
+        query: str = "",
+        intent: str = "",
+        references: tuple[dict[str, Any], ...] = (),
+        progress_state: str = "",
+        result_code: int = 200,
+        description: str | None = None,
+    ) -> Answer:
+        rest = (query, intent, references, progress_state, result_code, description, None)
+        return _answer(text, rest, b"")
+
+    @property
+    def query(self) -> str:
+        """The request's query, echoed in every frame."""
+        return self._rest[0]  # type: ignore[no-any-return]
+
+    @property
+    def intent(self) -> str:
+        """What the service took the query for; `""` while planning."""
+        return self._rest[1]  # type: ignore[no-any-return]
+
+    @property
+    def references(self) -> tuple[dict[str, Any], ...]:
+        """Sources of the answer; one object for all answers that repeat them."""
+        return self._rest[2]  # type: ignore[no-any-return]
+
+    @property
+    def progress_state(self) -> str:
+        """`planning`, `optimizing`, `answering`, or a state yet unknown."""
+        return self._rest[3]  # type: ignore[no-any-return]
+
+    @property
+    def result_code(self) -> int:
+        """200."""
+        return self._rest[4]  # type: ignore[no-any-return]
+
+    @property
+    def description(self) -> str | None:
+        """Text of the service, None as a rule."""
+        return self._rest[5]  # type: ignore[no-any-return]
+
+    @property
+    def raw(self) -> bytes:
+        """The payload's bytes as received (`data` lines joined by LF); b"" if made by hand."""
+        return raw_of(self._raw, self._rest[6], self.text)
+
+
+class Error(Event):
+    """The service's error; `code` is like an HTTP status (wire/exaone.md 7)."""
+
+    __slots__ = ("_raw", "code", "message")
+    __match_args__ = ("code", "message")
+    text = ""
+    thinking = ""
+    code: int | None
+    message: str
+
+    def __new__(cls, code: int | None = None, message: str = "") -> Error:
+        self = _Error()
+        self.code = code
+        self.message = message
+        self._raw = b""
+        self.__class__ = cls
+        return self  # type: ignore[no-any-return]
+
+    @property
+    def raw(self) -> bytes:
+        """The payload's bytes as received (`data` lines joined by LF); b"" if made by hand."""
+        return self._raw
+
+
+class Unknown(Event):
+    """A frame that is none of the others: its payload text."""
+
+    __slots__ = ("_raw", "data")
+    __match_args__ = ("data",)
+    text = ""
+    thinking = ""
+    data: str
+
+    def __new__(cls, data: str = "") -> Unknown:
+        self = _Unknown()
+        self.data = data
+        self._raw = b""
+        self.__class__ = cls
+        return self  # type: ignore[no-any-return]
+
+    @property
+    def raw(self) -> bytes:
+        """The payload's bytes as received (`data` lines joined by LF); b"" if made by hand."""
+        return self._raw
+
+
+_Answer = draft(Answer)
+_Error = draft(Error)
+_Unknown = draft(Unknown)
+
+
+def _answer(text: str, rest: tuple[Any, ...], raw: bytes | None) -> Answer:
+    self = _Answer()
+    self.text = text
+    self._rest = rest
+    self._raw = raw
+    self.__class__ = Answer
+    return self  # type: ignore[no-any-return]
+
+
+AnyEvent: TypeAlias = Answer | Error | Unknown
+
+
+class StreamParser(DialectParser[AnyEvent]):
+    """EXAONE's streams and one-shot answers: bytes to events."""
+
+    __doc__ = f"{__doc__}\n{DialectParser.__doc__}"
+    __slots__ = ("_references", "_references_text")
+    _not_ended = "an answering frame"
+    _keep = (Error,)
+    _letters_only = True
+
+    def __init__(
+        self,
+        *,
+        max_frame_bytes: int = DEFAULT_FRAME_BYTES,
+        max_depth: int = DEFAULT_DEPTH,
+        errors: Literal["strict", "report"] = "strict",
+    ) -> None:
+        super().__init__(max_frame_bytes=max_frame_bytes, max_depth=max_depth, errors=errors)
+        self._references: tuple[dict[str, Any], ...] = ()  # of the last answer that had any
+        self._references_text = b""  # their JSON text
+
+    def _done(self, name: bytes, ident: str) -> AnyEvent:
+        return with_raw(Unknown("[DONE]"), b"[DONE]")  # type: ignore[no-any-return]
+
+    def _event(self, payload: bytes, name: bytes, ident: str, depth: int) -> AnyEvent:
+        value = judge(payload, depth)
+        code = as_int(value.get("result_code")) if type(value) is dict else None
+        if code is None:
+            return with_raw(Unknown(payload.decode("utf-8")), payload)  # type: ignore[no-any-return]
+        description = as_str(value.get("description"))
+        if code != 200:
+            self._ended = True
+            return with_raw(Error(code, description or ""), payload)  # type: ignore[no-any-return]
+        data = value.get("data")
+        if type(data) is not dict:
+            data = {}
+        state = as_str(data.get("progress_state")) or ""
+        if state == "answering":
+            self._ended = True
+        rest = (
+            as_str(data.get("query")) or "",
+            as_str(data.get("intent")) or "",
+            self._shared_references(data.get("references"), payload),
+            state,
+            code,
+            description,
+            None,
+        )
+        return _answer(as_str(data.get("answer")) or "", rest, payload)
+
+    def _shared_references(self, value: Any, payload: bytes) -> tuple[dict[str, Any], ...]:
+        """References as a tuple without empty objects; the last tuple again if its text is equal."""
+        if type(value) is not list:
+            return ()
+        references = tuple([item for item in value if item != {}])
+        if references:
+            place = span(payload, ("data", "references"))
+            assert place is not None
+            text = payload[place[0] : place[1]]
+            if text == self._references_text:
+                return self._references
+            self._references = references
+            self._references_text = text
+        return references
+
+    def _drop(self) -> None:
+        super()._drop()
+        self._references = ()
+        self._references_text = b""
+
+
+for _class in (Answer, Error, Unknown, StreamParser):
+    _class.__module__ = "hangang.exaone"
+
+__all__ = ["Answer", "Error", "Malformed", "StreamParser", "Unknown"]
