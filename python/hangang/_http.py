@@ -21,7 +21,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypedDict
 from urllib.parse import urlsplit
 
 from ._answers import Fault, RateLimit, error_of, fault_of, request_id_of, status_of
@@ -45,6 +45,7 @@ __all__ = [
     "AsyncStream",
     "AsyncTransport",
     "ClientBase",
+    "ConnectionOptions",
     "HTTPClient",
     "Stream",
     "SyncTransport",
@@ -54,7 +55,12 @@ __all__ = [
 
 _log = logging.getLogger("hangang.http")
 
-DEFAULT_TIMEOUTS: dict[str, float | None] = {"connect": 10.0, "read": 600.0, "write": 60.0, "pool": None}
+DEFAULT_TIMEOUTS: dict[str, float | None] = {
+    "connect": 10.0,
+    "read": 600.0,
+    "write": 60.0,
+    "pool": None,
+}
 """Seconds. Reading is long because a one-shot answer of a thinking model sends nothing until it is
 whole; streams have `stall_timeout`."""
 
@@ -87,6 +93,34 @@ class TimeoutLike(Protocol):
     def as_dict(self) -> dict[str, float | None]:
         """Seconds for connect, read, write and pool."""
         ...
+
+
+class ConnectionOptions(TypedDict, total=False):
+    """Keyword arguments that every client takes.
+
+    - `base_url`: where the service is; without it the service's variable in the environment, then the
+      documented address. Plain http only to loopback, or with `allow_insecure=True`.
+    - `http_client`: an httpx or httpx2 client of the right kind; it stays open when ours is closed.
+    - `timeout`: seconds for connecting, for each read and write, and for a free connection; or the
+      `Timeout` of the HTTP library. Without it: 10 to connect, 600 to read, 60 to write, or those of
+      `http_client`.
+    - `stall_timeout`: seconds a stream may go without a complete event (120); keep-alive comments do
+      not count. It is looked at when bytes arrive and when a read times out, so a silent connection
+      ends after this time, one that only sends comments at the first comment after it. None: never.
+    - `max_retries`: tries after the first (2), only before the first event.
+    - `max_frame_bytes`: the longest frame of a stream (16 MiB).
+    - `allow_insecure`: send the key over plain http to any host.
+    - `headers`: sent with each request; they cannot replace the key.
+    """
+
+    base_url: str | None
+    http_client: HTTPClient | None
+    timeout: float | TimeoutLike | None
+    stall_timeout: float | None
+    max_retries: int
+    max_frame_bytes: int
+    allow_insecure: bool
+    headers: Mapping[str, str] | None
 
 
 class _StreamBase:
@@ -408,14 +442,14 @@ class Transport:
         *,
         auth: Mapping[str, str],
         secrets: tuple[str, ...],
-        base_url: str | None,
-        http_client: HTTPClient | None,
-        timeout: float | TimeoutLike | None,
-        stall_timeout: float | None,
-        max_retries: int,
-        max_frame_bytes: int,
-        allow_insecure: bool,
-        headers: Mapping[str, str] | None,
+        base_url: str | None = None,
+        http_client: HTTPClient | None = None,
+        timeout: float | TimeoutLike | None = None,
+        stall_timeout: float | None = DEFAULT_STALL,
+        max_retries: int = 2,
+        max_frame_bytes: int = 16 * 2**20,
+        allow_insecure: bool = False,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         chosen = base_url or os.environ.get(service.base_variable) or service.base_url
         self.has_default_base_url = chosen == service.base_url
