@@ -17,7 +17,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
@@ -46,6 +46,14 @@ COMMANDS = {
 }
 
 
+class _EndedError(Exception):
+    """The command was ended from outside; `code` says how."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
 class _Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -64,6 +72,18 @@ class _Commands(click.Group):
             ) from error
         command: click.Command = module.command
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        # Before click's own handling, which makes 1 of both and writes an empty line for Ctrl-C.
+        try:
+            code = super().invoke(ctx)
+            if sys.stdout is not None:
+                sys.stdout.flush()
+            return code
+        except KeyboardInterrupt:
+            raise _EndedError(INTERRUPTED) from None
+        except BrokenPipeError:
+            raise _EndedError(CLOSED_PIPE) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -85,14 +105,11 @@ def root() -> None:
 def run(arguments: Sequence[str] | None) -> int:
     """Runs one command line; every way of ending becomes an exit code, and at most one line of text."""
     try:
-        # A command returns its exit code. click's own handling of the ends would make 1 of Ctrl-C and of a closed pipe.
         code = root.main(
             args=None if arguments is None else list(arguments),
             prog_name="hangang",
             standalone_mode=False,
         )
-        if sys.stdout is not None:
-            sys.stdout.flush()
         return code if isinstance(code, int) else OK
     except click.UsageError as error:
         # Two lines of usage, then the message.
@@ -101,11 +118,12 @@ def run(arguments: Sequence[str] | None) -> int:
     except click.ClickException as error:
         say(error.format_message())
         return USAGE
-    except (KeyboardInterrupt, click.Abort):
+    except _EndedError as end:
+        if end.code == CLOSED_PIPE:
+            _drop_output()
+        return end.code
+    except click.Abort:
         return INTERRUPTED
-    except BrokenPipeError:
-        _drop_output()
-        return CLOSED_PIPE
     except OSError as error:
         # Reading says so in its own words, with the file's name: what is left is the output.
         say(f"the output cannot be written: {error.strerror or error}")

@@ -36,7 +36,10 @@ _MARKS: tuple[tuple[Format, bytes], ...] = (
     ("exaone", rb'"result_code"'),
     ("a2a", rb'"(?:jsonrpc|statusUpdate|artifactUpdate|contextId|artifacts)"'),
     ("openai", rb'"(?:choices|object|error_message)"'),
-    ("clova", rb'"(?:stopReason|finishReason|inputLength|outputLength|aiFilter)"|"status"\s*:\s*\{\s*"code"'),
+    (
+        "clova",
+        rb'"(?:stopReason|finishReason|inputLength|outputLength|aiFilter)"|"status"\s*:\s*\{\s*"code"',
+    ),
     ("clova", rb"(?m:^)event:\s*(?:token|result|signal)\b"),
 )
 _ANY_MARK = re.compile(b"|".join(b"(" + pattern + b")" for _, pattern in _MARKS))

@@ -9,8 +9,9 @@ from __future__ import annotations
 import io
 import sys
 import unicodedata
+from collections.abc import Iterator
 
-__all__ = ["Output", "clip", "say", "visible", "width"]
+__all__ = ["Output", "clip", "say", "visible", "width", "wrapped"]
 
 _CONTROLS = [code for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"]
 _VISIBLE = {code: f"\\x{code:02x}" for code in _CONTROLS}
@@ -79,15 +80,23 @@ def width(text: str) -> int:
     return columns
 
 
+def wrapped(text: str, columns: int) -> Iterator[str]:
+    """`text` in lines of at most `columns` columns, broken anywhere."""
+    while True:
+        room = columns
+        for end, character in enumerate(text):
+            room -= width(character)
+            if room < 0:
+                yield text[:end]
+                text = text[end:]
+                break
+        else:
+            yield text
+            return
+
+
 def clip(text: str, columns: int) -> str:
     """`text` cut to at most `columns` columns, with an ellipsis where something was cut."""
     if width(text) <= columns:
         return text
-    kept = ""
-    room = columns - 1
-    for character in text:
-        room -= width(character)
-        if room < 0:
-            break
-        kept += character
-    return kept + "…"
+    return next(wrapped(text, columns - 1)) + "…"

@@ -22,9 +22,9 @@ from hangang.cli import _app
 from hangang.cli._formats import FORMATS, Detector, Event, Format, Parser
 from hangang.cli._terminal import Output, say
 
-__all__ = ["command", "how_it_failed", "to_json"]
+__all__ = ["ERRORS", "command", "how_it_failed", "to_json"]
 
-_ERRORS = (clova.Error, exaone.Error, openai.Error, a2a.Error)
+ERRORS = (clova.Error, exaone.Error, openai.Error, a2a.Error)
 _TASK_FAILURES = ("failed", "rejected")
 
 
@@ -172,6 +172,7 @@ class _Decoding:
         self._events = 0
         self._malformed = 0
         self._failure: str | None = None
+        self._guess = ""  # what is said of a format that nothing in the stream told
         # The last event whose text was written. It tells whether the whole answer, which some dialects repeat at the
         # end, is new.
         self._written: Event | None = None
@@ -201,20 +202,19 @@ class _Decoding:
         except ParseError as error:
             self._show(error.events)
             self._output.end_line()
-            say(f"{self._name}: {_fault(error)}")
+            say(f"{self._name}: {_fault(error)}{self._guess}")
             return _app.TRUNCATED if isinstance(error, TruncatedStreamError) else _app.BAD_INPUT
         self._output.end_line()
         if not options.quiet:
-            say(
-                f"{self._name}: {self._ending()} ({format}, {_count(self._events, 'event')}, {_count(size, 'byte')})"
-            )
+            counts = f"{format}, {_count(self._events, 'event')}, {_count(size, 'byte')}"
+            say(f"{self._name}: {self._ending()} ({counts}){self._guess}")
         if self._malformed:
             return _app.BAD_INPUT
         return _app.OK if self._failure is None else _app.FAILED
 
     def _begin(self, format: Format, detector: Detector, held: list[bytes]) -> Parser:
-        if detector.guessed and held and not self._options.quiet:
-            say(f"{self._name}: no known format; read as {format} (--format chooses)")
+        if detector.guessed:
+            self._guess = f"; no known format, read as {format} (--format chooses)"
         parser = self._options.parser(format)
         for chunk in held:
             self._show(parser.feed(chunk))
@@ -268,7 +268,7 @@ class _Decoding:
 
 def how_it_failed(event: Event) -> str | None:
     """`failed with CODE: MESSAGE` for an event that makes the stream a failed one, else None."""
-    if isinstance(event, _ERRORS):
+    if isinstance(event, ERRORS):
         code = "no code" if event.code is None else event.code
         return f"failed with {code}: {event.message}" if event.message else f"failed with {code}"
     if isinstance(event, (a2a.StatusUpdate, a2a.Task)) and event.state in _TASK_FAILURES:

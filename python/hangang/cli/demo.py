@@ -13,8 +13,8 @@ import click
 from hangang import BACKEND, ParseError, a2a, clova, exaone, iter_events, openai
 from hangang.cli import _app
 from hangang.cli._formats import Parser
-from hangang.cli._terminal import Output, clip, visible, width
-from hangang.cli.decode import how_it_failed
+from hangang.cli._terminal import Output, clip, visible, width, wrapped
+from hangang.cli.decode import ERRORS, how_it_failed
 
 __all__ = ["command"]
 
@@ -30,8 +30,8 @@ class _Stream(NamedTuple):
 _STREAMS = (
     _Stream("CLOVA Studio v3", "clova-v3_text.sse", clova.StreamParser),
     _Stream("EXAONE", "exaone-text_generation.jsonstream", exaone.StreamParser),
-    _Stream("OpenAI-compatible (Gov chat)", "openai-vllm_reasoning.sse", openai.StreamParser),
-    _Stream("A2A (Gov agents)", "a2a-v1.0_stream.sse", a2a.StreamParser),
+    _Stream("Gov chat (OpenAI)", "openai-vllm_reasoning.sse", openai.StreamParser),
+    _Stream("Gov agents (A2A)", "a2a-v1.0_stream.sse", a2a.StreamParser),
     _Stream("CLOVA Studio v3, error", "clova-error_midstream.sse", clova.StreamParser),
 )
 
@@ -89,15 +89,16 @@ def _show(stream: _Stream, cut: random.Random, delay: float, output: Output) -> 
             text += event.text
             failure = how_it_failed(event)
             if failure is not None:
-                ending = failure
+                ending = f"failed: {event.code}" if isinstance(event, ERRORS) else failure
             name = type(event).__name__
             shown = event.text or (f"({event.thinking})" if event.thinking else "") or failure or ""
             output.text(clip(f"  {name:<14} {visible(shown)}".rstrip(), _COLUMNS) + "\n")
             output.flush()
     except ParseError as error:
-        ending = f"{type(error).__name__} at byte {error.offset}"
+        ending = f"fault at {error.offset}"
     for line in text.split("\n"):
-        output.text("  | " + line + "\n")
+        for part in wrapped(line, _COLUMNS - 4):
+            output.text(f"  | {part}\n")
     output.flush()
     return _Row(stream.title, events, len(data), len(pieces), ending)
 
