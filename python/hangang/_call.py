@@ -78,7 +78,8 @@ class Call:
     dialect: Dialect | None = None
     streaming: bool = False
     """Whether a stream was asked for; the answer of a one-shot call may still come as one."""
-    decode: Literal["json", "bytes"] = "json"
+    decode: Literal["json", "bytes", "any"] = "json"
+    """Of an answer that is no chat: `any` decodes what says that it is JSON, and fails at nothing."""
     base_url: str | None = None
 
 

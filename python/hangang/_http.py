@@ -568,10 +568,18 @@ class Transport:
         headers = response.headers
         content_type = headers.get("content-type", "")
         data: Any = None
-        if call.decode == "json" and body:
+        if body and (call.decode == "json" or (call.decode == "any" and "json" in content_type)):
             try:
                 data = loads(body)
             except (ValueError, RecursionError):
+                if call.decode == "any":
+                    return Response(
+                        data=None,
+                        body=body,
+                        status=response.status_code,
+                        content_type=content_type,
+                        headers=headers,
+                    )
                 raise error_of(
                     status=response.status_code,
                     headers=headers,
