@@ -65,8 +65,8 @@ endif
 # The pure package, from this folder, editable: no compiler, no network beyond pip's.
 .venv/.pure: .venv/.run pyproject.toml Cargo.toml
 	@$(PIP) 'hatchling>=1.33'
-	@rm -rf build/pure
-	@$(PY) -m hatchling build -t wheel:editable -d build/pure > /dev/null
+	@rm -rf build/pure && mkdir -p build
+	@$(PY) -m hatchling build -t wheel:editable -d build/pure > build/pure.log 2>&1 || { cat build/pure.log >&2; exit 1; }
 	@$(PIP) --force-reinstall --no-deps build/pure/*.whl
 	@HANGANG_BACKEND=pure $(PY) -c 'import hangang, pathlib; assert hangang.BACKEND == "pure"; assert pathlib.Path(hangang.__file__).is_relative_to(pathlib.Path.cwd())'
 	@touch $@
