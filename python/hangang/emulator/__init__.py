@@ -1,0 +1,142 @@
+"""A local server that speaks CLOVA Studio, EXAONE and CLOVA Studio Gov.
+
+For tests, load tests and development without a key or a network:
+
+    from hangang.emulator import run_in_thread
+
+    with run_in_thread(rate=30, fragments="random") as emulator:
+        print(emulator.url)
+
+or `hangang serve`, or `python -m hangang.emulator`. All services live at the root of one host, so
+`emulator.url` is the `base_url` of every client. Answers are made up, the same for the same
+request and seed; keys of a documented form are accepted, unless they end in `-wrong` (401),
+`-forbidden` (403), `-limited` (429) or, for CLOVA, `-expired` and `-nosub`.
+
+How fast, in which pieces and with which faults it answers is set by keyword arguments here and by
+`x-hangang-…` headers for one request; `hangang.emulator.CONTROLS` is their table. Each stream's
+header `x-hangang-text-sha256` has the hash of the whole answer text, so that a load test can check
+that it lost nothing, and `GET /_emulator` tells what is open. Where the services' own documents
+leave a shape open, the emulator had to guess: each module says at its top what is a guess.
+
+Needs the extra `hangang[emulator]`; importing this package alone does not.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Unpack
+
+from . import _controls
+from ._controls import ControlError, ControlOptions, Controls
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+    from ._server import Emulator
+
+__all__ = [
+    "CONTROLS",
+    "ControlError",
+    "ControlOptions",
+    "Controls",
+    "create_app",
+    "run_in_thread",
+    "serve",
+]
+
+CONTROLS: str = _controls.__doc__ or ""
+"""The table of controls, as text."""
+
+
+def _need_extra() -> None:
+    """Raise an ImportError that names the extra, if anything of it is missing."""
+    try:
+        for name in ("starlette", "uvicorn", "python_multipart"):
+            importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"the emulator needs {error.name!r}: pip install 'hangang[emulator]'",
+            name=error.name,
+        ) from error
+
+
+def create_app(
+    *,
+    keys: Collection[str] | None = None,
+    requests_per_minute: int | None = None,
+    **controls: Unpack[ControlOptions],
+) -> Starlette:
+    """The emulator as an ASGI application.
+
+    Under `run_in_thread` and `serve` the faults `cut` and `reset` act on the socket; under another
+    ASGI server they end the answer with an exception, which closes the connection.
+
+    Args:
+        keys: the accepted keys; None accepts every key of a documented form.
+        requests_per_minute: answer 429 when a key has made so many in a minute.
+        **controls: see `CONTROLS`.
+
+    Raises:
+        ControlError: a control has a value that it cannot have.
+        ImportError: the extra `hangang[emulator]` is not installed.
+    """
+    _need_extra()
+    from ._app import build
+
+    return build(keys=keys, requests_per_minute=requests_per_minute, **controls)
+
+
+def run_in_thread(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    keys: Collection[str] | None = None,
+    requests_per_minute: int | None = None,
+    **controls: Unpack[ControlOptions],
+) -> AbstractContextManager[Emulator]:
+    """Run the emulator in a thread while a `with` block lasts; port 0 takes a free one.
+
+    At the end of the block every connection is dropped, and no thread or socket is left.
+
+    Raises:
+        ControlError: a control has a value that it cannot have.
+        OSError: the port is taken.
+        ImportError: the extra `hangang[emulator]` is not installed.
+    """
+    _need_extra()
+    from ._server import run_in_thread as run
+
+    return run(host=host, port=port, keys=keys, requests_per_minute=requests_per_minute, **controls)
+
+
+def serve(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    keys: Collection[str] | None = None,
+    requests_per_minute: int | None = None,
+    on_start: Callable[[str], None] | None = None,
+    log_level: str = "warning",
+    **controls: Unpack[ControlOptions],
+) -> None:
+    """Serve until Ctrl-C; `on_start` is called with the URL once the port is bound.
+
+    Raises:
+        ControlError: a control has a value that it cannot have.
+        OSError: the port is taken.
+        ImportError: the extra `hangang[emulator]` is not installed.
+    """
+    _need_extra()
+    from ._server import serve as run
+
+    run(
+        host=host,
+        port=port,
+        keys=keys,
+        requests_per_minute=requests_per_minute,
+        on_start=on_start,
+        log_level=log_level,
+        **controls,
+    )

@@ -1,0 +1,291 @@
+"""One request on its way through a service: controls, key, limits, refusals, answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, cast
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+
+from ._answer import SSE, Answer, Frame, Framing, one_shot
+from ._controls import ControlError, Controls
+from ._shapes import is_list, is_object
+from ._state import State
+
+JSON = dict[str, Any]
+
+
+class Refusal(Exception):
+    """The service says no: an HTTP status, its own code, and a message."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str | None = None,
+        message: str | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(status, code, message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.headers = dict(headers or {})
+
+
+def no_headers(_limit: int, _left: int, _reset: float) -> dict[str, str]:
+    """The rate headers of a service that documents none."""
+    return {}
+
+
+@dataclass(frozen=True)
+class Service:
+    """What differs between services before any work is done.
+
+    Attributes:
+        name: `clova`, `exaone`, `gov`, …
+        authenticate: returns the key, or raises `Refusal`.
+        error_body: the body of a refusal, after `complete` has filled it in.
+        complete: fills a refusal's missing status, code and message.
+        limit: requests a minute of a call, for the rate headers.
+        rate_headers: the service's rate headers for (limit, left, seconds to reset).
+    """
+
+    name: str
+    authenticate: Callable[[Call], str]
+    error_body: Callable[[Call, Refusal], bytes]
+    complete: Callable[[Refusal], Refusal] = lambda refusal: refusal
+    limit: Callable[[Call], int] = lambda _: 60
+    rate_headers: Callable[[int, int, float], dict[str, str]] = no_headers
+
+
+@dataclass
+class Call:
+    """A request and all that is needed to answer it."""
+
+    request: Request
+    state: State
+    controls: Controls
+    service: Service
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def path(self) -> Mapping[str, str]:
+        """The parameters in the path."""
+        return cast("Mapping[str, str]", self.request.path_params)
+
+    def header(self, name: str) -> str:
+        """A request header, or an empty string."""
+        return self.request.headers.get(name, "")
+
+    async def body(self, limit: int = 50 * 2**20) -> bytes:
+        """The whole body.
+
+        Raises:
+            Refusal: 413; the rest of the body is read and thrown away, so that the client can
+                finish writing and read the answer.
+        """
+        held = bytearray()
+        size = 0
+        async for chunk in self.request.stream():
+            size += len(chunk)
+            if size <= limit:
+                held += chunk
+            else:
+                held.clear()
+        if size > limit:
+            raise Refusal(413)
+        return bytes(held)
+
+    async def read_object(self, limit: int = 50 * 2**20) -> JSON:
+        """The body as a JSON object.
+
+        Raises:
+            Refusal: 415 for another content type, 400 for anything but an object, 413.
+        """
+        kind = self.header("content-type").partition(";")[0].strip().lower()
+        if kind == "multipart/form-data" and "boundary=" not in self.header("content-type"):
+            raise Refusal(415, "no-boundary")
+        if kind != "application/json":
+            raise Refusal(415)
+        body = await self.body(limit)
+        try:
+            found = json.loads(body)
+        except (ValueError, RecursionError):
+            raise Refusal(400) from None
+        if not is_object(found):
+            raise Refusal(400)
+        return found
+
+    def random(self, *parts: object) -> Random:
+        """Random numbers that depend on the seed and these parts of the request alone."""
+        told = [self.controls.seed, self.service.name, *parts]
+        return Random(json.dumps(told, ensure_ascii=False, default=str))
+
+    def reply(
+        self, value: object, *, spaced: bool = False, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """A one-shot JSON answer, compact or in Python's spacing."""
+        return one_shot(
+            dump(value, spaced=spaced),
+            controls=self.controls,
+            state=self.state,
+            headers={**self.headers, **(headers or {})},
+        )
+
+    def whole(self, body: bytes, media_type: str) -> Answer:
+        """A one-shot answer of another type."""
+        return one_shot(
+            body,
+            controls=self.controls,
+            state=self.state,
+            media_type=media_type,
+            headers=self.headers,
+        )
+
+    def stream(
+        self,
+        frames: Any,
+        *,
+        framing: Framing = SSE,
+        error_frames: Callable[[str | None], Iterable[Frame]] | None = None,
+        headers: Mapping[str, str] | None = None,
+        media_type: str = "text/event-stream",
+    ) -> Answer:
+        """A stream of frames under the request's controls."""
+        return Answer(
+            frames,
+            controls=self.controls,
+            state=self.state,
+            framing=framing,
+            error_frames=error_frames,
+            random=self.random("fragments", self.request.url.path),
+            headers={**self.headers, **(headers or {}), "content-type": media_type},
+        )
+
+    def refuse(self, refusal: Refusal) -> Response:
+        """The service's error answer, always JSON, also where a stream was asked for."""
+        refusal = self.service.complete(refusal)
+        headers = {**self.headers, **refusal.headers}
+        if self.controls.retry_after is not None:
+            headers["retry-after"] = f"{self.controls.retry_after:g}"
+        if self.controls.reset_after is not None:
+            headers["x-ratelimit-reset-requests"] = f"{self.controls.reset_after:g}s"
+        return one_shot(
+            self.service.error_body(self, refusal),
+            controls=Controls(delay=self.controls.delay),
+            state=self.state,
+            status=refusal.status,
+            headers=headers,
+        )
+
+
+Handler = Callable[[Call], Awaitable[Response]]
+
+
+def endpoint(service: Service, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+    """Wrap a handler: count, read the controls, check the key and the limit, catch refusals."""
+
+    async def serve(request: Request) -> Response:
+        state = cast("State", request.app.state.emulator)
+        state.requests += 1
+        state.served[service.name] += 1
+        try:
+            controls = state.controls.with_headers(request.headers.items())
+        except ControlError as error:
+            return JSONResponse({"emulator": {"error": str(error)}}, status_code=400)
+        if state.faults_are_over(controls):
+            controls = controls.without_faults()
+        call = Call(request, state, controls, service)
+        try:
+            key = service.authenticate(call)
+            _limit(call, key)
+            if controls.status is not None or controls.code is not None:
+                await call.body()
+                raise Refusal(controls.status or 0, controls.code)
+            return await handler(call)
+        except Refusal as refusal:
+            return call.refuse(refusal)
+        except ClientDisconnect:
+            return Response(status_code=400)
+
+    return serve
+
+
+def _limit(call: Call, key: str) -> None:
+    state, service = call.state, call.service
+    limit = state.requests_per_minute or service.limit(call)
+    left, reset = state.use(f"{service.name}/{key}", limit)
+    call.headers.update(service.rate_headers(limit, max(left, 0), reset))
+    if left < 0 and state.requests_per_minute is not None:
+        raise Refusal(429, headers={"retry-after": f"{reset:.0f}"})
+    if key.endswith("-limited"):
+        raise Refusal(429)
+
+
+def check_key(call: Call, key: str) -> None:
+    """Refuse a key that is not in the given set, or that is one of the magic ones.
+
+    Raises:
+        Refusal: 401 with code `wrong-key`, or 403.
+    """
+    keys = call.state.keys
+    if (keys is not None and key not in keys) or key.endswith("-wrong"):
+        raise Refusal(401, "wrong-key")
+    if key.endswith("-forbidden"):
+        raise Refusal(403)
+
+
+def bearer(call: Call) -> str | None:
+    """The key of an `Authorization: Bearer` header; None without the header.
+
+    Raises:
+        Refusal: 401 with code `wrong-scheme` for another scheme or no key.
+    """
+    header = call.header("authorization")
+    if not header:
+        return None
+    scheme, _, key = header.partition(" ")
+    if scheme.lower() != "bearer" or not key.strip():
+        raise Refusal(401, "wrong-scheme")
+    return key.strip()
+
+
+def dump(value: object, *, spaced: bool = False) -> bytes:
+    """JSON as the services write it: raw UTF-8 on one line, compact or in Python's spacing."""
+    separators = (", ", ": ") if spaced else (",", ":")
+    return json.dumps(value, ensure_ascii=False, separators=separators).encode()
+
+
+def sse(data: bytes, *, event: str = "", ident: str = "", space: str = " ") -> bytes:
+    """One SSE event with LF line ends: `id`, `event`, `data`, a blank line."""
+    lines = [
+        *([f"id:{space}{ident}\n".encode()] if ident else []),
+        *([f"event:{space}{event}\n".encode()] if event else []),
+        f"data:{space}".encode() + data + b"\n\n",
+    ]
+    return b"".join(lines)
+
+
+def last_user_text(messages: Iterable[Any]) -> tuple[str, int]:
+    """The text of the last user message, and which of the user's questions it is."""
+    text, turn = "", 0
+    for message in messages:
+        if is_object(message) and message.get("role") == "user":
+            text, turn = text_of(message.get("content")), turn + 1
+    return text, max(turn, 1)
+
+
+def text_of(content: object) -> str:
+    """The text of a message's content: a string, or the text parts of a list."""
+    if isinstance(content, str):
+        return content
+    if is_list(content):
+        return "".join(
+            part["text"] for part in content if is_object(part) and isinstance(part.get("text"), str)
+        )
+    return ""

@@ -1,0 +1,224 @@
+"""The emulator's own uvicorn: connections that answers can cut and reset, and a clean stop.
+
+`Protocol` is uvicorn's h11 protocol with two additions: it counts connections, and it puts itself
+into the ASGI scope, so that an answer can end its connection (see `_answer`). h11 and not
+httptools, because each ASGI message is then one HTTP chunk and one write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+import threading
+import time
+from collections.abc import Collection, Generator, MutableMapping
+from typing import Any, Unpack, cast
+
+import uvicorn
+from starlette.applications import Starlette
+from uvicorn.config import Config
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
+
+from ._answer import CONNECTION
+from ._app import build
+from ._controls import ControlOptions
+from ._state import State
+
+_NO_LINGER = struct.pack("ii", 1, 0)  # closing sends RST and drops what is unsent
+
+
+class Protocol(H11Protocol):
+    """One connection, which its own answers can end."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._state = emulator_state(config)
+        inner: Any = self.app
+
+        async def with_connection(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+            scope.setdefault("extensions", {})[CONNECTION] = self
+            await inner(scope, receive, send)
+
+        self.app = cast("Any", with_connection)
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Count the connection."""
+        super().connection_made(transport)
+        self._state.connections = (self._state.connections or 0) + 1
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Count it out."""
+        super().connection_lost(exc)
+        self._state.connections = (self._state.connections or 1) - 1
+
+    def cut(self) -> None:
+        """Send what was written, then FIN, without the last HTTP chunk."""
+        self.transport.close()
+
+    def reset(self) -> None:
+        """Send RST."""
+        found = self.transport.get_extra_info("socket")
+        if found is not None:
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        self.transport.abort()
+
+
+class Server(uvicorn.Server):
+    """A uvicorn server that tells when it is ready, and stops without waiting for streams."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.ready = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then tell."""
+        await super().startup(sockets=sockets)
+        self.ready.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Drop every connection first: a stalled stream must not hold up the end."""
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, Protocol):
+                connection.transport.abort()
+        await super().shutdown(sockets=sockets)
+
+
+def emulator_state(config: Config) -> State:
+    """The state of the application that a configuration serves."""
+    return cast("State", cast("Starlette", config.app).state.emulator)
+
+
+def make_server(app: Starlette, *, log_level: str = "critical") -> Server:
+    """A server for an application of `create_app`, with the emulator's own protocol."""
+    return Server(
+        Config(
+            app,
+            http=Protocol,
+            ws="none",
+            loop="asyncio",
+            lifespan="on",
+            log_config=None,
+            log_level=log_level,
+            access_log=False,
+            timeout_graceful_shutdown=2,
+        )
+    )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes a free one."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+        sock.listen(1024)
+        sock.setblocking(False)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def url_of(sock: socket.socket) -> str:
+    """`http://host:port` of a listening socket."""
+    host, port = sock.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):
+        host = "127.0.0.1" if host == "0.0.0.0" else "::1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class Emulator:
+    """An emulator that runs in a thread of this process.
+
+    Attributes:
+        url: where it listens, without a slash at the end.
+        host: its address.
+        port: its port.
+        app: the application.
+        state: counters and stores; read it, do not change it.
+    """
+
+    def __init__(self, app: Starlette, sock: socket.socket, server: Server) -> None:
+        self.app = app
+        self.state: State = app.state.emulator
+        self.host, self.port = sock.getsockname()[:2]
+        self.url = url_of(sock)
+        self._server = server
+
+    def __repr__(self) -> str:
+        return f"<Emulator {self.url}>"
+
+    def wait_idle(self, timeout: float = 2.0) -> bool:
+        """Wait until no connection and no answer is left; False after `timeout` seconds."""
+        end = time.monotonic() + timeout
+        while self.state.open_streams or self.state.connections:
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.005)
+        return True
+
+
+@contextlib.contextmanager
+def run_in_thread(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    keys: Collection[str] | None = None,
+    requests_per_minute: int | None = None,
+    **controls: Unpack[ControlOptions],
+) -> Generator[Emulator]:
+    """See `hangang.emulator.run_in_thread`."""
+    app = build(keys=keys, requests_per_minute=requests_per_minute, **controls)
+    sock = listen(host, port)
+    with contextlib.closing(sock):
+        server = make_server(app)
+        failed: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                server.run(sockets=[sock])
+            except BaseException as error:
+                failed.append(error)
+
+        thread = threading.Thread(target=work, name="hangang-emulator", daemon=True)
+        thread.start()
+        try:
+            while not server.ready.wait(0.05):
+                if not thread.is_alive():
+                    raise RuntimeError("the emulator did not start") from (failed[0] if failed else None)
+            yield Emulator(app, sock, server)
+        finally:
+            server.should_exit = True
+            thread.join(10)
+    if failed:
+        raise RuntimeError("the emulator failed") from failed[0]
+
+
+def serve(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    keys: Collection[str] | None = None,
+    requests_per_minute: int | None = None,
+    on_start: Any = None,
+    log_level: str = "warning",
+    **controls: Unpack[ControlOptions],
+) -> None:
+    """See `hangang.emulator.serve`."""
+    app = build(keys=keys, requests_per_minute=requests_per_minute, **controls)
+    sock = listen(host, port)
+    with contextlib.closing(sock):
+        if on_start is not None:
+            on_start(url_of(sock))
+        with contextlib.suppress(KeyboardInterrupt):
+            make_server(app, log_level=log_level).run(sockets=[sock])

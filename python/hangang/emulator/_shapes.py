@@ -1,0 +1,30 @@
+"""Questions about JSON values whose answers the type checkers understand."""
+
+from __future__ import annotations
+
+from typing import Any, TypeGuard
+
+
+def is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    """A JSON object."""
+    return isinstance(value, dict)
+
+
+def is_list(value: object) -> TypeGuard[list[Any]]:
+    """A JSON array."""
+    return isinstance(value, list)
+
+
+def is_objects(value: object) -> TypeGuard[list[dict[str, Any]]]:
+    """An array of objects."""
+    return is_list(value) and all(is_object(item) for item in value)
+
+
+def is_texts(value: object) -> TypeGuard[list[str]]:
+    """An array of strings."""
+    return is_list(value) and all(isinstance(item, str) for item in value)
+
+
+def is_number(value: object) -> TypeGuard[int | float]:
+    """A number; JSON's booleans are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,278 @@
+"""Answers without a model: texts, tokens, thinking, tool calls and values for a JSON Schema.
+
+Everything comes from a `random.Random` that the caller seeds from the request, so the same
+request has the same answer, streamed or not. The texts are about the Han river; they echo the
+question, so that a chat against the emulator can be followed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from ._shapes import is_list, is_object
+
+_SENTENCES = (
+    "한강은 태백산맥에서 시작해 서해로 흘러가는 강입니다.",
+    "길이는 약 494km이고, 서울을 동서로 가로지릅니다.",
+    "북한강과 남한강은 양평 두물머리에서 하나로 만납니다. 🌊",
+    "강을 따라 걷다 보면 다리마다 다른 불빛이 켜집니다.",
+    "봄에는 여의도에 벚꽃이 피고, 가을에는 억새가 하늘공원을 덮습니다.",
+    "비가 많이 온 날에는 잠수교가 물에 잠기기도 합니다.",
+    "밤이 되면 반포대교의 무지개 분수가 노래에 맞춰 춤을 춥니다. ✨",
+    "자전거를 타고 팔당까지 다녀오는 사람도 많습니다. 🚴‍♀️",
+    "물은 서두르지 않지만, 한 번도 멈춘 적이 없습니다.",
+    "강바람이 시원하니 해 질 무렵에 나가 보시길 권합니다.",
+    "조선 시대에는 마포나루로 소금과 젓갈이 들어왔습니다.",
+    '어떤 시인은 이 강을 "도시의 긴 숨"이라고 불렀습니다.',
+)
+_HARD = (
+    '따옴표 "와 역슬래시 \\ 그리고 }{ 를 그대로 씁니다.',
+    "data: id: event: 라고 써도 줄이 아닙니다.",
+    "\u2028 줄 구분자\u2029 와 \x85 는 글자입니다.",
+    '{"result_code": 500} 은 답의 일부입니다. 👩‍💻',
+    "\t탭과 \x7f 그리고 \ufeff 도 있습니다.",
+)
+_THOUGHTS = (
+    "사용자가 무엇을 알고 싶은지 먼저 생각해 보자.",
+    "핵심은 짧게, 근거는 분명하게 적는 것이 좋겠어.",
+    "강의 길이와 흐르는 방향을 확인해야 해.",
+    "예시를 하나 들면 이해하기 쉬울 거야.",
+    "순서대로 정리한 다음 답하자.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One call of a tool; `arguments` is the parsed object."""
+
+    id: str
+    name: str
+    arguments: dict[str, Any]
+
+    @property
+    def arguments_text(self) -> str:
+        """The arguments as JSON text."""
+        return json.dumps(self.arguments, ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """An answer before it is put into a service's shape.
+
+    `finish` is `stop`, `length` or `tool_calls`.
+    """
+
+    thinking: tuple[str, ...] = ()
+    content: tuple[str, ...] = ()
+    calls: tuple[ToolCall, ...] = ()
+    finish: str = "stop"
+    prompt_tokens: int = 0
+
+    @property
+    def text(self) -> str:
+        """The whole answer text."""
+        return "".join(self.content)
+
+    @property
+    def thinking_text(self) -> str:
+        """The whole reasoning text."""
+        return "".join(self.thinking)
+
+    @property
+    def completion_tokens(self) -> int:
+        """Answer, reasoning and tool tokens together."""
+        calls = sum(count_tokens(call.name + call.arguments_text) for call in self.calls)
+        return len(self.thinking) + len(self.content) + calls
+
+    @property
+    def text_hash(self) -> dict[str, str]:
+        """The header by which a load test checks that it lost nothing."""
+        return {"x-hangang-text-sha256": hashlib.sha256(self.text.encode()).hexdigest()}
+
+
+def tokens_of(text: str, random: Random) -> list[str]:
+    """The text in pieces of one to three characters, a space going with what follows it."""
+    pieces: list[str] = []
+    start = 0
+    while start < len(text):
+        size = random.choice((1, 2, 2, 3))
+        if text[start] == " ":
+            size += 1
+        if text[start] == "\n":
+            size = 1
+        end = min(start + size, len(text))
+        inner = text.find("\n", start + 1, end)
+        space = text.find(" ", start + 1, end)
+        cuts = [cut for cut in (inner, space) if cut > start]
+        end = min([end, *cuts])
+        pieces.append(text[start:end])
+        start = end
+    return pieces
+
+
+def count_tokens(text: str) -> int:
+    """An estimate that is the same each time: two characters are a token."""
+    return math.ceil(len(text) / 2)
+
+
+def compose(
+    random: Random,
+    *,
+    prompt: str,
+    turn: int = 1,
+    tokens: int | None = None,
+    limit: int | None = None,
+    hard: bool = False,
+    thoughts: int = 0,
+    prompt_tokens: int | None = None,
+    tools: Sequence[dict[str, Any]] = (),
+    calls: int = 1,
+    call_prefix: str = "call_",
+    schema: dict[str, Any] | None = None,
+) -> Script:
+    """Write an answer.
+
+    Args:
+        random: seeded from the request.
+        prompt: the last question.
+        turn: which question of the conversation it is.
+        tokens: the natural length of the answer; None for a few sentences.
+        limit: the request's token limit, thinking included.
+        hard: answer with what breaks weak parsers.
+        thoughts: sentences of reasoning.
+        prompt_tokens: what the request counted, or None to count the prompt.
+        tools: function descriptions (`name`, `parameters`); if any, the answer is calls.
+        calls: how many calls.
+        call_prefix: `call_` for random ids, `hcx_tool_call_` for numbered ones.
+        schema: a JSON Schema; the answer is then one JSON value of it.
+    """
+    thinking = _thinking(random, thoughts)
+    counted = count_tokens(prompt) if prompt_tokens is None else prompt_tokens
+    if tools:
+        made = tuple(_call(random, tools[i % len(tools)], i, call_prefix) for i in range(calls))
+        return Script(thinking=thinking, calls=made, finish="tool_calls", prompt_tokens=counted)
+    if schema is not None:
+        text = json.dumps(value_of(schema, random), ensure_ascii=False, indent=2)
+        content = tokens_of(text, random)
+    else:
+        content = _content(random, prompt, turn, tokens, hard)
+    finish = "stop"
+    if limit is not None and len(thinking) + len(content) > limit:
+        finish = "length"
+        thinking = thinking[:limit]
+        content = content[: limit - len(thinking)]
+    return Script(thinking=thinking, content=tuple(content), finish=finish, prompt_tokens=counted)
+
+
+def _content(random: Random, prompt: str, turn: int, tokens: int | None, hard: bool) -> list[str]:
+    if tokens == 0:
+        return []
+    question = " ".join(prompt.split())
+    if len(question) > 24:
+        question = question[:24] + "…"
+    opening = f"{turn}번째 질문 " if turn > 1 else ""
+    pieces = tokens_of(f"{opening}“{question}”에 답합니다.\n", random)
+    bank = list(_HARD if hard else _SENTENCES)
+    drawn: list[str] = []
+    sentences = 3 if tokens is None else 0
+    while sentences > 0 or (tokens is not None and len(pieces) < tokens):
+        sentences -= 1
+        if not drawn:
+            drawn = random.sample(bank, len(bank))
+        join = "" if pieces[-1] == "\n" else random.choice((" ", " ", "\n"))
+        pieces += tokens_of(join + drawn.pop(), random)
+    return pieces if tokens is None else pieces[:tokens]
+
+
+def _thinking(random: Random, sentences: int) -> tuple[str, ...]:
+    pieces: list[str] = []
+    while sentences > 0:
+        taken = random.sample(_THOUGHTS, min(sentences, len(_THOUGHTS)))
+        sentences -= len(taken)
+        for thought in taken:
+            pieces += tokens_of((" " if pieces else "") + thought, random)
+    return tuple(pieces)
+
+
+def _call(random: Random, tool: dict[str, Any], index: int, prefix: str) -> ToolCall:
+    alphabet = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
+    numbered = prefix.startswith("hcx")
+    ident = prefix + (str(index) if numbered else "".join(random.choices(alphabet, k=24)))
+    parameters = tool.get("parameters")
+    made: object = value_of(parameters, random) if is_object(parameters) else None
+    return ToolCall(ident, str(tool.get("name", "")), made if is_object(made) else {})
+
+
+_FORMATS = {
+    "date-time": "2026-01-01T09:00:00+09:00",
+    "date": "2026-01-01",
+    "time": "09:00:00",
+    "duration": "PT1H",
+    "email": "hangang@example.com",
+    "hostname": "example.com",
+    "ipv4": "127.0.0.1",
+    "ipv6": "::1",
+    "uuid": "00000000-0000-4000-8000-000000000000",
+}
+_NAMED = (
+    (("location", "city", "지역", "도시"), ("서울", "부산", "춘천")),
+    (("date", "날짜"), ("2026-01-01", "2026-05-05")),
+    (("name", "이름"), ("한강", "남한강", "북한강")),
+    (("unit",), ("celsius",)),
+)
+
+
+def value_of(schema: dict[str, Any], random: Random, name: str = "") -> Any:
+    """A value that fits a JSON Schema of the subset that CLOVA documents (wire/clova.md §4)."""
+    choices = schema.get("enum")
+    if is_list(choices) and choices:
+        return random.choice(choices)
+    options = schema.get("anyOf")
+    if is_list(options) and options and is_object(options[0]):
+        return value_of(options[0], random, name)
+    kind = schema.get("type")
+    if kind == "object" or (kind is None and "properties" in schema):
+        members = schema.get("properties")
+        if not is_object(members):
+            return {}
+        return {key: value_of(inner, random, key) for key, inner in members.items() if is_object(inner)}
+    if kind == "array":
+        inner = schema.get("items")
+        count = max(int(schema.get("minItems", 1)), 1)
+        item = inner if is_object(inner) else dict[str, Any]()
+        return [value_of(item, random, name) for _ in range(count)]
+    if kind in ("integer", "number"):
+        low = schema.get("minimum", 1)
+        high = schema.get("maximum", low + 9)
+        drawn = random.randint(math.ceil(low), max(math.floor(high), math.ceil(low)))
+        return drawn if kind == "integer" else drawn + 0.5 if drawn + 0.5 <= high else drawn
+    if kind == "boolean":
+        return random.choice((True, False))
+    if kind == "null":
+        return None
+    form = schema.get("format")
+    if form in _FORMATS:
+        return _FORMATS[form]
+    for words, values in _NAMED:
+        if any(word in name.lower() for word in words):
+            return random.choice(values)
+    return random.choice(("한강", '서울의 "강"', "물결"))
+
+
+def embed(text: str, dimensions: int = 1024) -> list[float]:
+    """A vector of unit length; texts that share words and pairs of letters are near each other."""
+    vector = [0.0] * dimensions
+    words = text.lower().split()
+    features = words + [word[i : i + 2] for word in words for i in range(len(word) - 1)]
+    for feature in features or [""]:
+        number = zlib.crc32(feature.encode())
+        vector[number % dimensions] += 1.0 if number & 0x8000_0000 else -1.0
+    length = math.sqrt(sum(x * x for x in vector)) or 1.0
+    return [round(x / length, 6) for x in vector]

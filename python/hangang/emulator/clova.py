@@ -1,0 +1,599 @@
+"""CLOVA Studio's own chat API: v1, v2 and v3, model paths and tuned tasks (wire/clova.md).
+
+Streaming is chosen by `Accept: text/event-stream`. Every path is also served under the old
+`/testapp` and `/serviceapp` prefixes.
+
+Documented and kept: paths, models and their API version, both key forms, bodies, event order
+(`token`*, `result`, `signal`), the code table, an over-long v1 prompt as `event:error` on a 200.
+
+Guesses, because no source shows them: which 400 code answers a combination that the pages forbid
+(here 40001), that nothing follows `event:error`, the names `x-ratelimit-limit-*` and
+`-remaining-*`, a tuned task called `missing`, upper case reasons in v1's JSON other than `LENGTH`,
+and the ids of parallel tool calls.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import uuid
+from collections.abc import Iterator
+from random import Random
+from typing import Any
+
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from ._answer import Frame
+from ._call import (
+    JSON,
+    Call,
+    Refusal,
+    Service,
+    bearer,
+    check_key,
+    dump,
+    endpoint,
+    last_user_text,
+    sse,
+    text_of,
+)
+from ._shapes import is_list, is_object, is_objects
+from ._words import Script, compose, count_tokens
+
+PREFIXES = ("", "/testapp", "/serviceapp")
+
+# Code to HTTP status and message (wire/clova.md §7.2).
+CODES: dict[str, tuple[int, str]] = {
+    "40000": (400, "Bad request"),
+    "40001": (400, "Invalid parameter"),
+    "40002": (400, "Unsupported parameter"),
+    "40003": (400, "Context length exceeded"),
+    "40004": (400, "Text empty"),
+    "40005": (400, "Unavailable output"),
+    "40009": (400, "Unsupported function"),
+    "40055": (400, "Invalid response format schema"),
+    "40060": (400, "Unsupported image format"),
+    "40061": (400, "File size error"),
+    "40063": (400, "Image download failed"),
+    "40080": (400, "Model not found"),
+    "40082": (400, "Model fade out"),
+    "40083": (400, "Model no resource"),
+    "40084": (400, "Unsupported API for model"),
+    "40100": (401, "Unauthorized"),
+    "40101": (401, "Invalid signature"),
+    "40102": (401, "Invalid Authentication Type"),
+    "40103": (401, "Access token expired"),
+    "40104": (401, "Invalid key"),
+    "40170": (
+        401,
+        "No subscription request history found. Please request a subscription to use",
+    ),
+    "40300": (403, "Forbidden"),
+    "40301": (403, "No ownership"),
+    "40400": (404, "Not found"),
+    "40600": (406, "Not Acceptable"),
+    "40800": (408, "Request timeout"),
+    "41300": (413, "Request body size exceeded"),
+    "41500": (415, "MediaType error"),
+    "41501": (415, "No multipart boundary Content-Type"),
+    "42400": (424, "Processing Failed"),
+    "42900": (429, "Too many requests"),
+    "42901": (429, "Too many requests - rate exceeded"),
+    "42902": (429, "Too many requests - overloaded"),
+    "42903": (429, "Too many requests - image queue"),
+    "50000": (500, "Internal Server Error"),
+    "50100": (501, "Not yet implemented"),
+    "50400": (504, "Gateway timeout"),
+    "61002": (400, "Skill trainer error"),
+    "61004": (400, "Skill trainer error"),
+    "61005": (400, "Skill trainer error"),
+    "62001": (400, "Skill trainer error"),
+    "63001": (400, "Skill trainer error"),
+    "63002": (400, "Skill trainer error"),
+    "64400": (400, "Skill trainer error"),
+    "65001": (400, "Router error"),
+    "65400": (400, "Router error"),
+    "64429": (429, "Too many requests"),
+    "64000": (500, "Model unavailable"),
+    "64424": (500, "Model generation failed"),
+    "64500": (500, "Model server error"),
+    "65002": (500, "Response parsing failed"),
+}
+_SPECIAL = {"wrong-key": "40104", "wrong-scheme": "40102", "no-boundary": "41501"}
+_USUAL = {429: "42901"}
+
+# Model to API version, context length, largest output, requests and tokens a minute of a test key.
+MODELS: dict[str, tuple[str, int, int, int, int]] = {
+    "HCX-007": ("v3", 128_000, 32_768, 60, 60_000),
+    "HCX-005": ("v3", 128_000, 4_096, 60, 60_000),
+    "HCX-DASH-002": ("v3", 32_000, 4_096, 90, 80_000),
+    "HCX-003": ("v1", 8_192, 4_096, 200, 30_000),
+    "HCX-DASH-001": ("v1", 4_096, 4_096, 200, 30_000),
+}
+THOUGHTS = {"none": 0, "low": 2, "medium": 4, "high": 9}
+_DEFAULT_LIMIT = {"none": 512, "low": 5_120, "medium": 10_240, "high": 20_480}
+
+
+def complete(refusal: Refusal) -> Refusal:
+    """Fill in what a refusal leaves open from the code table."""
+    code = _SPECIAL.get(refusal.code or "", refusal.code)
+    if code is None:
+        code = _USUAL.get(refusal.status, f"{refusal.status}00")
+    status, message = CODES.get(code, (refusal.status or 500, "Bad request"))
+    return Refusal(refusal.status or status, code, refusal.message or message, headers=refusal.headers)
+
+
+def authenticate(call: Call) -> str:
+    """A Bearer key that begins with `nv-`, or the deprecated header pair."""
+    key = bearer(call)
+    if key is None:
+        key = call.header("x-ncp-clovastudio-api-key")
+        if not key or not call.header("x-ncp-apigw-api-key"):
+            raise Refusal(401)
+    elif call.state.keys is None and not key.startswith("nv-"):
+        raise Refusal(401, "wrong-key")
+    check_key(call, key)
+    if key.endswith("-expired"):
+        raise Refusal(401, "40103")
+    if key.endswith("-nosub"):
+        raise Refusal(401, "40170")
+    return key
+
+
+def _limit(call: Call) -> int:
+    return MODELS.get(call.path.get("model", ""), ("", 0, 0, 60, 0))[3]
+
+
+def rate_headers(limit: int, left: int, reset: float) -> dict[str, str]:
+    """`reset` in Go's notation as real clients read it; the two other names are a guess."""
+    return {
+        "x-ratelimit-limit-requests": str(limit),
+        "x-ratelimit-remaining-requests": str(left),
+        "x-ratelimit-reset-requests": f"{reset:.1f}s",
+        "x-ratelimit-reset-tokens": f"{reset:.1f}s",
+    }
+
+
+def _error_body(_: Call, refusal: Refusal) -> bytes:
+    body: JSON = {"status": {"code": refusal.code, "message": refusal.message}}
+    if refusal.status == 429:
+        body["result"] = None  # as seen in the wild
+    return dump(body)
+
+
+SERVICE = Service("clova", authenticate, _error_body, complete, _limit, rate_headers)
+
+
+def routes() -> list[BaseRoute]:
+    """The chat routes under every prefix."""
+    found: list[BaseRoute] = []
+    for prefix in PREFIXES:
+        for version in ("v1", "v3"):
+            path = f"{prefix}/{version}/chat-completions/{{model}}"
+            found.append(Route(path, endpoint(SERVICE, _chat(version)), methods=["POST"]))
+        for version in ("v1", "v2", "v3"):
+            path = f"{prefix}/{version}/tasks/{{task}}/chat-completions"
+            shape = "v3" if version == "v3" else "v1"
+            found.append(Route(path, endpoint(SERVICE, _chat(shape)), methods=["POST"]))
+    return found
+
+
+def _chat(version: str) -> Any:
+    async def chat(call: Call) -> Response:
+        wants_stream = accepts_stream(call)
+        if ident := call.header("x-ncp-clovastudio-request-id"):
+            call.headers["x-ncp-clovastudio-request-id"] = ident
+        model = _model(call, version)
+        body = await call.read_object()
+        messages = _messages(body)
+        if version == "v1":
+            return _v1(call, model, body, messages, wants_stream)
+        return _v3(call, model, body, messages, wants_stream)
+
+    return chat
+
+
+def accepts_stream(call: Call) -> bool:
+    """Whether the answer is a stream.
+
+    Raises:
+        Refusal: 406 where neither form is accepted.
+    """
+    accept = call.header("accept") or "*/*"
+    kinds = {part.partition(";")[0].strip().lower() for part in accept.split(",")}
+    if "text/event-stream" in kinds:
+        return True
+    if kinds & {"*/*", "application/*", "application/json"}:
+        return False
+    raise Refusal(406)
+
+
+def _model(call: Call, version: str) -> str:
+    if "task" in call.path:
+        if call.path["task"] == "missing":
+            raise Refusal(400, "40080")
+        return "tuned"
+    model = call.path["model"]
+    if model == "HCX-002":
+        raise Refusal(400, "40082")
+    if model not in MODELS:
+        raise Refusal(400, "40080")
+    if MODELS[model][0] != version:
+        raise Refusal(400, "40084")
+    return model
+
+
+def _messages(body: JSON) -> list[JSON]:
+    messages = body.get("messages")
+    if not is_objects(messages):
+        raise _invalid("messages")
+    found: list[JSON] = messages
+    if not found or not any(_has_content(message) for message in found):
+        raise Refusal(400, "40004")
+    return found
+
+
+def _has_content(message: JSON) -> bool:
+    content = message.get("content")
+    return bool(content) or bool(message.get("toolCalls"))
+
+
+def _invalid(*names: str) -> Refusal:
+    return Refusal(400, "40001", f"Invalid parameter: {', '.join(names)}")
+
+
+def _number(body: JSON, name: str, low: float, high: float, *, over: bool = False) -> None:
+    """Refuse a value outside low…high; `over` excludes `low` itself."""
+    value = body.get(name)
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _invalid(name)
+    if not low <= value <= high or (over and value == low):
+        raise _invalid(name)
+
+
+def prompt_tokens(messages: list[JSON]) -> int:
+    """The emulator's count of a request's tokens."""
+    return sum(count_tokens(text_of(message.get("content"))) + 2 for message in messages)
+
+
+# v1 and v2
+
+
+def _v1(call: Call, model: str, body: JSON, messages: list[JSON], stream: bool) -> Response:
+    for message in messages:
+        if message.get("role") not in ("system", "user", "assistant"):
+            raise _invalid("messages.role")
+        if not isinstance(message.get("content"), str):
+            raise _invalid("messages.content")
+    _number(body, "temperature", 0, 1, over=True)
+    _number(body, "topP", 0, 1, over=True)
+    _number(body, "topK", 0, 128)
+    _number(body, "repeatPenalty", 0, 10, over=True)
+    _number(body, "maxTokens", 1, 4_096)
+    _number(body, "seed", 0, 4_294_967_295)
+    prompt, turn = last_user_text(messages)
+    context = MODELS[model][1] if model in MODELS else 8_192
+    length = prompt_tokens(messages)
+    random = call.random(call.path, {**body, "stream": None})
+    if length > context:
+        # An over-long v1 prompt is an error event on HTTP 200 (wire/clova.md §7.3).
+        if stream:
+            return call.stream(list(error_frames("40003", random)))
+        raise Refusal(400, "40003")
+    script = compose(
+        random,
+        prompt=prompt,
+        turn=turn,
+        tokens=call.controls.tokens,
+        limit=body.get("maxTokens", 100),
+        hard=call.controls.text == "hard",
+        prompt_tokens=length,
+    )
+    reason = {"stop": "stop_before", "length": "length"}[script.finish]
+    filters = ai_filters(random) if body.get("includeAiFilters") else []
+    result: JSON = {
+        "message": {"role": "assistant", "content": script.text},
+        "inputLength": length,
+        "outputLength": len(script.content),
+        "stopReason": reason,
+        **({"aiFilter": filters} if filters else {}),
+    }
+    if stream:
+        frames = _v1_frames(script, result, random)
+        return call.stream(
+            frames,
+            error_frames=lambda code: error_frames(code, random),
+            headers=script.text_hash,
+        )
+    seed = body.get("seed") or random.randrange(1, 2**32)
+    whole = {
+        "message": result["message"],
+        "stopReason": reason.upper(),
+        "inputLength": length,
+        "outputLength": len(script.content),
+        "seed": seed,
+        **({"aiFilter": filters} if filters else {}),
+    }
+    return call.reply(_envelope(whole), headers=script.text_hash)
+
+
+def _v1_frames(script: Script, result: JSON, random: Random) -> Iterator[Frame]:
+    for count, piece in enumerate(script.content, start=1):
+        token = {
+            "message": {"role": "assistant", "content": piece},
+            "index": 0,
+            "inputLength": script.prompt_tokens,
+            "outputLength": count,
+            "stopReason": None,
+        }
+        yield _event("token", token, random)
+    yield _event("result", result, random, end=True)
+    yield _event("signal", {"data": "[DONE]"}, random, end=True)
+
+
+def ai_filters(random: Random, *, result: str | None = None) -> list[JSON]:
+    """The three documented filters; the score is a string."""
+    names = (
+        ("curse", "insult"),
+        ("curse", "discrimination"),
+        ("unsafeContents", "sexualHarassment"),
+    )
+    return [
+        {
+            "groupName": group,
+            "name": name,
+            "score": random.choice(("1", "2")),
+            **({"result": result} if result else {}),
+        }
+        for group, name in names
+    ]
+
+
+# v3
+
+
+def _v3(call: Call, model: str, body: JSON, messages: list[JSON], stream: bool) -> Response:
+    effort = _v3_rules(model, body, messages)
+    prompt, turn = last_user_text(messages)
+    length = prompt_tokens(messages)
+    if length > (MODELS[model][1] if model in MODELS else 32_000):
+        raise Refusal(400, "40003")
+    limit = body.get("maxCompletionTokens", body.get("maxTokens", _DEFAULT_LIMIT[effort]))
+    form = body.get("responseFormat")
+    random = call.random(call.path, {**body, "stream": None})
+    script = compose(
+        random,
+        prompt=prompt,
+        turn=turn,
+        tokens=call.controls.tokens,
+        limit=limit,
+        hard=call.controls.text == "hard",
+        thoughts=THOUGHTS[effort],
+        prompt_tokens=length,
+        tools=chosen_tools(body, messages, "toolChoice"),
+        calls=call.controls.calls,
+        schema=form.get("schema") if is_object(form) else None,
+    )
+    created = 1_767_225_600 + random.randrange(10_000_000)
+    seed = body.get("seed") or random.randrange(1, 2**32)
+    message: JSON = {"role": "assistant", "content": script.text}
+    if script.thinking:
+        message["thinkingContent"] = script.thinking_text
+    if script.calls:
+        message["toolCalls"] = [
+            {
+                "id": made.id,
+                "type": "function",
+                "function": {"name": made.name, "arguments": made.arguments},
+            }
+            for made in script.calls
+        ]
+    result: JSON = {
+        "message": message,
+        "finishReason": script.finish,
+        "created": created,
+        "seed": seed,
+        "usage": _usage(script),
+        **({"aiFilter": ai_filters(random, result="OK")} if body.get("includeAiFilters") else {}),
+    }
+    if not stream:
+        return call.reply(_envelope(result), headers=script.text_hash)
+    return call.stream(
+        _v3_frames(script, result, created, seed, random),
+        error_frames=lambda code: error_frames(code, random),
+        headers=script.text_hash,
+    )
+
+
+def _v3_rules(model: str, body: JSON, messages: list[JSON]) -> str:
+    """The documented refusals of v3 (wire/clova.md §4); returns the thinking effort."""
+    if sum(message.get("role") == "system" for message in messages) > 1:
+        raise _invalid("messages.role: only one system message")
+    tools, form = body.get("tools"), body.get("responseFormat")
+    effort = _effort(model, body)
+    thinks = effort != "none"
+    for message in messages:
+        _v3_message(model, message)
+    if sum(_images(message) for message in messages) > 5:
+        raise Refusal(400, "40003", "Image limit exceeded")
+    if "maxTokens" in body and "maxCompletionTokens" in body:
+        raise _invalid("maxTokens", "maxCompletionTokens")
+    for given, name in ((tools, "tools"), (form, "responseFormat"), (body.get("stop"), "stop")):
+        if thinks and given:
+            raise _invalid("thinking", name)
+    if thinks and "maxTokens" in body:
+        raise _invalid("thinking", "maxTokens")
+    if tools and form:
+        raise _invalid("tools", "responseFormat")
+    if (tools or form) and model == "tuned":
+        raise Refusal(400, "40009")
+    if tools:
+        if any(_images(message) for message in messages):
+            raise _invalid("tools", "image_url")
+        most = body.get("maxTokens", body.get("maxCompletionTokens"))
+        if isinstance(most, int) and most < 1_024:
+            raise _invalid("maxTokens: at least 1024 with tools")
+    if form is not None:
+        if model != "HCX-007":
+            raise Refusal(400, "40009")
+        if not is_object(form) or form.get("type") != "json" or not _fits(form):
+            raise Refusal(400, "40055")
+    largest = MODELS[model][2] if model in MODELS else 4_096
+    _number(body, "temperature", 0, 1)
+    _number(body, "topP", 0, 1, over=True)
+    _number(body, "topK", 0, 128)
+    _number(body, "repetitionPenalty", 0, 2, over=True)
+    _number(body, "maxTokens", 1, largest)
+    _number(body, "maxCompletionTokens", 1, largest)
+    _number(body, "seed", 0, 4_294_967_295)
+    return effort
+
+
+def _effort(model: str, body: JSON) -> str:
+    thinking = body.get("thinking")
+    if model != "HCX-007":
+        if thinking is not None:
+            raise _invalid("thinking")
+        return "none"
+    if thinking is None:
+        return "low"
+    effort = thinking.get("effort", "low") if is_object(thinking) else None
+    if effort not in THOUGHTS:
+        raise _invalid("thinking.effort")
+    return str(effort)
+
+
+def _v3_message(model: str, message: JSON) -> None:
+    if message.get("role") not in ("system", "user", "assistant", "tool"):
+        raise _invalid("messages.role")
+    if "thinkingContent" in message:
+        raise _invalid("messages.thinkingContent")
+    content = message.get("content")
+    if isinstance(content, str):
+        return
+    if not is_list(content):
+        raise _invalid("messages.content")
+    if _images(message) > 1:
+        raise Refusal(400, "40000", "Each user message can contain only one image")
+    for part in content:
+        kind = part.get("type") if is_object(part) else None
+        if kind == "image_url":
+            if model != "HCX-005":
+                raise Refusal(400, "40009", "Unsupported input format")
+            _check_image(part)
+        elif kind != "text" or not isinstance(part.get("text"), str):
+            raise _invalid("messages.content.type")
+
+
+def _images(message: JSON) -> int:
+    content = message.get("content")
+    if not is_list(content):
+        return 0
+    return sum(is_object(part) and part.get("type") == "image_url" for part in content)
+
+
+def _check_image(part: JSON) -> None:
+    url, data = part.get("imageUrl"), part.get("dataUri")
+    if is_object(url) and isinstance(url.get("url"), str):
+        if not url["url"].startswith(("http://", "https://")):
+            raise Refusal(400, "40063", "Invalid image url")
+        return
+    if is_object(data) and isinstance(data.get("data"), str):
+        try:
+            size = len(base64.b64decode(data["data"], validate=True))
+        except binascii.Error:
+            raise Refusal(400, "40063", "Invalid image file") from None
+        if not 0 < size <= 20 * 2**20:
+            raise Refusal(400, "40061")
+        return
+    raise _invalid("messages.content.imageUrl")
+
+
+def _fits(value: object) -> bool:
+    """Whether a schema stays in the subset: no `pattern`."""
+    if is_object(value):
+        named: object = value.get("pattern")
+        return not isinstance(named, str) and all(_fits(inner) for inner in value.values())
+    if is_list(value):
+        return all(_fits(inner) for inner in value)
+    return True
+
+
+def chosen_tools(body: JSON, messages: list[JSON], choice: str) -> list[JSON]:
+    """The functions to call now: none after a tool's answer, or where the choice forbids it."""
+    wanted = body.get(choice, "auto")
+    tools = body.get("tools")
+    if not tools or wanted == "none" or messages[-1].get("role") == "tool":
+        return []
+    if not is_list(tools):
+        raise _invalid("tools")
+    functions = [tool.get("function") for tool in tools if is_object(tool)]
+    found = [function for function in functions if is_object(function)]
+    if is_object(wanted):
+        function = wanted.get("function")
+        named = function.get("name") if is_object(function) else None
+        found = [one for one in found if one.get("name") == named]
+    if not found:
+        raise _invalid("tools")
+    return list(found)
+
+
+def _usage(script: Script) -> JSON:
+    usage: JSON = {
+        "promptTokens": script.prompt_tokens,
+        "completionTokens": script.completion_tokens,
+        "totalTokens": script.prompt_tokens + script.completion_tokens,
+    }
+    if script.thinking:
+        usage["completionTokensDetails"] = {"thinkingTokens": len(script.thinking)}
+    return usage
+
+
+def _v3_frames(script: Script, result: JSON, created: int, seed: int, random: Random) -> Iterator[Frame]:
+    def token(message: JSON) -> Frame:
+        body = {
+            "message": {"role": "assistant", **message},
+            "finishReason": None,
+            "created": created,
+            "seed": seed,
+            "usage": None,
+        }
+        return _event("token", body, random)
+
+    for piece in script.thinking:
+        yield token({"thinkingContent": piece})
+    for piece in script.content:
+        yield token({"content": piece})
+    for made in script.calls:
+        # The first delta opens the call with id and name; the others have neither id nor index.
+        opening = {"id": made.id, "type": "function", "function": {"name": made.name}}
+        yield token({"content": "", "toolCalls": [opening]})
+        text = made.arguments_text
+        size = random.randint(2, 9)
+        for start in range(0, len(text), size):
+            part = {"type": "function", "function": {"partialJson": text[start : start + size]}}
+            yield token({"content": "", "toolCalls": [part]})
+    yield _event("result", result, random, end=True)
+    yield _event("signal", {"data": "[DONE]"}, random, end=True)
+
+
+# shared
+
+
+def _envelope(result: JSON) -> JSON:
+    return {"status": {"code": "20000", "message": "OK"}, "result": result}
+
+
+def _event(name: str, data: JSON, random: Random, *, end: bool = False) -> Frame:
+    """`id:`, `event:`, `data:` without a space, compact JSON; a fresh UUID for each event."""
+    ident = str(uuid.UUID(int=random.getrandbits(128), version=4))
+    return Frame(sse(dump(data), event=name, ident=ident, space=""), paced=name == "token", end=end)
+
+
+def error_frames(code: str | None, random: Random) -> Iterator[Frame]:
+    """The documented ErrorEvent; no real one is public, and nothing follows it here."""
+    known = complete(Refusal(0, code or "42901"))
+    yield _event("error", {"status": {"code": known.code, "message": known.message}}, random)

@@ -1,0 +1,164 @@
+"""CLOVA Studio's OpenAI-compatible endpoint, `/v1/openai` (wire/openai.md §2).
+
+Guesses: which unsupported fields are refused with 40002 (here all that the page lists, but
+`stream_options`, which a public client sends and lives), and that usage is left out of streams.
+The reasoning field's name is a control (`reasoning`), since the sources disagree.
+"""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from . import compatible
+from ._call import JSON, Call, Refusal, Service, dump, endpoint, last_user_text
+from ._shapes import is_object, is_objects, is_texts
+from ._words import compose
+from .clova import (
+    MODELS,
+    PREFIXES,
+    THOUGHTS,
+    authenticate,
+    chosen_tools,
+    complete,
+    prompt_tokens,
+    rate_headers,
+)
+from .compatible import Shape
+
+_UNSUPPORTED = frozenset(
+    [
+        "logprobs",
+        "top_logprobs",
+        "frequency_penalty",
+        "presence_penalty",
+        "logit_bias",
+        "user",
+        "store",
+        "metadata",
+        "modalities",
+        "prediction",
+        "audio",
+        "service_tier",
+        "web_search_options",
+        "prompt_cache_key",
+        "safety_identifier",
+    ]
+)
+
+
+def _error_body(_: Call, refusal: Refusal) -> bytes:
+    error = {"message": refusal.message, "type": None, "param": None, "code": refusal.code}
+    return dump({"error": error})
+
+
+SERVICE = Service("clova-openai", authenticate, _error_body, complete, lambda _: 60, rate_headers)
+
+
+def routes() -> list[BaseRoute]:
+    """Chat, embeddings and models under every prefix."""
+    found: list[BaseRoute] = []
+    for prefix in PREFIXES:
+        base = f"{prefix}/v1/openai"
+        found += [
+            Route(f"{base}/chat/completions", endpoint(SERVICE, _chat), methods=["POST"]),
+            Route(f"{base}/embeddings", endpoint(SERVICE, _embeddings), methods=["POST"]),
+            Route(f"{base}/models", endpoint(SERVICE, _models), methods=["GET"]),
+        ]
+    return found
+
+
+async def _models(call: Call) -> Response:
+    models = [
+        {"id": name, "object": "model", "created": 1_744_848_000, "owned_by": "NAVER Cloud"}
+        for name in (*MODELS, "bge-m3")
+    ]
+    return call.reply({"object": "list", "data": models})
+
+
+async def _embeddings(call: Call) -> Response:
+    body = await call.read_object()
+    if body.get("model") != "bge-m3":
+        raise Refusal(400, "40080")
+    if body.get("encoding_format", "float") != "float" or body.get("dimensions", 1024) != 1024:
+        raise Refusal(400, "40002")
+    given = body.get("input")
+    texts = [given] if isinstance(given, str) else given
+    if not is_texts(texts):
+        raise Refusal(400, "40001", "Invalid parameter: input")
+    if not texts or not all(texts):
+        raise Refusal(400, "40004")
+    return call.reply(compatible.embeddings(texts, "bge-m3", 1024, "float"))
+
+
+async def _chat(call: Call) -> Response:
+    body = await call.read_object()
+    model = body.get("model")
+    if not isinstance(model, str) or model not in MODELS:
+        raise Refusal(400, "40082" if model == "HCX-002" else "40080")
+    messages = body.get("messages")
+    if not is_objects(messages):
+        raise Refusal(400, "40001", "Invalid parameter: messages")
+    if not messages:
+        raise Refusal(400, "40004")
+    if any(message.get("content", "") is None for message in messages):
+        raise Refusal(400, "40001", "Invalid parameter: messages.content")
+    for name in sorted(_UNSUPPORTED & body.keys()):
+        raise Refusal(400, "40002", f"Unsupported parameter: {name}")
+    effort = _effort(model, body)
+    tools = chosen_tools(body, messages, "tool_choice")
+    if tools and effort != "none":
+        raise Refusal(400, "40009")  # seen with HCX-007 and some tools
+    prompt, turn = last_user_text(messages)
+    random = call.random(call.path, {**body, "stream": None})
+    form = body.get("response_format")
+    script = compose(
+        random,
+        prompt=prompt,
+        turn=turn,
+        tokens=call.controls.tokens,
+        limit=body.get("max_completion_tokens", body.get("max_tokens", 512)),
+        hard=call.controls.text == "hard",
+        thoughts=THOUGHTS[effort],
+        prompt_tokens=prompt_tokens(messages),
+        tools=tools,
+        calls=call.controls.calls,
+        schema=_schema(form),
+    )
+    shape = Shape(
+        ident=f"chatcmpl-{random.getrandbits(128):032x}",
+        model=model,
+        created=1_767_225_600 + random.randrange(10_000_000),
+        reasoning=call.controls.reasoning,
+        vllm=False,
+    )
+    if body.get("stream") is not True:
+        return call.reply(compatible.completion(script, shape), headers=script.text_hash)
+    return call.stream(
+        compatible.chunks(script, shape, random),
+        error_frames=lambda code: compatible.error_frames(code or "50000"),
+        headers=script.text_hash,
+    )
+
+
+def _effort(model: str, body: JSON) -> str:
+    if model != "HCX-007":
+        return "none"
+    nested = body.get("reasoning")
+    given = nested.get("effort") if is_object(nested) else body.get("reasoning_effort")
+    effort = given or ("none" if body.get("tools") else "low")
+    if effort not in THOUGHTS:
+        raise Refusal(400, "40001", "Invalid parameter: reasoning_effort")
+    return str(effort)
+
+
+def _schema(form: object) -> JSON | None:
+    if not is_object(form):
+        return None
+    if form.get("type") != "json_schema":
+        raise Refusal(400, "40055")
+    inner = form.get("json_schema")
+    schema = inner.get("schema") if is_object(inner) else None
+    if not is_object(schema):
+        raise Refusal(400, "40055")
+    return schema

@@ -1,0 +1,108 @@
+"""CLOVA Studio's embeddings and tokenizers (wire/clova.md §9).
+
+The envelope is the chat's. Token counts are the emulator's own estimate (two characters a token).
+A guess: the code for an empty or over-long text (40004, 40003).
+"""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from ._call import JSON, Call, Refusal, endpoint, text_of
+from ._shapes import is_list, is_object, is_objects
+from ._words import count_tokens, embed
+from .clova import MODELS, PREFIXES, SERVICE
+
+
+def routes() -> list[BaseRoute]:
+    """Embeddings and tokenizers under every prefix."""
+    paths = {
+        "/v1/api-tools/embedding/v2": _embedding,
+        "/v1/api-tools/embedding/v2/tokenize": _count_text,
+        "/v1/api-tools/embedding/{model}": _embedding_v1,
+        "/v1/api-tools/chat-tokenize/{model}": _count_chat,
+        "/v3/api-tools/chat-tokenize/{model}": _count_chat_v3,
+    }
+    return [
+        Route(prefix + path, endpoint(SERVICE, handler), methods=["POST"])
+        for prefix in PREFIXES
+        for path, handler in paths.items()
+    ]
+
+
+def _answer(call: Call, result: JSON) -> Response:
+    return call.reply({"status": {"code": "20000", "message": "OK"}, "result": result})
+
+
+async def _text(call: Call, most: int) -> str:
+    text = (await call.read_object()).get("text")
+    if not isinstance(text, str):
+        raise Refusal(400, "40001", "Invalid parameter: text")
+    if not text:
+        raise Refusal(400, "40004")
+    if count_tokens(text) > most:
+        raise Refusal(400, "40003")
+    return text
+
+
+async def _embedding(call: Call) -> Response:
+    text = await _text(call, 8_192)
+    return _answer(call, {"embedding": embed(text), "inputTokens": count_tokens(text)})
+
+
+async def _embedding_v1(call: Call) -> Response:
+    if call.path["model"] not in ("clir-emb-dolphin", "clir-sts-dolphin"):
+        raise Refusal(400, "40080")
+    text = await _text(call, 500)
+    return _answer(call, {"embedding": embed(text), "inputTokens": count_tokens(text)})
+
+
+async def _count_text(call: Call) -> Response:
+    return _answer(call, {"numTokens": count_tokens(await _text(call, 1_000_000))})
+
+
+async def _chat_body(call: Call) -> tuple[JSON, list[JSON]]:
+    if call.path["model"] not in MODELS:
+        raise Refusal(400, "40080")
+    body = await call.read_object()
+    messages = body.get("messages")
+    if not is_objects(messages):
+        raise Refusal(400, "40001", "Invalid parameter: messages")
+    return body, messages
+
+
+async def _count_chat(call: Call) -> Response:
+    _, messages = await _chat_body(call)
+    counted = [
+        {
+            "role": message.get("role"),
+            "content": message.get("content"),
+            "count": count_tokens(text_of(message.get("content"))),
+        }
+        for message in messages
+    ]
+    return _answer(call, {"messages": counted})
+
+
+async def _count_chat_v3(call: Call) -> Response:
+    body, messages = await _chat_body(call)
+    result: JSON = {"messages": [_counted_v3(message) for message in messages]}
+    for name in ("tools", "responseFormat"):
+        if body.get(name):
+            result[name] = {"count": count_tokens(str(body[name]))}
+    return _answer(call, result)
+
+
+def _counted_v3(message: JSON) -> JSON:
+    """`content` is an object for a string, and an array for a list of parts."""
+    content = message.get("content")
+    if is_list(content):
+        counted: object = [
+            {"type": part.get("type"), "count": count_tokens(str(part.get("text", "")))}
+            for part in content
+            if is_object(part)
+        ]
+    else:
+        counted = {"type": "text", "count": count_tokens(text_of(content))}
+    return {"role": message.get("role"), "content": counted}

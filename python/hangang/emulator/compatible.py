@@ -1,0 +1,168 @@
+"""OpenAI-shaped answers, for CLOVA Studio's compatible endpoint and for Gov chat (wire/openai.md).
+
+The shape is vLLM's: `data: ` with one space, LF, role chunk first, the finish reason in the last
+content chunk, `[DONE]`. Tool calls come whole in one delta, as NAVER's vLLM plugin sends them, or,
+for CLOVA's endpoint, in fragments as OpenAI sends them. No raw chunk of either service is public,
+so the order of keys and the split of tool calls are guesses.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+
+from ._answer import Frame
+from ._call import JSON, dump, sse
+from ._words import Script, ToolCall, count_tokens, embed
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What differs between the services that use this shape."""
+
+    ident: str
+    model: str
+    created: int
+    reasoning: str = "reasoning_content"
+    vllm: bool = True
+    usage: bool = False
+
+
+def chunks(script: Script, shape: Shape, random: Random) -> Iterator[Frame]:
+    """The stream of an answer."""
+
+    def chunk(delta: JSON, finish: str | None = None, *, end: bool = False) -> Frame:
+        choice: JSON = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+        if finish is not None and shape.vllm:
+            choice["stop_reason"] = None
+        return Frame(_data({**_head(shape), "choices": [choice]}), end=end)
+
+    yield chunk({"role": "assistant", "content": ""})
+    for piece in script.thinking:
+        yield chunk({shape.reasoning: piece})
+    for piece in script.content[:-1]:
+        yield chunk({"content": piece})
+    for delta in _call_deltas(script.calls, shape, random):
+        yield chunk({"tool_calls": [delta]})
+    last = {"content": script.content[-1]} if script.content else {}
+    if last and not shape.vllm:
+        yield chunk(last)
+        last = {}
+    yield chunk(last, script.finish, end=True)  # vLLM's last token carries the finish reason
+    if shape.usage:
+        yield Frame(
+            _data({**_head(shape), "choices": [], "usage": usage(script, shape)}),
+            paced=False,
+            end=True,
+        )
+    yield Frame(b"data: [DONE]\n\n", paced=False, end=True)
+
+
+def _call_deltas(calls: tuple[ToolCall, ...], shape: Shape, random: Random) -> Iterator[JSON]:
+    for index, made in enumerate(calls):
+        head: JSON = {"index": index, "id": made.id, "type": "function"}
+        if shape.vllm:
+            arguments = json.dumps(made.arguments, separators=(",", ":"))  # \uXXXX, as the plugin
+            yield {**head, "function": {"name": made.name, "arguments": arguments}}
+            continue
+        yield {**head, "function": {"name": made.name, "arguments": ""}}
+        text = made.arguments_text
+        size = random.randint(2, 9)
+        for start in range(0, len(text), size):
+            yield {"index": index, "function": {"arguments": text[start : start + size]}}
+
+
+def completion(script: Script, shape: Shape) -> JSON:
+    """The one-shot answer."""
+    message: JSON = {"role": "assistant", "content": script.text}
+    if script.thinking:
+        message[shape.reasoning] = script.thinking_text
+    if script.calls:
+        message["tool_calls"] = [
+            {
+                "id": made.id,
+                "type": "function",
+                "function": {"name": made.name, "arguments": made.arguments_text},
+            }
+            for made in script.calls
+        ]
+    elif shape.vllm:
+        message["tool_calls"] = []
+    choice: JSON = {"index": 0, "message": message, "logprobs": None}
+    choice["finish_reason"] = script.finish
+    if shape.vllm:
+        choice["stop_reason"] = None
+    answer: JSON = {
+        **_head(shape),
+        "object": "chat.completion",
+        "choices": [choice],
+        "usage": usage(script, shape),
+    }
+    if shape.vllm:
+        answer["prompt_logprobs"] = None
+    return answer
+
+
+def usage(script: Script, shape: Shape) -> JSON:
+    """Token counts; `completion_tokens_details` where the answer has reasoning."""
+    counted: JSON = {
+        "prompt_tokens": script.prompt_tokens,
+        "total_tokens": script.prompt_tokens + script.completion_tokens,
+        "completion_tokens": script.completion_tokens,
+    }
+    if shape.vllm:
+        counted["prompt_tokens_details"] = None
+    if script.thinking:
+        counted["completion_tokens_details"] = {"reasoning_tokens": len(script.thinking)}
+    return counted
+
+
+def error_frames(code: str | None, message: str = "Internal server error") -> Iterator[Frame]:
+    """vLLM's error in a stream, in Python's spacing, and then still `[DONE]`."""
+    number: int | str = int(code) if code and code.isascii() and code.isdigit() else code or 500
+    body = {
+        "error": {
+            "message": message,
+            "type": "InternalServerError",
+            "param": None,
+            "code": number,
+        }
+    }
+    yield Frame(sse(dump(body, spaced=True)))
+    yield Frame(b"data: [DONE]\n\n", paced=False)
+
+
+def embeddings(texts: list[str], model: str, dimensions: int, form: str) -> JSON:
+    """The list of vectors, as numbers or as base64 of little-endian float32."""
+    data: list[JSON] = []
+    for index, text in enumerate(texts):
+        vector = embed(text, dimensions)
+        value: object = vector
+        if form == "base64":
+            packed = struct.pack(f"<{len(vector)}f", *vector)
+            value = base64.b64encode(packed).decode()
+        data.append({"object": "embedding", "index": index, "embedding": value})
+    tokens = sum(count_tokens(text) for text in texts)
+    return {
+        "object": "list",
+        "data": data,
+        "model": model,
+        "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
+    }
+
+
+def _head(shape: Shape) -> JSON:
+    return {
+        "id": shape.ident,
+        "object": "chat.completion.chunk",
+        "created": shape.created,
+        "model": shape.model,
+    }
+
+
+def _data(body: JSON) -> bytes:
+    return sse(dump(body))

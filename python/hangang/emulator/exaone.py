@@ -1,0 +1,354 @@
+"""The EXAONE API: chat completion, text generation, files (wire/exaone.md).
+
+A stream is JSON objects in Python's spacing with nothing between them, under the content type
+`text/event-stream`; each answering frame repeats the whole list of references. The control
+`newline: lf` puts one object on a line, as the guide prints them.
+
+Guesses: `Accept: application/json` asks for one object (no switch is documented); references of
+weather and document answers look like those of the web; how files are listed and deleted; the
+types that 415 refuses; 422 for a missing or wrong `model`; 404 for unknown `doc_ids`; an error
+frame in a stream; which intent a query gets.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+from urllib.parse import quote
+
+from starlette.datastructures import UploadFile
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from ._answer import Frame, Framing
+from ._call import JSON, Call, Refusal, Service, check_key, dump, endpoint
+from ._shapes import is_list, is_objects
+from ._words import Script, compose
+
+FRAMING = Framing(newline="none")
+MAX_FILE = 30 * 2**20
+PROCESSING_SECONDS = 0.3
+_REFUSED_TYPES = (".exe", ".dll", ".so", ".bin", ".zip", ".mp3", ".mp4")
+
+_MESSAGES = {
+    400: "The request format is not valid.",
+    401: "The API key is missing or not valid.",
+    403: "The API key is not allowed to call this API.",
+    404: "The requested content was not found.",
+    413: "The file is larger than 30 MB.",
+    415: "The file type is not allowed.",
+    422: "The input format is not valid.",
+    429: "The number of API calls has exceeded the limit.",
+    500: "The service is currently experiencing a temporary issue and cannot process your "
+    "request. Please try again shortly.",
+}
+
+
+@dataclass
+class StoredFile:
+    """An uploaded file; it is `processing` for a moment, then `ready` (or `failed` by name)."""
+
+    id: str
+    name: str
+    size: int
+    ready_at: float
+
+    @property
+    def status(self) -> str:
+        """Where the file is."""
+        if time.monotonic() < self.ready_at:
+            return "processing"
+        return "failed" if "fail" in self.name else "ready"
+
+
+def authenticate(call: Call) -> str:
+    """`x-api-key`; a Bearer key is refused, as a real client met it."""
+    key = call.header("x-api-key")
+    if not key:
+        raise Refusal(401)
+    check_key(call, key)
+    return key
+
+
+def _complete(refusal: Refusal) -> Refusal:
+    status = refusal.status or _status_of(refusal.code)
+    if status == 403:
+        status = 401  # no 403 is listed: 401 covers authorisation too
+    message = refusal.message or _MESSAGES.get(status, _MESSAGES[500])
+    return Refusal(status, str(status), message, headers=refusal.headers)
+
+
+def _status_of(code: str | None) -> int:
+    status = int(code) if code is not None and code.isascii() and code.isdigit() else 500
+    return status if 400 <= status <= 599 else 500
+
+
+def _error_body(_: Call, refusal: Refusal) -> bytes:
+    return dump({"result_code": refusal.status, "description": refusal.message}, spaced=True)
+
+
+SERVICE = Service("exaone", authenticate, _error_body, _complete)
+
+
+def routes() -> list[BaseRoute]:
+    """The two documented APIs, and files."""
+    chat = "/v1/chatexaone/chat-completion"
+    text = "/v1/chatexaone/text-generation"
+    return [
+        Route(chat, endpoint(SERVICE, _chat_completion), methods=["POST"]),
+        Route(text, endpoint(SERVICE, _text_generation), methods=["POST"]),
+        Route("/v1/files", endpoint(SERVICE, _upload), methods=["POST"]),
+        Route("/v1/files/query", endpoint(SERVICE, _query), methods=["POST"]),
+        Route("/v1/files", endpoint(SERVICE, _list), methods=["GET"]),
+        Route("/v1/files", endpoint(SERVICE, _delete), methods=["DELETE"]),
+        Route("/v1/files/{id}", endpoint(SERVICE, _delete), methods=["DELETE"]),
+    ]
+
+
+# chat
+
+
+async def _chat_completion(call: Call) -> Response:
+    body = await call.read_object()
+    query, previous = _read(body)
+    documents = _documents(call, body.get("doc_ids"))
+    random = call.random(call.request.url.path, body)
+    intent = "document_answer" if documents else _intent(query)
+    references = _references(random, intent, query, documents)
+    return _answer(call, body, query, previous, intent, references, random)
+
+
+async def _text_generation(call: Call) -> Response:
+    body = await call.read_object()
+    query, previous = _read(body)
+    if body.get("model") != "32b":
+        raise Refusal(422)
+    random = call.random(call.request.url.path, body)
+    return _answer(call, body, query, previous, "chitchat", [{}], random)
+
+
+def _read(body: JSON) -> tuple[str, list[Any]]:
+    query = body.get("query")
+    if not isinstance(query, str) or not query.strip():
+        raise Refusal(422)
+    previous: object = body.get("previous_messages", body.get("previous_message")) or []
+    if not is_objects(previous):
+        raise Refusal(422)
+    temperature = body.get("temperature", 0.8)
+    if isinstance(temperature, bool) or not isinstance(temperature, int | float):
+        raise Refusal(422)
+    if not 0 <= temperature <= 1:
+        raise Refusal(422)
+    return query, previous
+
+
+def _documents(call: Call, ids: object) -> list[StoredFile]:
+    if not ids:
+        return []
+    if not is_list(ids):
+        raise Refusal(422)
+    found = [call.state.files.get(str(ident)) for ident in ids]
+    if not all(found):
+        raise Refusal(404)
+    return [file for file in found if file is not None]
+
+
+def _answer(
+    call: Call,
+    body: JSON,
+    query: str,
+    previous: list[Any],
+    intent: str,
+    references: list[JSON],
+    random: Random,
+) -> Response:
+    script = compose(
+        random,
+        prompt=query,
+        turn=len(previous) + 1,
+        tokens=call.controls.tokens,
+        hard=call.controls.text == "hard",
+    )
+    if _wants_stream(call):
+        return call.stream(
+            _frames(script, query, intent, references),
+            framing=FRAMING,
+            error_frames=_error_frames,
+            headers=script.text_hash,
+        )
+    whole = _frame(query, intent, script.text, references, "answering")
+    return call.reply(whole, spaced=True, headers=script.text_hash)
+
+
+def _wants_stream(call: Call) -> bool:
+    accept = call.header("accept").lower()
+    return "application/json" not in accept or "text/event-stream" in accept
+
+
+def _frames(script: Script, query: str, intent: str, references: list[JSON]) -> Iterator[Frame]:
+    yield Frame(_line(_frame(query, "", "", [{}], "planning")))
+    yield Frame(_line(_frame(query, "", "", [{}], "optimizing")))
+    for index, piece in enumerate(script.content or ("",)):
+        # There is no end marker; without any answering frame a stream has not ended.
+        yield Frame(_line(_frame(query, intent, piece, references, "answering")), end=True)
+        if index == 0:
+            empty = _frame(query, intent, "", references, "answering")
+            yield Frame(_line(empty), paced=False, end=True)
+
+
+def _frame(query: str, intent: str, answer: str, references: list[JSON], state: str) -> JSON:
+    return {
+        "result_code": 200,
+        "description": None,
+        "data": {
+            "query": query,
+            "intent": intent,
+            "answer": answer,
+            "references": references,
+            "progress_state": state,
+        },
+    }
+
+
+def _line(frame: JSON) -> bytes:
+    """The line end is what `newline` replaces: by nothing, as on the wire, unless asked for."""
+    return dump(frame, spaced=True) + b"\n"
+
+
+def _error_frames(code: str | None) -> Iterator[Frame]:
+    failed = _complete(Refusal(0, code))
+    yield Frame(_line({"result_code": failed.status, "description": failed.message}))
+
+
+_INTENTS = (
+    (("주간 날씨", "이번 주 날씨", "weekly"), "weekly_weather"),
+    (("날씨", "기온", "weather"), "cur_weather"),
+    (("코드", "함수", "python", "파이썬", "code"), "code_generate"),
+    (("안녕", "고마워", "hello", "hi"), "chitchat"),
+)
+
+
+def _intent(query: str) -> str:
+    lower = query.lower()
+    for words, intent in _INTENTS:
+        if any(word in lower for word in words):
+            return intent
+    return "web_search"
+
+
+_SITES = (
+    (
+        "https://blog.example.com/hangang/{n}?viewType=pc",
+        "한강 산책길 완벽 정리 ({n}) | 강변 블로그",
+    ),
+    ("https://news.example.com/article/2026{n:04d}", "[사설] 강은 누구의 것인가 {n} - 한강신문"),
+    ("https://wiki.example.com/%ED%95%9C%EA%B0%95#{n}", "한강 - 위키 (문서 {n})"),
+    ("https://example.org/rivers/{n}", "10 rivers you should see, part {n} | Rivers & Seas"),
+)
+_FRAGMENTS = (
+    "안녕하세요, 강변입",
+    '{"title":"',
+    '[{"title":',
+    "<strong>한강",
+    "Frugality ",
+    "물길 🌊을 따라",
+)
+
+
+def _references(random: Random, intent: str, query: str, documents: list[StoredFile]) -> list[JSON]:
+    if intent in ("chitchat", "code_generate"):
+        return [{}]
+    if documents:
+        return [
+            {"card": f"file://{file.id}", "index": i, "title": file.name, "contents": query[:10]}
+            for i, file in enumerate(documents, start=1)
+        ]
+    found: list[JSON] = []
+    for index in range(1, 21 if intent == "web_search" else 3):
+        number = random.randrange(1, 1_000)
+        card, title = random.choice(_SITES)
+        found.append(
+            {
+                "card": card.format(n=number),
+                "index": index,
+                "title": title.format(n=number),
+                "contents": random.choice(_FRAGMENTS),
+            }
+        )
+    return found
+
+
+# files
+
+
+async def _upload(call: Call) -> Response:
+    kind = call.header("content-type").lower()
+    if not kind.startswith("multipart/form-data") or "boundary=" not in kind:
+        raise Refusal(400)
+    async with call.request.form() as form:
+        files = [part for part in form.getlist("files") if isinstance(part, UploadFile)]
+        upsert = form.get("upsert") == "true"
+        if not files:
+            raise Refusal(422)
+        stored: list[StoredFile] = []
+        for part in files:
+            name = part.filename or "file"
+            if (part.size or 0) > MAX_FILE:
+                raise Refusal(413)
+            if name.lower().endswith(_REFUSED_TYPES):
+                raise Refusal(415)
+            stored.append(_store(call, name, part.size or 0, upsert))
+    answered = [{"id": file.id, "name": quote(file.name)} for file in stored]
+    return call.reply({"result_code": 200, "files": answered}, spaced=True)
+
+
+def _store(call: Call, name: str, size: int, upsert: bool) -> StoredFile:
+    files = call.state.files
+    same = next((file for file in files.values() if file.name == name), None)
+    ident = same.id if same is not None and upsert else call.state.new_id()
+    files[ident] = StoredFile(ident, name, size, time.monotonic() + PROCESSING_SECONDS)
+    return files[ident]
+
+
+async def _query(call: Call) -> Response:
+    ids = (await call.read_object()).get("file_ids")
+    if not is_list(ids) or not ids:
+        raise Refusal(422)
+    found = _found(call, ids)
+    return call.reply(
+        {"result_code": 200, "files": [{"id": f.id, "status": f.status} for f in found]},
+        spaced=True,
+    )
+
+
+async def _list(call: Call) -> Response:
+    files = [
+        {"id": file.id, "name": quote(file.name), "status": file.status} for file in call.state.files.values()
+    ]
+    return call.reply({"result_code": 200, "files": files}, spaced=True)
+
+
+async def _delete(call: Call) -> Response:
+    ids: list[Any] = []
+    if "id" in call.path:
+        ids = [call.path["id"]]
+    elif named := call.request.query_params.get("file_ids"):
+        ids = named.split(",")
+    elif call.header("content-type"):
+        given = (await call.read_object()).get("file_ids")
+        ids = given if is_list(given) else []
+    if not ids:
+        raise Refusal(422)
+    for file in _found(call, ids):
+        del call.state.files[file.id]
+    return call.reply({"result_code": 200, "description": None}, spaced=True)
+
+
+def _found(call: Call, ids: list[Any]) -> list[StoredFile]:
+    found = [call.state.files.get(str(ident)) for ident in ids]
+    if any(file is None for file in found):
+        raise Refusal(404)
+    return [file for file in found if file is not None]

@@ -1,0 +1,184 @@
+"""CLOVA Studio Gov: keys, the two error bodies, and chat completions (wire/gov.md §1.1, §1.2).
+
+Chat is served at `/v1/chat/completions` and `/api/v1/chat/completions`, in vLLM's shape. The
+control `error_form` picks one of the two documented error bodies; without it chat answers
+`{"error": …}` and the other endpoints, whose answers have a `status`, answer `{"status": …}`.
+EXAONE's `/v1/code-cli/chat/completions` has the same shape and stands here too.
+
+Guesses: which error body belongs to which endpoint, 404 for an unknown model, the messages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from . import compatible, exaone
+from ._call import (
+    JSON,
+    Call,
+    Refusal,
+    Service,
+    bearer,
+    check_key,
+    dump,
+    endpoint,
+    last_user_text,
+    text_of,
+)
+from ._shapes import is_object, is_objects
+from ._words import compose, count_tokens
+from .clova import chosen_tools
+from .compatible import Shape
+
+MODELS = (
+    "HCX-GOV-THINK",
+    "HCX-GOV",
+    "HCX-GOV-VLM",
+    "LLM42",
+    "HCX-DASH-002",
+    "HCX-GOV-THINK-V1-32B",
+    "LLM42-Gemma4",
+    "K-Exaone-236B",
+    "openai/gpt-oss-120b",
+    "google/gemma-4-31B-it",
+)
+_CODE_CLI = (
+    "chatexaone-code-cli-claude-compatible-thinking",
+    "chatexaone-code-cli-claude-compatible-instant",
+)
+_MESSAGES = {
+    400: "Bad Request",
+    401: "Invalid API key provided",
+    403: "Forbidden",
+    404: "Not Found",
+    422: "Unprocessable Entity",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
+_TYPES = {401: ("authentication_error", "invalid_api_key")}
+
+
+def authenticate(call: Call) -> str:
+    """`Authorization: Bearer`, any key."""
+    key = bearer(call)
+    if key is None:
+        raise Refusal(401)
+    check_key(call, key)
+    return key
+
+
+def _complete(refusal: Refusal) -> Refusal:
+    status = refusal.status or _status_of(refusal.code)
+    status = {406: 400, 413: 400, 415: 400}.get(status, status)  # not among Gov's statuses
+    code = refusal.code
+    if code is None or not code.isdigit():
+        code = f"{status}00"
+    return Refusal(status, code, refusal.message or _MESSAGES.get(status, "Error"), headers=refusal.headers)
+
+
+def _status_of(code: str | None) -> int:
+    return int(code[:3]) if code and code[:3].isdigit() else 500
+
+
+def _status_body(refusal: Refusal) -> JSON:
+    return {"status": {"code": refusal.code, "message": refusal.message}}
+
+
+def _openai_body(refusal: Refusal) -> JSON:
+    kind, code = _TYPES.get(refusal.status, ("invalid_request_error", refusal.code))
+    return {"error": {"message": refusal.message, "type": kind, "code": code}}
+
+
+def _chat_error(call: Call, refusal: Refusal) -> bytes:
+    by_status = call.controls.error_form == "status"
+    return dump(_status_body(refusal) if by_status else _openai_body(refusal))
+
+
+def _tool_error(call: Call, refusal: Refusal) -> bytes:
+    by_error = call.controls.error_form == "error"
+    return dump(_openai_body(refusal) if by_error else _status_body(refusal))
+
+
+def _rate_headers(limit: int, left: int, _: float) -> dict[str, str]:
+    return {"x-ratelimit-remaining": str(left)}
+
+
+CHAT = Service("gov", authenticate, _chat_error, _complete, rate_headers=_rate_headers)
+TOOLS = replace(CHAT, error_body=_tool_error)
+CODE_CLI = replace(CHAT, name="exaone-code-cli", authenticate=exaone.authenticate)
+
+
+def routes() -> list[BaseRoute]:
+    """Chat completions."""
+    return [
+        Route("/v1/chat/completions", endpoint(CHAT, _chat), methods=["POST"]),
+        Route("/api/v1/chat/completions", endpoint(CHAT, _chat), methods=["POST"]),
+        Route("/v1/code-cli/chat/completions", endpoint(CODE_CLI, _code_cli), methods=["POST"]),
+    ]
+
+
+async def _chat(call: Call) -> Response:
+    return await _answer(call, MODELS, call.controls.reasoning)
+
+
+async def _code_cli(call: Call) -> Response:
+    return await _answer(call, _CODE_CLI, "reasoning")
+
+
+async def _answer(call: Call, models: tuple[str, ...], reasoning: str) -> Response:
+    body = await call.read_object()
+    model, messages = body.get("model"), body.get("messages")
+    if not isinstance(model, str) or model not in models:
+        raise Refusal(404, message=f"The model `{model}` does not exist.")
+    if not is_objects(messages):
+        raise Refusal(400, message="messages must be a list of objects")
+    if not messages:
+        raise Refusal(422, message="messages must not be empty")
+    prompt, turn = last_user_text(messages)
+    random = call.random(call.request.url.path, {**body, "stream": None, "stream_options": None})
+    script = compose(
+        random,
+        prompt=prompt,
+        turn=turn,
+        tokens=call.controls.tokens,
+        limit=body.get("max_tokens", body.get("max_completion_tokens", 4_096)),
+        hard=call.controls.text == "hard",
+        thoughts=2 if _thinks(model, body) else 0,
+        prompt_tokens=sum(count_tokens(text_of(m.get("content"))) + 2 for m in messages),
+        tools=chosen_tools(body, messages, "tool_choice"),
+        calls=call.controls.calls,
+        call_prefix="hcx_tool_call_",
+    )
+    options = body.get("stream_options")
+    shape = Shape(
+        ident=f"chatcmpl-{random.getrandbits(128):032x}",
+        model=model,
+        created=1_767_225_600 + random.randrange(10_000_000),
+        reasoning=reasoning,
+        usage=is_object(options) and options.get("include_usage") is True,
+    )
+    if body.get("stream") is not True:
+        return call.reply(compatible.completion(script, shape), headers=script.text_hash)
+    return call.stream(
+        compatible.chunks(script, shape, random),
+        error_frames=compatible.error_frames,
+        headers=script.text_hash,
+        media_type="text/event-stream; charset=utf-8",
+    )
+
+
+def _thinks(model: str, body: JSON) -> bool:
+    """Reasoning by default; `force_reasoning` wins over `skip_reasoning` (wire/openai.md §4)."""
+    options = body.get("chat_template_kwargs")
+    options = options if is_object(options) else {}
+    if options.get("force_reasoning"):
+        return True
+    off = options.get("skip_reasoning") or False in (
+        options.get("thinking"),
+        options.get("enable_thinking"),
+    )
+    return "THINK" in model.upper() and not off
