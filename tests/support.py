@@ -59,10 +59,12 @@ class Implementation:
     def parser_class(self, kind: str) -> Any:
         if kind in FRAMING:
             return getattr(self.module, kind)
-        return getattr(self.module, PREFIX[kind] + "StreamParser")
+        return self.cls(kind, "StreamParser")
 
     def cls(self, module: str, name: str) -> Any:
         """The class of a public name: ("clova", "Token"), ("", "Usage"), ("openai", "Choice")."""
+        if self.name == "native" and module:  # a submodule a dialect; the pure package has flat names
+            return getattr(getattr(self.module, module), name)
         return getattr(self.module, PREFIX.get(module, "") + name)
 
     def __repr__(self) -> str:

@@ -77,6 +77,16 @@ def _choose(wanted: str) -> tuple[str, Any]:
 _PREFIX = {"clova": "Clova", "exaone": "Exaone", "openai": "OpenAI", "a2a": "A2A"}
 
 
+def _find(module: Any, flat: str) -> Any:
+    """The class of a flat name: the native module has a submodule a dialect, the pure one flat names."""
+    if hasattr(module, flat):
+        return getattr(module, flat)
+    for dialect, prefix in _PREFIX.items():
+        if flat.startswith(prefix):
+            return getattr(getattr(module, dialect), flat.removeprefix(prefix))
+    raise ImportError(f"{module.__name__} has no {flat}: it is of another version of hangang")
+
+
 def restore(module: str, name: str, fields: tuple[Any, ...]) -> Any:
     """Rebuilds a pickled event or shared value with the classes of the backend in use.
 
@@ -132,4 +142,4 @@ else:
     BACKEND, _module = _choose(os.environ.get("HANGANG_BACKEND", ""))
     for _name in __all__:
         if _name not in ("BACKEND", "restore"):
-            globals()[_name] = getattr(_module, _name)
+            globals()[_name] = _find(_module, _name)

@@ -13,8 +13,8 @@ use crate::error::{Fault, Missing};
 use crate::json::{Cursor, Kind};
 use crate::parser::{Dialect, Frame, Keep, StreamEvent};
 use crate::shared::{
-    AiFilter, Malformed, ToolCallDelta, Usage, boxed, finish_reason, joined_parts, optional_list, optional_object,
-    tool_calls,
+    AiFilter, Malformed, ToolCallDelta, Usage, boxed, finish_reason, joined_parts, optional_list,
+    optional_object, tool_calls,
 };
 
 /// The parser of CLOVA streams.

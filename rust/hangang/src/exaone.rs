@@ -9,12 +9,11 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use crate::clova::own;
 use crate::error::{Fault, Missing};
 use crate::json::{Cursor, Kind};
 use crate::parser::{Dialect, Frame, Keep, StreamEvent};
-use crate::clova::own;
 use crate::shared::{Malformed, optional_object};
-
 
 /// The parser of EXAONE streams.
 pub type StreamParser = crate::parser::StreamParser<Exaone>;
@@ -107,7 +106,9 @@ impl<'a> StreamEvent<'a> for Event<'a> {
             Self::Error(Error { code, message, raw }) => {
                 Event::Error(Error { code, message: own(message), raw: own(raw) })
             }
-            Self::Unknown(Unknown { data, raw }) => Event::Unknown(Unknown { data: own(data), raw: own(raw) }),
+            Self::Unknown(Unknown { data, raw }) => {
+                Event::Unknown(Unknown { data: own(data), raw: own(raw) })
+            }
             Self::Malformed(malformed) => Event::Malformed(malformed.into_owned()),
         }
     }

@@ -101,10 +101,6 @@ impl<'a> Cursor<'a> {
         Self { text, position: 0, depth: 0, max_depth }
     }
 
-    pub(crate) const fn text(&self) -> &'a str {
-        self.text
-    }
-
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.position).copied()
     }
@@ -121,7 +117,10 @@ impl<'a> Cursor<'a> {
 
     fn open(&mut self) -> Walk<()> {
         if self.depth == self.max_depth {
-            return Err(Fault { kind: ErrorKind::TooDeep { limit: self.max_depth }, position: self.position });
+            return Err(Fault {
+                kind: ErrorKind::TooDeep { limit: self.max_depth },
+                position: self.position,
+            });
         }
         self.depth += 1;
         self.position += 1;
@@ -435,6 +434,17 @@ impl<'a> Cursor<'a> {
         let kind = self.kind()?;
         self.skip_kind(kind)?;
         Ok(kind == Kind::True)
+    }
+
+    /// The place where the value at the cursor begins.
+    pub(crate) fn mark(&mut self) -> Walk<usize> {
+        self.kind()?;
+        Ok(self.position)
+    }
+
+    /// The text from a mark to here.
+    pub(crate) fn since(&self, mark: usize) -> &'a str {
+        &self.text[mark..self.position]
     }
 
     /// The value's JSON text as received, with its kind.

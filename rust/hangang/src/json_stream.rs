@@ -184,7 +184,10 @@ impl JsonFramer {
                         b'{' | b'[' => {
                             if self.open.depth() == self.max_depth {
                                 let offset = self.start + (self.held.len() + at - 1) as u64;
-                                return Err(ParseError::new(ErrorKind::TooDeep { limit: self.max_depth }, offset));
+                                return Err(ParseError::new(
+                                    ErrorKind::TooDeep { limit: self.max_depth },
+                                    offset,
+                                ));
                             }
                             self.open.push(byte == b'{');
                         }
@@ -210,9 +213,11 @@ impl JsonFramer {
         self.held.extend_from_slice(part);
         let frame = JsonFrame { bytes: &self.held, offset: self.start };
         let last = self.held.len() - 1;
-        let fault = judge(&self.held, usize::MAX)
-            .err()
-            .unwrap_or(Fault::json(Expected::Value, self.held.last().copied(), last));
+        let fault = judge(&self.held, usize::MAX).err().unwrap_or(Fault::json(
+            Expected::Value,
+            self.held.last().copied(),
+            last,
+        ));
         frame.error(fault)
     }
 

@@ -1,5 +1,6 @@
 //! Decodes the token streams of Korean LLM services, from bytes cut anywhere to typed events: LG's
-//! [EXAONE](exaone) and NAVER's [CLOVA Studio](clova).
+//! [EXAONE](exaone), NAVER's [CLOVA Studio](clova) and CLOVA Studio Gov, which speaks the
+//! [OpenAI-compatible](openai) format and [A2A](a2a).
 //!
 //! The crate does no I/O: feed it what the network gave, in any pieces, and it gives back what they completed.
 //!
@@ -25,11 +26,13 @@
 //! Two laws hold for every parser. Same bytes, any split: same events, same errors, same offsets. And each
 //! `feed` costs time in proportion to its new bytes, with memory under the caller's limits ([`Options`]).
 
+pub mod a2a;
 pub mod clova;
 mod error;
 pub mod exaone;
 mod json;
 mod json_stream;
+pub mod openai;
 mod parser;
 mod shared;
 mod sse;

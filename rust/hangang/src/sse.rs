@@ -207,7 +207,11 @@ impl SseFramer {
                 }
                 meaning
             } else {
-                self.finish_line(&chunk[start..end], in_place.take().map(|(from, to)| &chunk[from..to]), terminator)?
+                self.finish_line(
+                    &chunk[start..end],
+                    in_place.take().map(|(from, to)| &chunk[from..to]),
+                    terminator,
+                )?
             };
             self.after_cr = chunk[end] == b'\r';
             if !matches!(meaning, Line::Blank) {
@@ -257,7 +261,12 @@ impl SseFramer {
     }
 
     /// The end of a line whose beginning came in earlier chunks.
-    fn finish_line(&mut self, rest: &[u8], in_place: Option<&[u8]>, terminator: u64) -> Result<Line, ParseError> {
+    fn finish_line(
+        &mut self,
+        rest: &[u8],
+        in_place: Option<&[u8]>,
+        terminator: u64,
+    ) -> Result<Line, ParseError> {
         if let Some(data) = in_place {
             self.data.extend_from_slice(data);
         }

@@ -4,7 +4,8 @@
 use std::path::PathBuf;
 
 use hangang::{
-    Dialect, ErrorKind, Errors, JsonStreamParser, Options, ParseError, SseParser, StreamEvent, StreamParser, clova, exaone
+    Dialect, ErrorKind, Errors, JsonStreamParser, Options, ParseError, SseParser, StreamEvent, StreamParser,
+    a2a, clova, exaone, openai,
 };
 use serde_json::Value;
 
@@ -39,6 +40,10 @@ fn options(case: &Value) -> Options {
         max_depth: number("max_depth", hangang::DEFAULT_MAX_DEPTH),
         errors: if given["errors"] == "report" { Errors::Report } else { Errors::Strict },
     }
+}
+
+fn end(case: &Value) -> a2a::End {
+    if case["options"]["end"] == "last_chunk" { a2a::End::LastChunk } else { a2a::End::State }
 }
 
 fn class(error: ParseError) -> &'static str {
@@ -102,16 +107,27 @@ fn run_sse(chunks: &[&[u8]], options: Options) -> Sse {
     (events, failed, parser.last_event_id().into_owned(), parser.retry())
 }
 
-fn run_dialect<D: Dialect>(mut parser: StreamParser<D>, chunks: &[&[u8]]) -> (Vec<String>, Option<ParseError>) {
-    let mut texts = Vec::new();
+type Seen = (Vec<(String, String)>, Option<ParseError>);
+
+/// The kind and the text of every event.
+fn run_dialect<D>(mut parser: StreamParser<D>, chunks: &[&[u8]]) -> Seen
+where
+    D: Dialect,
+    for<'a> D::Event<'a>: std::fmt::Debug,
+{
+    fn note<'a>(event: &(impl StreamEvent<'a> + std::fmt::Debug)) -> (String, String) {
+        let debug = format!("{event:?}");
+        (debug.split('(').next().unwrap_or_default().to_owned(), event.text().to_owned())
+    }
+    let mut seen = Vec::new();
     for chunk in chunks {
-        if let Err(error) = parser.feed_with(chunk, |event| texts.push(event.text().to_owned())) {
+        if let Err(error) = parser.feed_with(chunk, |event| seen.push(note(&event))) {
             assert_eq!(parser.feed_with(b"x", |_| panic!("an event after an error")), Err(error));
-            return (texts, Some(error));
+            return (seen, Some(error));
         }
     }
-    let outcome = parser.close(|event| texts.push(event.text().to_owned())).err();
-    (texts, outcome)
+    let outcome = parser.close(|event| seen.push(note(&event))).err();
+    (seen, outcome)
 }
 
 #[test]
@@ -121,18 +137,29 @@ fn framing() {
         for case in vectors["framing"].as_array().into_iter().flatten() {
             let wire = bytes(&case["wire"]);
             for chunks in splits(&wire) {
-                let context = format!("{file}: {}: {:?}", case["name"], chunks.iter().map(|c| c.len()).collect::<Vec<_>>());
+                let context = format!(
+                    "{file}: {}: {:?}",
+                    case["name"],
+                    chunks.iter().map(|c| c.len()).collect::<Vec<_>>()
+                );
                 match case["parser"].as_str() {
                     Some("JSONStreamParser") => {
                         let (frames, error) = run_json(&chunks, options(case));
-                        let want: Vec<_> = case["frames"].as_array().expect("frames").iter().map(bytes).collect();
+                        let want: Vec<_> =
+                            case["frames"].as_array().expect("frames").iter().map(bytes).collect();
                         assert_eq!(frames, want, "{context}");
                         check_error(case, error, &context);
                     }
                     Some("SSEParser") => {
                         let (events, error, id, retry) = run_sse(&chunks, options(case));
-                        let want: Vec<[String; 3]> = case["events"].as_array().expect("events").iter()
-                            .map(|event| ["event", "data", "id"].map(|name| event[name].as_str().expect("a string").to_owned()))
+                        let want: Vec<[String; 3]> = case["events"]
+                            .as_array()
+                            .expect("events")
+                            .iter()
+                            .map(|event| {
+                                ["event", "data", "id"]
+                                    .map(|name| event[name].as_str().expect("a string").to_owned())
+                            })
                             .collect();
                         assert_eq!(events, want, "{context}");
                         check_error(case, error, &context);
@@ -159,15 +186,32 @@ fn dialects() {
         for case in vectors["dialects"].as_array().into_iter().flatten() {
             let wire = bytes(&case["wire"]);
             for chunks in splits(&wire) {
-                let context = format!("{file}: {}: {:?}", case["name"], chunks.iter().map(|c| c.len()).collect::<Vec<_>>());
+                let context = format!(
+                    "{file}: {}: {:?}",
+                    case["name"],
+                    chunks.iter().map(|c| c.len()).collect::<Vec<_>>()
+                );
                 let options = options(case);
-                let (texts, error) = match case["parser"].as_str() {
+                let (seen, error) = match case["parser"].as_str() {
                     Some("clova") => run_dialect(clova::StreamParser::new(options), &chunks),
                     Some("exaone") => run_dialect(exaone::StreamParser::new(options), &chunks),
-                    Some("openai" | "a2a") => continue,
+                    Some("openai") => run_dialect(openai::StreamParser::new(options), &chunks),
+                    Some("a2a") => run_dialect(a2a::StreamParser::with_end(end(case), options), &chunks),
                     other => panic!("{context}: unknown parser {other:?}"),
                 };
-                assert_eq!(serde_json::json!(texts), case["texts"], "{context}");
+                if let Some(events) = case["events"].as_array() {
+                    let want: Vec<_> = events
+                        .iter()
+                        .map(|event| {
+                            let text = event["text"].as_str().unwrap_or_default();
+                            (event["kind"].as_str().expect("a kind").to_owned(), text.to_owned())
+                        })
+                        .collect();
+                    assert_eq!(seen, want, "{context}");
+                } else {
+                    let texts: Vec<_> = seen.into_iter().map(|(_, text)| text).collect();
+                    assert_eq!(serde_json::json!(texts), case["texts"], "{context}");
+                }
                 check_error(case, error, &context);
             }
             count += 1;

@@ -1,0 +1,669 @@
+//! A2A streams (Agent2Agent, JSON-RPC over SSE), protocols 0.2, 0.3 and 1.0 and the Gov dialects
+//! (`wire/a2a.md` §3 to §6, `wire/gov.md` §1.4).
+//!
+//! Rules:
+//! - 0.2 and 0.3 name a result by `kind`, 1.0 by the member that holds it; what has neither is known by its keys;
+//! - parts are known by their keys, never by `kind` or `type`; answer text is the text parts of artifacts and
+//!   messages, joined with nothing between; the message inside a status is progress, not answer;
+//! - states and roles are folded to one spelling: `TASK_STATE_INPUT_REQUIRED` is `input-required`;
+//! - an interrupted state does not end a stream by itself: it is read to its end, and judged by its last state;
+//! - a stray `[DONE]` means nothing.
+
+use std::borrow::Cow;
+
+use crate::clova::own;
+use crate::error::{Fault, Missing};
+use crate::json::{Cursor, Kind};
+use crate::openai::{Code, code};
+use crate::parser::{Dialect, Frame, Keep, Options, StreamEvent};
+use crate::shared::{Malformed, optional_list, optional_object};
+
+/// The parser of A2A streams.
+pub type StreamParser = crate::parser::StreamParser<A2a>;
+
+impl StreamParser {
+    /// A parser for agents whose streams end in one of two ways.
+    #[must_use]
+    pub fn with_end(end: End, options: Options) -> Self {
+        Self::with_dialect(A2a { end, ..A2a::default() }, options)
+    }
+}
+
+/// What an A2A stream brings.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A snapshot of the task.
+    Task(Box<Task<'a>>),
+    /// A message of the agent, which is the whole answer.
+    Message(Box<Message<'a>>),
+    /// A change of the task's state.
+    StatusUpdate(Box<StatusUpdate<'a>>),
+    /// A piece of an artifact.
+    ArtifactUpdate(Box<ArtifactUpdate<'a>>),
+    /// A JSON-RPC error.
+    Error(Box<Error<'a>>),
+    /// A frame of a foreign shape.
+    Unknown(Unknown<'a>),
+    /// A bad frame, in `report` mode.
+    Malformed(Malformed<'a>),
+}
+
+/// A task with what it has produced so far. JSON of any shape is kept as its text.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Task<'a> {
+    /// The task's id.
+    pub id: Option<Cow<'a, str>>,
+    /// The conversation's id.
+    pub context_id: Option<Cow<'a, str>>,
+    /// Folded: `working`, `completed`, …
+    pub state: String,
+    /// The text parts of all artifacts.
+    pub content: Cow<'a, str>,
+    /// JSON array.
+    pub artifacts: Option<Cow<'a, str>>,
+    /// JSON array.
+    pub history: Option<Cow<'a, str>>,
+    /// JSON object.
+    pub metadata: Option<Cow<'a, str>>,
+    /// The payload as received.
+    pub raw: Cow<'a, [u8]>,
+}
+
+/// A message.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Message<'a> {
+    /// Its text parts.
+    pub text: Cow<'a, str>,
+    /// Folded: `agent`, `user`.
+    pub role: Option<String>,
+    /// The message's id.
+    pub message_id: Option<Cow<'a, str>>,
+    /// The task's id.
+    pub task_id: Option<Cow<'a, str>>,
+    /// The conversation's id.
+    pub context_id: Option<Cow<'a, str>>,
+    /// JSON array.
+    pub parts: Option<Cow<'a, str>>,
+    /// JSON object; in Gov's wrapper the member beside the message.
+    pub metadata: Option<Cow<'a, str>>,
+    /// The payload as received.
+    pub raw: Cow<'a, [u8]>,
+}
+
+/// A change of state.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StatusUpdate<'a> {
+    /// The task's id.
+    pub task_id: Option<Cow<'a, str>>,
+    /// The conversation's id.
+    pub context_id: Option<Cow<'a, str>>,
+    /// Folded: `working`, `completed`, …
+    pub state: String,
+    /// Progress text; not part of the answer.
+    pub message: Option<Cow<'a, str>>,
+    /// 0.2 and 0.3: nothing more comes.
+    pub is_final: bool,
+    /// JSON object.
+    pub metadata: Option<Cow<'a, str>>,
+    /// The payload as received.
+    pub raw: Cow<'a, [u8]>,
+}
+
+/// A piece of an artifact.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ArtifactUpdate<'a> {
+    /// Its text parts.
+    pub text: Cow<'a, str>,
+    /// The task's id.
+    pub task_id: Option<Cow<'a, str>>,
+    /// The conversation's id.
+    pub context_id: Option<Cow<'a, str>>,
+    /// Which artifact.
+    pub artifact_id: Option<Cow<'a, str>>,
+    /// The artifact's name.
+    pub name: Option<Cow<'a, str>>,
+    /// JSON array.
+    pub parts: Option<Cow<'a, str>>,
+    /// Whether the parts follow those that came before, or replace them.
+    pub append: bool,
+    /// The artifact is complete.
+    pub last_chunk: bool,
+    /// JSON object.
+    pub metadata: Option<Cow<'a, str>>,
+    /// The payload as received.
+    pub raw: Cow<'a, [u8]>,
+}
+
+/// A JSON-RPC error.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Error<'a> {
+    /// `-32603`, …
+    pub code: Option<Code<'a>>,
+    /// The server's own words.
+    pub message: Cow<'a, str>,
+    /// JSON of any shape.
+    pub data: Option<Cow<'a, str>>,
+    /// The payload as received.
+    pub raw: Cow<'a, [u8]>,
+}
+
+/// A frame that is none of the above.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Unknown<'a> {
+    /// The payload's text.
+    pub data: Cow<'a, str>,
+    /// The payload as received.
+    pub raw: Cow<'a, [u8]>,
+}
+
+impl<'a> StreamEvent<'a> for Event<'a> {
+    type Owned = Event<'static>;
+
+    fn text(&self) -> &str {
+        match self {
+            Self::Message(message) => &message.text,
+            Self::ArtifactUpdate(update) => &update.text,
+            _ => "",
+        }
+    }
+
+    fn keep(&self) -> Option<Keep> {
+        match self {
+            Self::Error(_) => Some(Keep::Error),
+            Self::Task(_) => Some(Keep::Task),
+            _ => None,
+        }
+    }
+
+    fn malformed(malformed: Malformed<'a>) -> Self {
+        Self::Malformed(malformed)
+    }
+
+    fn into_owned(self) -> Event<'static> {
+        match self {
+            Self::Task(task) => Event::Task(Box::new(Task {
+                id: task.id.map(own),
+                context_id: task.context_id.map(own),
+                state: task.state,
+                content: own(task.content),
+                artifacts: task.artifacts.map(own),
+                history: task.history.map(own),
+                metadata: task.metadata.map(own),
+                raw: own(task.raw),
+            })),
+            Self::Message(message) => Event::Message(Box::new(Message {
+                text: own(message.text),
+                role: message.role,
+                message_id: message.message_id.map(own),
+                task_id: message.task_id.map(own),
+                context_id: message.context_id.map(own),
+                parts: message.parts.map(own),
+                metadata: message.metadata.map(own),
+                raw: own(message.raw),
+            })),
+            Self::StatusUpdate(update) => Event::StatusUpdate(Box::new(StatusUpdate {
+                task_id: update.task_id.map(own),
+                context_id: update.context_id.map(own),
+                state: update.state,
+                message: update.message.map(own),
+                is_final: update.is_final,
+                metadata: update.metadata.map(own),
+                raw: own(update.raw),
+            })),
+            Self::ArtifactUpdate(update) => Event::ArtifactUpdate(Box::new(ArtifactUpdate {
+                text: own(update.text),
+                task_id: update.task_id.map(own),
+                context_id: update.context_id.map(own),
+                artifact_id: update.artifact_id.map(own),
+                name: update.name.map(own),
+                parts: update.parts.map(own),
+                append: update.append,
+                last_chunk: update.last_chunk,
+                metadata: update.metadata.map(own),
+                raw: own(update.raw),
+            })),
+            Self::Error(error) => Event::Error(Box::new(Error {
+                code: error.code.map(Code::into_owned),
+                message: own(error.message),
+                data: error.data.map(own),
+                raw: own(error.raw),
+            })),
+            Self::Unknown(Unknown { data, raw }) => {
+                Event::Unknown(Unknown { data: own(data), raw: own(raw) })
+            }
+            Self::Malformed(malformed) => Event::Malformed(malformed.into_owned()),
+        }
+    }
+}
+
+/// What ends a stream besides the protocol's own marks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum End {
+    /// Nothing: the task's last state decides.
+    #[default]
+    State,
+    /// An artifact's last chunk, after which Gov's second agent profile may send no status.
+    LastChunk,
+}
+
+/// The dialect's state between frames.
+#[derive(Clone, Debug, Default)]
+pub struct A2a {
+    end: End,
+    /// An error, a message, a final status or a last chunk came: nothing that follows takes that back.
+    ended: bool,
+    /// The last state was terminal or interrupted; a later one may differ.
+    at_rest: bool,
+}
+
+impl Dialect for A2a {
+    type Event<'a> = Event<'a>;
+
+    fn decode<'a>(&mut self, frame: &Frame<'a>) -> Result<Option<Event<'a>>, Fault> {
+        let text = frame.text()?;
+        let mut cursor = Cursor::new(text, frame.max_depth);
+        let event = if cursor.kind()? == Kind::Object {
+            let mut envelope = Envelope::default();
+            envelope.read(&mut cursor)?;
+            cursor.end()?;
+            envelope.event(frame)
+        } else {
+            cursor.skip()?;
+            cursor.end()?;
+            None
+        };
+        let event = event.unwrap_or(Event::Unknown(Unknown {
+            data: Cow::Borrowed(text),
+            raw: Cow::Borrowed(frame.payload),
+        }));
+        match &event {
+            Event::Error(_) | Event::Message(_) => self.ended = true,
+            Event::Task(task) => self.at_rest = is_rest(&task.state),
+            Event::StatusUpdate(update) => {
+                self.at_rest = is_rest(&update.state);
+                self.ended |= update.is_final;
+            }
+            Event::ArtifactUpdate(update) => self.ended |= update.last_chunk && self.end == End::LastChunk,
+            Event::Unknown(_) | Event::Malformed(_) => {}
+        }
+        Ok(Some(event))
+    }
+
+    fn done<'a>(&mut self, _frame: &Frame<'a>) -> Option<Event<'a>> {
+        None
+    }
+
+    fn missing(&self) -> Option<Missing> {
+        match self.end {
+            _ if self.ended || self.at_rest => None,
+            End::State => Some(Missing::A2aEnd),
+            End::LastChunk => Some(Missing::A2aLastChunk),
+        }
+    }
+}
+
+/// Terminal and interrupted states.
+fn is_rest(state: &str) -> bool {
+    matches!(state, "completed" | "failed" | "canceled" | "rejected" | "input-required" | "auth-required")
+}
+
+/// `TASK_STATE_INPUT_REQUIRED` and `input-required` are one.
+fn fold(name: &str, prefix: &str) -> String {
+    let lower = name.to_ascii_lowercase();
+    lower.strip_prefix(prefix).unwrap_or(&lower).replace('_', "-")
+}
+
+/// Parts: their JSON and the text in them.
+#[derive(Default)]
+struct Parts<'a> {
+    json: Option<&'a str>,
+    text: Cow<'a, str>,
+}
+
+/// An artifact, or a status's message.
+#[derive(Default)]
+struct Inner<'a> {
+    id: Option<Cow<'a, str>>,
+    name: Option<Cow<'a, str>>,
+    parts: Parts<'a>,
+    metadata: Option<&'a str>,
+}
+
+#[derive(Default)]
+struct Status<'a> {
+    state: Option<Cow<'a, str>>,
+    message: Option<Inner<'a>>,
+}
+
+/// The members of every kind of result together: the kind may be named after them.
+#[derive(Default)]
+struct Body<'a> {
+    kind: Option<Cow<'a, str>>,
+    id: Option<Cow<'a, str>>,
+    context_id: Option<Cow<'a, str>>,
+    task_id: Option<Cow<'a, str>>,
+    message_id: Option<Cow<'a, str>>,
+    role: Option<Cow<'a, str>>,
+    status: Option<Status<'a>>,
+    artifact: Option<Inner<'a>>,
+    parts: Parts<'a>,
+    artifacts: Parts<'a>,
+    history: Option<&'a str>,
+    metadata: Option<&'a str>,
+    append: bool,
+    last_chunk: bool,
+    is_final: bool,
+    /// `task`, `message`, `statusUpdate`, `artifactUpdate` of protocol 1.0.
+    members: [Option<Box<Body<'a>>>; 4],
+}
+
+const MEMBERS: [&str; 4] = ["task", "message", "statusUpdate", "artifactUpdate"];
+
+#[derive(Default)]
+struct Envelope<'a> {
+    has_jsonrpc: bool,
+    has_result: bool,
+    result: Option<Body<'a>>,
+    error: Option<Failure<'a>>,
+    /// The same members without an envelope: the REST binding.
+    bare: Body<'a>,
+}
+
+#[derive(Default)]
+struct Failure<'a> {
+    code: Option<Code<'a>>,
+    message: Option<Cow<'a, str>>,
+    data: Option<&'a str>,
+    detail: Option<Cow<'a, str>>,
+}
+
+impl<'a> Envelope<'a> {
+    fn read(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Fault> {
+        cursor.object(|cursor, name| {
+            match name {
+                "jsonrpc" => {
+                    self.has_jsonrpc = true;
+                    cursor.skip()?;
+                }
+                "result" => {
+                    self.has_result = true;
+                    self.result = optional_object(cursor, |cursor| {
+                        let mut body = Body::default();
+                        body.read(cursor, true)?;
+                        Ok(body)
+                    })?;
+                }
+                "error" => self.error = failure(cursor)?,
+                _ => match MEMBERS.iter().position(|&member| member == name) {
+                    Some(at) => self.bare.members[at] = member(cursor)?,
+                    None if name == "metadata" => self.bare.metadata = optional_json_object(cursor)?,
+                    None => cursor.skip()?,
+                },
+            }
+            Ok(())
+        })
+    }
+
+    fn event(self, frame: &Frame<'a>) -> Option<Event<'a>> {
+        if let Some(error) = self.error {
+            return Some(error.event(frame));
+        }
+        match self.result {
+            Some(result) => result.event(frame),
+            None if self.has_result || self.has_jsonrpc => None,
+            None => self.bare.event_of_member(frame).ok(),
+        }
+    }
+}
+
+fn member<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Box<Body<'a>>>, Fault> {
+    optional_object(cursor, |cursor| {
+        let mut body = Box::<Body<'_>>::default();
+        body.read(cursor, false)?;
+        Ok(body)
+    })
+}
+
+impl<'a> Body<'a> {
+    fn read(&mut self, cursor: &mut Cursor<'a>, outermost: bool) -> Result<(), Fault> {
+        cursor.object(|cursor, name| {
+            match name {
+                "kind" => self.kind = cursor.optional_string()?,
+                "id" => self.id = cursor.optional_string()?,
+                "contextId" => self.context_id = cursor.optional_string()?,
+                "taskId" => self.task_id = cursor.optional_string()?,
+                "messageId" => self.message_id = cursor.optional_string()?,
+                "role" => self.role = cursor.optional_string()?,
+                "status" => self.status = optional_object(cursor, status)?,
+                "artifact" => self.artifact = optional_object(cursor, inner)?,
+                "parts" => self.parts = parts(cursor)?,
+                "artifacts" => self.artifacts = artifacts(cursor)?,
+                "history" => {
+                    let (kind, json) = cursor.raw()?;
+                    self.history = (kind == Kind::Array).then_some(json);
+                }
+                "metadata" => self.metadata = optional_json_object(cursor)?,
+                "append" => self.append = cursor.is_true()?,
+                "lastChunk" => self.last_chunk = cursor.is_true()?,
+                "final" => self.is_final = cursor.is_true()?,
+                _ => match MEMBERS.iter().position(|&member| member == name) {
+                    Some(at) if outermost => self.members[at] = member(cursor)?,
+                    _ => cursor.skip()?,
+                },
+            }
+            Ok(())
+        })
+    }
+
+    fn event(self, frame: &Frame<'a>) -> Option<Event<'a>> {
+        match self.kind.as_deref() {
+            Some("task") => return Some(self.task(frame)),
+            Some("message") => return Some(self.message(frame)),
+            Some("status-update") => return Some(self.status_update(frame)),
+            Some("artifact-update") => return Some(self.artifact_update(frame)),
+            _ => {}
+        }
+        match self.event_of_member(frame) {
+            Ok(event) => Some(event),
+            Err(body) if body.artifact.is_some() => Some(body.artifact_update(frame)),
+            Err(body) if body.status.is_some() && body.task_id.is_some() => Some(body.status_update(frame)),
+            Err(body) if body.status.is_some() && body.id.is_some() => Some(body.task(frame)),
+            Err(body) if body.parts.json.is_some() => Some(body.message(frame)),
+            Err(_) => None,
+        }
+    }
+
+    /// The event of the member that protocol 1.0 names; the body itself where there is none.
+    fn event_of_member(mut self, frame: &Frame<'a>) -> Result<Event<'a>, Self> {
+        let Some(at) = self.members.iter().position(Option::is_some) else { return Err(self) };
+        let Some(mut body) = self.members[at].take() else { return Err(self) };
+        // Gov's first agent profile puts the session id beside the message.
+        body.metadata = body.metadata.or(self.metadata);
+        Ok(match at {
+            0 => body.task(frame),
+            1 => body.message(frame),
+            2 => body.status_update(frame),
+            _ => body.artifact_update(frame),
+        })
+    }
+
+    fn state(&self) -> String {
+        let state = self.status.as_ref().and_then(|status| status.state.as_deref());
+        state.map_or_else(String::new, |state| fold(state, "task_state_"))
+    }
+
+    fn task(self, frame: &Frame<'a>) -> Event<'a> {
+        Event::Task(Box::new(Task {
+            state: self.state(),
+            id: self.id,
+            context_id: self.context_id,
+            content: self.artifacts.text,
+            artifacts: self.artifacts.json.map(Cow::Borrowed),
+            history: self.history.map(Cow::Borrowed),
+            metadata: self.metadata.map(Cow::Borrowed),
+            raw: Cow::Borrowed(frame.payload),
+        }))
+    }
+
+    fn message(self, frame: &Frame<'a>) -> Event<'a> {
+        Event::Message(Box::new(Message {
+            text: self.parts.text,
+            role: self.role.map(|role| fold(&role, "role_")),
+            message_id: self.message_id,
+            task_id: self.task_id,
+            context_id: self.context_id,
+            parts: self.parts.json.map(Cow::Borrowed),
+            metadata: self.metadata.map(Cow::Borrowed),
+            raw: Cow::Borrowed(frame.payload),
+        }))
+    }
+
+    fn status_update(self, frame: &Frame<'a>) -> Event<'a> {
+        Event::StatusUpdate(Box::new(StatusUpdate {
+            state: self.state(),
+            task_id: self.task_id,
+            context_id: self.context_id,
+            message: self.status.and_then(|status| status.message).map(|message| message.parts.text),
+            is_final: self.is_final,
+            metadata: self.metadata.map(Cow::Borrowed),
+            raw: Cow::Borrowed(frame.payload),
+        }))
+    }
+
+    fn artifact_update(self, frame: &Frame<'a>) -> Event<'a> {
+        let artifact = self.artifact.unwrap_or_default();
+        Event::ArtifactUpdate(Box::new(ArtifactUpdate {
+            text: artifact.parts.text,
+            task_id: self.task_id,
+            context_id: self.context_id,
+            artifact_id: artifact.id,
+            name: artifact.name,
+            parts: artifact.parts.json.map(Cow::Borrowed),
+            append: self.append,
+            last_chunk: self.last_chunk,
+            metadata: self.metadata.or(artifact.metadata).map(Cow::Borrowed),
+            raw: Cow::Borrowed(frame.payload),
+        }))
+    }
+}
+
+impl<'a> Failure<'a> {
+    fn event(self, frame: &Frame<'a>) -> Event<'a> {
+        Event::Error(Box::new(Error {
+            code: self.code,
+            message: self.message.or(self.detail).unwrap_or_default(),
+            data: self.data.map(Cow::Borrowed),
+            raw: Cow::Borrowed(frame.payload),
+        }))
+    }
+}
+
+fn failure<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Failure<'a>>, Fault> {
+    let mut failure = Failure::default();
+    match cursor.kind()? {
+        Kind::Object => {
+            cursor.object(|cursor, name| {
+                match name {
+                    "code" => failure.code = code(cursor)?,
+                    "message" => failure.message = cursor.optional_string()?,
+                    "data" => (failure.data, failure.detail) = data(cursor)?,
+                    _ => cursor.skip()?,
+                }
+                Ok(())
+            })?;
+            Ok(Some(failure))
+        }
+        Kind::String => {
+            failure.message = cursor.optional_string()?;
+            Ok(Some(failure))
+        }
+        kind => cursor.skip_kind(kind).map(|()| None),
+    }
+}
+
+/// An error's data as JSON, and Gov's `detail` in it.
+fn data<'a>(cursor: &mut Cursor<'a>) -> Result<(Option<&'a str>, Option<Cow<'a, str>>), Fault> {
+    let start = cursor.mark()?;
+    let mut detail = None;
+    optional_object(cursor, |cursor| {
+        cursor.object(|cursor, name| {
+            match name {
+                "detail" => detail = cursor.optional_string()?,
+                _ => cursor.skip()?,
+            }
+            Ok(())
+        })
+    })?;
+    Ok((Some(cursor.since(start)), detail))
+}
+
+fn optional_json_object<'a>(cursor: &mut Cursor<'a>) -> Result<Option<&'a str>, Fault> {
+    let (kind, json) = cursor.raw()?;
+    Ok((kind == Kind::Object).then_some(json))
+}
+
+fn status<'a>(cursor: &mut Cursor<'a>) -> Result<Status<'a>, Fault> {
+    let mut status = Status::default();
+    cursor.object(|cursor, name| {
+        match name {
+            "state" => status.state = cursor.optional_string()?,
+            "message" => status.message = optional_object(cursor, inner)?,
+            _ => cursor.skip()?,
+        }
+        Ok(())
+    })?;
+    Ok(status)
+}
+
+fn inner<'a>(cursor: &mut Cursor<'a>) -> Result<Inner<'a>, Fault> {
+    let mut inner = Inner::default();
+    cursor.object(|cursor, name| {
+        match name {
+            "artifactId" => inner.id = cursor.optional_string()?,
+            "name" => inner.name = cursor.optional_string()?,
+            "parts" => inner.parts = parts(cursor)?,
+            "metadata" => inner.metadata = optional_json_object(cursor)?,
+            _ => cursor.skip()?,
+        }
+        Ok(())
+    })?;
+    Ok(inner)
+}
+
+fn parts<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Fault> {
+    let start = cursor.mark()?;
+    let mut text = Cow::Borrowed("");
+    let list = optional_list(cursor, |cursor| {
+        let mut part = None;
+        cursor.object(|cursor, name| {
+            match name {
+                "text" => part = cursor.optional_string()?,
+                _ => cursor.skip()?,
+            }
+            Ok(())
+        })?;
+        join(&mut text, part.unwrap_or_default());
+        Ok(())
+    })?;
+    Ok(Parts { json: list.map(|_| cursor.since(start)), text })
+}
+
+fn artifacts<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Fault> {
+    let start = cursor.mark()?;
+    let mut text = Cow::Borrowed("");
+    let list = optional_list(cursor, |cursor| {
+        join(&mut text, inner(cursor)?.parts.text);
+        Ok(())
+    })?;
+    Ok(Parts { json: list.map(|_| cursor.since(start)), text })
+}
+
+/// Joins without a copy while there is only one piece.
+fn join<'a>(text: &mut Cow<'a, str>, piece: Cow<'a, str>) {
+    if text.is_empty() {
+        *text = piece;
+    } else if !piece.is_empty() {
+        text.to_mut().push_str(&piece);
+    }
+}
