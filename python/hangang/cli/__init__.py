@@ -14,12 +14,10 @@ __all__ = ["main"]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code. `_app` says what the codes mean."""
     try:
-        import click  # noqa: F401
+        from hangang.cli._app import run
     except ModuleNotFoundError as error:
         if error.name != "click":
             raise
         print("hangang: the command line needs click; pip install 'hangang[cli]'", file=sys.stderr)
         return 2
-    from hangang.cli._app import run
-
     return run(arguments)

@@ -6,14 +6,15 @@ the fault and its place, and the exit code tells its kind (see `_app`).
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 import click
 
@@ -94,7 +95,7 @@ class _Options:
 )
 def command(
     files: tuple[str, ...],
-    format_name: str,
+    format_name: Literal["auto"] | Format,
     as_json: bool,
     quiet: bool,
     max_frame_bytes: int,
@@ -109,7 +110,7 @@ def command(
     Exit code: 0 all complete, 1 a stream reported an error, 2 wrong usage or a file that cannot be read,
     3 truncated, 4 malformed or over a limit.
     """
-    format = next((known for known in FORMATS if known == format_name), None)
+    format = None if format_name == "auto" else format_name
     options = _Options(format, as_json, quiet, max_frame_bytes, errors, end, chunk_size)
     output = Output()
     code = _app.OK
@@ -129,7 +130,7 @@ class _UnreadableError(Exception):
 
 
 @contextmanager
-def _opened(name: str) -> Iterator[IO[bytes]]:
+def _opened(name: str) -> Generator[io.RawIOBase]:
     # Unbuffered: a read returns what a pipe has, and does not wait for more.
     try:
         if name != "-":
@@ -144,10 +145,10 @@ def _opened(name: str) -> Iterator[IO[bytes]]:
         yield file
 
 
-def _chunks(file: IO[bytes], size: int) -> Iterator[bytes]:
+def _chunks(file: io.RawIOBase, size: int) -> Iterator[bytes]:
     while True:
         try:
-            chunk: bytes | None = file.read(size)
+            chunk = file.read(size)
         except OSError as error:
             raise _UnreadableError(_reason(error)) from error
         if chunk is None:  # a pipe that another process made non-blocking has nothing at the moment

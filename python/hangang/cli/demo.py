@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import resources
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
-from hangang import BACKEND, ParseError, a2a, clova, exaone, iter_events, openai
+from hangang import BACKEND, ParseError, a2a, clova, exaone, iter_events, openai, streams
 from hangang.cli import _app
-from hangang.cli._formats import Parser
 from hangang.cli._terminal import Output, clip, visible, width, wrapped
 from hangang.cli.decode import ERRORS, how_it_failed
 
@@ -24,7 +23,7 @@ _COLUMNS = 60
 class _Stream(NamedTuple):
     title: str
     file: str
-    parser: type[Parser]
+    parser: Callable[[], streams.Parser[Any]]
 
 
 _STREAMS = (
