@@ -17,10 +17,11 @@ from __future__ import annotations
 from typing import Any, Literal, TypeAlias
 
 from .base import DEFAULT_DEPTH, DEFAULT_FRAME_BYTES
-from .clova import fold_ascii, joined_text, raw_of, with_raw
+from .clova import fold_ascii, joined_text, raw_of, string_span, with_raw
 from .json import as_int, as_str, judge
 from .parser import DialectParser
 from .shared import Event, Malformed, draft
+from .template import Holes, Template
 
 Object: TypeAlias = dict[str, Any]
 
@@ -28,6 +29,10 @@ Object: TypeAlias = dict[str, Any]
 _END_STATES = frozenset(
     ("completed", "failed", "canceled", "rejected", "input-required", "auth-required")
 )
+
+
+# Where an artifact update stands: 1.0, 0.3, REST.
+_ARTIFACTS: tuple[tuple[str, ...], ...] = (("result", "artifactUpdate"), ("result",), ("artifactUpdate",))
 
 
 class Task(Event):
@@ -394,6 +399,29 @@ class StreamParser(DialectParser[AnyEvent]):
         if event is None:
             event = Unknown(payload.decode("utf-8"))
         return with_raw(event, payload)  # type: ignore[no-any-return]
+
+    def _holes(self, event: AnyEvent, payload: bytes) -> Holes | None:
+        if type(event) is not ArtifactUpdate or not event.text or len(event.parts) != 1:
+            return None
+        for path in _ARTIFACTS:
+            place = string_span(payload, (*path, "artifact", "parts", 0, "text"))
+            if place is None:
+                continue
+            # Several places could hold an artifact: the right one is that which changes the text.
+            changed = self._event(payload[: place[1]] + b"." + payload[place[1] :], b"", "", 0)
+            if changed.text == event.text + "." and type(changed) is ArtifactUpdate:
+                return Holes(False, *place, (), (), event._rest, True)
+        return None
+
+    def _predicted(
+        self, template: Template, text: str, ident: str, raw: bytes | None, ints: list[int]
+    ) -> ArtifactUpdate:
+        update = _ArtifactUpdate()
+        update.text = text
+        update._rest = template.rest
+        update._raw = raw
+        update.__class__ = ArtifactUpdate
+        return update  # type: ignore[no-any-return]
 
     def _classify(self, value: Object) -> AnyEvent | None:
         error = value.get("error")

@@ -14,9 +14,10 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from .json import as_int, as_str, judge, judge_utf8, raw_text
+from .json import as_int, as_str, judge, judge_utf8, raw_text, span
 from .parser import DialectParser
 from .shared import AIFilter, Event, Malformed, ToolCallDelta, Usage, draft
+from .template import Holes, Template
 
 FINISH_REASONS = frozenset(
     (
@@ -64,6 +65,14 @@ def arguments_of(value: Any, payload: bytes, path: tuple[str | int, ...]) -> str
     if value is None or type(value) is str:
         return value
     return raw_text(payload, path)
+
+
+def string_span(payload: bytes, path: tuple[str | int, ...]) -> tuple[int, int] | None:
+    """Where the contents of the string at `path` stand, without its quotes; None if no string."""
+    place = span(payload, path)
+    if place is None or payload[place[0]] != 0x22:
+        return None
+    return place[0] + 1, place[1] - 1
 
 
 class Token(Event):
@@ -415,6 +424,37 @@ class StreamParser(DialectParser[AnyEvent]):
         if event is None:
             return self._unknown(payload, name, ident)
         return with_raw(event, payload)  # type: ignore[no-any-return]
+
+    def _holes(self, event: AnyEvent, payload: bytes) -> Holes | None:
+        if type(event) is not Token or bool(event.text) == bool(event.thinking):
+            return None
+        thinking = not event.text
+        place = string_span(payload, ("message", "thinkingContent" if thinking else "content"))
+        if place is None:
+            return None
+        ints: tuple[tuple[int, int], ...] = ()
+        if event.output_length is not None:  # v1 counts up in every token
+            counter = span(payload, ("outputLength",))
+            if counter is not None and counter[0] > place[1]:
+                ints = (counter,)
+        return Holes(thinking, *place, ints, (), event._rest, True)
+
+    def _predicted(
+        self, template: Template, text: str, ident: str, raw: bytes | None, ints: list[int]
+    ) -> Token:
+        self = _Token()
+        if template.thinking:
+            self.text = ""
+            self.thinking = text
+        else:
+            self.text = text
+            self.thinking = ""
+        self.id = ident
+        rest = template.rest
+        self._rest = (*rest[:5], ints[0], *rest[6:]) if template.ints else rest
+        self._raw = raw
+        self.__class__ = Token
+        return self
 
     def _by_shape(self, value: dict[str, Any], payload: bytes, ident: str) -> AnyEvent | None:
         if type(value.get("message")) is dict:

@@ -13,12 +13,13 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias
 
-from .clova import raw_of, with_raw
+from .clova import raw_of, string_span, with_raw
 from .base import DEFAULT_DEPTH, DEFAULT_FRAME_BYTES
-from .clova import raw_of, with_raw
+from .clova import raw_of, string_span, with_raw
 from .json import as_int, as_str, judge, span
 from .parser import DialectParser
 from .shared import Event, Malformed, draft
+from .template import MAX_BYTES, MAX_TEMPLATES, Holes, Template
 
 
 class Answer(Event):
@@ -159,7 +160,7 @@ class StreamParser(DialectParser[AnyEvent]):
     """EXAONE's streams and one-shot answers: bytes to events."""
 
     __doc__ = f"{__doc__}\n{DialectParser.__doc__}"
-    __slots__ = ("_references", "_references_text")
+    __slots__ = ("_references",)
     _not_ended = "an answering frame"
     _keep = (Error,)
     _letters_only = True
@@ -172,8 +173,8 @@ class StreamParser(DialectParser[AnyEvent]):
         errors: Literal["strict", "report"] = "strict",
     ) -> None:
         super().__init__(max_frame_bytes=max_frame_bytes, max_depth=max_depth, errors=errors)
-        self._references: tuple[dict[str, Any], ...] = ()  # of the last answer that had any
-        self._references_text = b""  # their JSON text
+        # Lists of references by their JSON text, the last used last.
+        self._references: dict[bytes, tuple[dict[str, Any], ...]] = {}
 
     def _done(self, name: bytes, ident: str) -> AnyEvent:
         return with_raw(Unknown("[DONE]"), b"[DONE]")  # type: ignore[no-any-return]
@@ -204,8 +205,24 @@ class StreamParser(DialectParser[AnyEvent]):
         )
         return _answer(as_str(data.get("answer")) or "", rest, payload)
 
+    def _holes(self, event: AnyEvent, payload: bytes) -> Holes | None:
+        if type(event) is not Answer or not event.text:
+            return None
+        place = string_span(payload, ("data", "answer"))
+        return None if place is None else Holes(False, *place, (), (), event._rest, True)
+
+    def _predicted(
+        self, template: Template, text: str, ident: str, raw: bytes | None, ints: list[int]
+    ) -> Answer:
+        answer = _Answer()
+        answer.text = text
+        answer._rest = template.rest
+        answer._raw = raw
+        answer.__class__ = Answer
+        return answer  # type: ignore[no-any-return]
+
     def _shared_references(self, value: Any, payload: bytes) -> tuple[dict[str, Any], ...]:
-        """References as a tuple without empty objects; the last tuple again if its text is equal."""
+        """References as a tuple without empty objects; an equal text gives the same object."""
         if type(value) is not list:
             return ()
         references = tuple([item for item in value if item != {}])
@@ -213,16 +230,20 @@ class StreamParser(DialectParser[AnyEvent]):
             place = span(payload, ("data", "references"))
             assert place is not None
             text = payload[place[0] : place[1]]
-            if text == self._references_text:
-                return self._references
-            self._references = references
-            self._references_text = text
+            seen = self._references
+            references = seen.pop(text, references)
+            # A predicted answer may bring back a list that is not the last parsed one, so as many
+            # are kept as there are templates; of large ones, which make no template, only the last.
+            if len(text) > MAX_BYTES:
+                seen.clear()
+            elif len(seen) >= MAX_TEMPLATES:
+                del seen[next(iter(seen))]
+            seen[text] = references
         return references
 
     def _drop(self) -> None:
         super()._drop()
-        self._references = ()
-        self._references_text = b""
+        self._references.clear()
 
 
 for _class in (Answer, Error, Unknown, StreamParser):

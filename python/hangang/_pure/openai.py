@@ -15,10 +15,19 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from .clova import arguments_of, content_of, finish_reason_of, joined_text, raw_of, with_raw
-from .json import as_int, as_str, judge, raw_text
+from .clova import (
+    arguments_of,
+    content_of,
+    finish_reason_of,
+    joined_text,
+    raw_of,
+    string_span,
+    with_raw,
+)
+from .json import as_int, as_str, judge, raw_text, span
 from .parser import DialectParser
 from .shared import Event, Malformed, ToolCallDelta, Usage, Value, draft
+from .template import Holes, Template
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -240,6 +249,13 @@ def _chunk(text: str, thinking: str, rest: tuple[Any, ...], raw: bytes | None) -
     return self  # type: ignore[no-any-return]
 
 
+# In the order of Usage's fields; the other place of the last one makes no template.
+_COUNTERS = (
+    ("prompt_tokens",),
+    ("completion_tokens",),
+    ("total_tokens",),
+    ("completion_tokens_details", "reasoning_tokens"),
+)
 _THINKING = ("reasoning_content", "reasoning", "thinking", "thinking_content")
 
 AnyEvent: TypeAlias = Chunk | Done | Error | Unknown
@@ -265,6 +281,58 @@ class StreamParser(DialectParser[AnyEvent]):
         elif type(event) is Error:
             self._ended = True
         return with_raw(event, payload)  # type: ignore[no-any-return]
+
+    def _holes(self, event: AnyEvent, payload: bytes) -> Holes | None:
+        # Only the plain shape: one choice of index 0, not wrapped in an envelope.
+        if type(event) is not Chunk or event._rest[7] is not None:
+            return None
+        if bool(event.text) == bool(event.thinking):
+            return None
+        place = None
+        if event.text:
+            place = _first_string(payload, ("content",))
+        else:
+            place = _first_string(payload, _THINKING)
+        if place is None:
+            return None
+        ints = []
+        if event.usage is not None:
+            for number, path in enumerate(_COUNTERS):
+                counter = span(payload, ("usage", *path))
+                if counter is not None and event.usage._fields()[number] is not None:
+                    if counter[0] > place[1]:
+                        ints.append((counter, str(number)))
+            ints.sort()
+        return Holes(
+            not event.text,
+            *place,
+            tuple([pair for pair, _ in ints]),
+            tuple([name for _, name in ints]),
+            event._rest,
+            # Another name may hold the reasoning if this one is empty.
+            bool(event.text),
+        )
+
+    def _predicted(
+        self, template: Template, text: str, ident: str, raw: bytes | None, ints: list[int]
+    ) -> Chunk:
+        chunk = _Chunk()
+        if template.thinking:
+            chunk.text = ""
+            chunk.thinking = text
+        else:
+            chunk.text = text
+            chunk.thinking = ""
+        rest = template.rest
+        if template.ints:
+            counts = list(rest[6]._fields())
+            for name, value in zip(template.names, ints, strict=True):
+                counts[int(name)] = value
+            rest = (*rest[:6], Usage(*counts), *rest[7:])
+        chunk._rest = rest
+        chunk._raw = raw
+        chunk.__class__ = Chunk
+        return chunk  # type: ignore[no-any-return]
 
     def _classify(self, value: dict[str, Any], payload: bytes, path: Path) -> AnyEvent | None:
         error = value.get("error")
@@ -415,6 +483,15 @@ def _tool_calls(calls: Any, payload: bytes, path: Path) -> tuple[ToolCallDelta, 
             )
         )
     return tuple(out)
+
+
+def _first_string(payload: bytes, names: tuple[str, ...]) -> tuple[int, int] | None:
+    """Contents of the first string that is not empty, of those names in the only choice's delta."""
+    for name in names:
+        place = string_span(payload, ("choices", 0, "delta", name))
+        if place is not None and place[0] < place[1]:
+            return place
+    return None
 
 
 def _usage(value: Any) -> Usage | None:

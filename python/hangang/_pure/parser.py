@@ -16,6 +16,7 @@ Dialects say how a frame becomes an event (`_event`), what `[DONE]` means and wh
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
@@ -26,6 +27,16 @@ from .json import first_fault
 from .json_stream import JSONFramer
 from .shared import Event, Malformed
 from .sse import BOM, SSEFramer
+from .template import (
+    MAX_BYTES,
+    Holes,
+    Template,
+    Templates,
+    has_control,
+    int_holes,
+    lead_of,
+    string_hole,
+)
 
 E = TypeVar("E", bound=Event)
 
@@ -57,6 +68,7 @@ class DialectParser(Parser, Generic[E]):
         "_space",
         "_space_limit",
         "_sse",
+        "_templates",
     )
 
     # What a dialect sets.
@@ -85,6 +97,9 @@ class DialectParser(Parser, Generic[E]):
         self._bom: bytes | None = b""  # an unfinished BOM; None: past it
         self._space = 0  # bytes of white space on the current line
         self._space_limit: int | None = None  # where such a line passed max_frame_bytes
+        self._templates: Templates | None = None
+        if os.environ.get("HANGANG_PREDICT") != "0":
+            self._templates = Templates()
 
     # -- what a dialect does ---------------------------------------------------------------------
 
@@ -97,6 +112,16 @@ class DialectParser(Parser, Generic[E]):
 
     def _done(self, name: bytes, ident: str) -> E | None:
         """The event of an SSE payload that is exactly `[DONE]`."""
+        raise NotImplementedError
+
+    def _holes(self, event: E, payload: bytes) -> Holes | None:
+        """Where the next frame may differ from this one, which was just parsed to `event`."""
+        return None
+
+    def _predicted(
+        self, template: Template, text: str, ident: str, raw: bytes | None, ints: list[int]
+    ) -> E:
+        """The event of a frame that fits `template`; `raw` as `Event.raw` wants it."""
         raise NotImplementedError
 
     def _expected_end(self) -> str:
@@ -214,12 +239,24 @@ class DialectParser(Parser, Generic[E]):
     def _push_sse(
         self, sse: SSEFramer, chunk: bytes, base: int, pos: int, out: list[Any], texting: bool
     ) -> None:
-        self._examined += len(chunk) - pos
+        examined = pos  # what is predicted is examined once, like what is searched for line ends
+        templates = self._templates
         sse.begin(base)
-        while (pos := sse.step(chunk, pos)) >= 0:
+        while True:
+            start = -1
+            if templates is not None and sse.clean:
+                if templates.items:
+                    pos = self._predict(chunk, pos, out, texting, templates, sse)
+                start = pos
+            pos = sse.step(chunk, pos)
+            if pos < 0:
+                break
             event = self._judge_sse(sse)
             if event is not None:
                 self._emit(event, out, texting)
+                if start >= 0 and templates is not None and templates.wants():
+                    self._learn_sse(event, sse, chunk, start, pos, base)
+        self._examined += len(chunk) - examined
 
     def _judge_sse(self, sse: SSEFramer) -> E | Malformed | None:
         payload = sse.payload
@@ -235,9 +272,20 @@ class DialectParser(Parser, Generic[E]):
     def _push_json(self, chunk: bytes, base: int, pos: int, out: list[Any], texting: bool) -> None:
         framer = self._json
         assert framer is not None
+        templates = self._templates
         framer.base = base
         event: E | Malformed | None
-        while (pos := framer.step(chunk, pos)) >= 0:
+        while True:
+            start = -1
+            if templates is not None and framer.clean:
+                if templates.items:
+                    start = pos
+                    pos = self._predict(chunk, pos, out, texting, templates, None)
+                    framer.examined += pos - start
+                start = pos
+            pos = framer.step(chunk, pos)
+            if pos < 0:
+                break
             payload = framer.payload
             self._examined += len(payload)
             try:
@@ -246,8 +294,128 @@ class DialectParser(Parser, Generic[E]):
                 event = self._malformed(payload, fault.at(framer.start + fault.offset))
             if event is not None:
                 self._emit(event, out, texting)
+                if start >= 0 and templates is not None and templates.wants():
+                    self._learn(event, None, payload, b"")
         self._examined += framer.examined
         framer.examined = 0
+
+    def _learn_sse(
+        self, event: Any, sse: SSEFramer, chunk: bytes, start: int, end: int, base: int
+    ) -> None:
+        """Makes a template of the frame that stands in `chunk` from `start` to `end`."""
+        payload = sse.payload
+        at = sse.offset_of(0) - base
+        trailer = chunk[at + len(payload) : end]
+        if trailer in (b"\n\n", b"\r\n\r\n"):
+            lead = lead_of(chunk, start, at)
+            if lead is not None and end - start <= MAX_BYTES:
+                self._learn(event, lead, payload, trailer)
+
+    def _learn(
+        self, event: Any, lead: re.Match[bytes] | None, payload: bytes, trailer: bytes
+    ) -> None:
+        if len(payload) > MAX_BYTES or type(event) is Malformed:
+            return
+        holes = self._holes(event, payload)
+        if holes is not None:
+            assert self._templates is not None
+            self._templates.add(Template(holes, lead, payload, trailer))
+
+    def _predict(
+        self,
+        chunk: bytes,
+        pos: int,
+        out: list[Any],
+        texting: bool,
+        templates: Templates,
+        sse: SSEFramer | None,
+    ) -> int:
+        """Takes the frames from `pos` on that fit a template; position of the first that does not.
+
+        This is the hot loop of the pure twin: a handful of C calls for each frame.
+        """
+        end = len(chunk)
+        items = templates.items
+        startswith = chunk.startswith
+        find = chunk.find
+        append = out.append
+        predicted = self._predicted
+        limit = self._max_frame
+        ints: list[int] = []
+        begin = pos
+        while pos < end:
+            if sse is None and chunk[pos] != 0x7B:
+                pos = _SPACE.match(chunk, pos).end()  # type: ignore[union-attr]
+            for template in items:
+                ident = ""
+                prefix = template.id_prefix
+                if prefix is None:
+                    if not startswith(template.head, pos):
+                        continue
+                    at = pos + template.head_bytes
+                else:
+                    if not startswith(prefix, pos):
+                        continue
+                    at = pos + len(prefix)
+                    stop = at + template.id_bytes
+                    if not startswith(template.head, stop):
+                        stop = find(template.head[:1], at)
+                        if stop < 0 or not startswith(template.head, stop):
+                            continue
+                    try:
+                        ident = chunk[at:stop].decode()
+                    except UnicodeDecodeError:
+                        continue
+                    # Not printable: CR, LF and NUL among others. One more space is not the id's.
+                    if not ident.isprintable() or (prefix == b"id:" and ident[:1] == " "):
+                        continue
+                    at = stop + template.head_bytes
+                raw = None
+                stop = find(b'"', at)
+                if startswith(template.tail, stop):
+                    try:
+                        text = chunk[at:stop].decode()
+                    except UnicodeDecodeError:
+                        continue
+                    plain = "\\" not in text and (text.isprintable() or not has_control(text))
+                else:
+                    plain = False
+                if not plain:
+                    hole = string_hole(chunk, at)
+                    if hole is None:
+                        continue
+                    stop, text, raw = hole
+                    if not startswith(template.tail, stop):
+                        continue
+                stop += template.tail_bytes
+                if template.ints:
+                    counted = int_holes(chunk, stop, template.ints)
+                    if counted is None:
+                        continue
+                    stop, ints = counted
+                    raw = chunk[at - template.before : stop - template.trailer]
+                if stop - pos > limit or not (text or template.empty):
+                    continue
+                break
+            else:
+                break
+            pos = stop
+            if template is not items[0]:
+                items.remove(template)
+                items.insert(0, template)
+            if sse is None:
+                pass
+            elif prefix is None:
+                ident = sse.id
+            else:
+                sse.id = ident
+            if not texting:
+                append(predicted(template, text, ident, raw, ints))
+            elif text and not template.thinking:
+                append(text)
+        if pos > begin:
+            templates.hit()
+        return pos
 
     def _malformed(self, payload: bytes, fault: Fault) -> Malformed:
         """The event of a bad frame where bad frames are reported, else the fault again."""

@@ -1,0 +1,186 @@
+"""Prediction: a frame that equals an earlier one but for a string and some counters is parsed already.
+
+Rules:
+1. A template is the bytes of a whole frame with holes: the value of its `id:` line, the answer's
+   string value, and integers that stand behind it. Equal fixed bytes and a valid value in each hole
+   mean an equal parse, so only the holes are read.
+2. A string hole holds what JSON allows between quotes, in UTF-8; an id hole what a line holds,
+   without NUL; an integer hole up to 18 digits. Anything else falls back to the full parse.
+3. Only whole frames within one chunk are predicted, and only where a frame begins with nothing held.
+4. A frame no longer than `max_frame_bytes` cannot break a limit; a longer one falls back. Its
+   brackets are those of the template, so its depth is fine too.
+5. At most 4 templates of 64 KiB, the last used first. Where templates do not pay, fewer are made:
+   a stream whose frames all differ costs little more than without prediction.
+6. Prediction never raises, and never changes what a full parse would give.
+"""
+
+from __future__ import annotations
+
+import re
+from json.decoder import scanstring
+from typing import Any, NamedTuple
+
+from hangang._values import replace_surrogates
+
+MAX_TEMPLATES = 4
+MAX_BYTES = 64 * 2**10
+
+_STRING = re.compile(rb'(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+')
+_INT = re.compile(rb"-?(?:0|[1-9][0-9]{0,17})(?![0-9.eE])")
+_CONTROL = re.compile("[\x00-\x1f]")
+# What may stand before the payload: an id line, an event line, each at most once and in this order.
+_LEAD = re.compile(rb"(?:(id: ?)([^\r\n\0]*)(?=\r?\n))?((?:\r?\n)?(?:event: ?[^\r\n]*\r?\n)?data: ?)")
+
+
+class Holes(NamedTuple):
+    """What a dialect finds in a frame it has just parsed.
+
+    Attributes:
+        thinking: the string hole is the event's thinking, not its text.
+        start: begin of the string's contents in the payload, after its quote.
+        end: their end, at the closing quote.
+        ints: begin and end of each integer hole in the payload, in order, all behind `end`.
+        names: what the dialect calls them.
+        rest: the event's shared fields; the last is set to the payload's parts if there are no
+            integer holes.
+        empty: whether an empty string leaves the event of the same kind.
+    """
+
+    thinking: bool
+    start: int
+    end: int
+    ints: tuple[tuple[int, int], ...]
+    names: tuple[str, ...]
+    rest: tuple[Any, ...]
+    empty: bool
+
+
+class Template:
+    """One frame with holes."""
+
+    __slots__ = (
+        "before",
+        "empty",
+        "frame_bytes",
+        "head",
+        "head_bytes",
+        "id_bytes",
+        "id_prefix",
+        "ints",
+        "names",
+        "rest",
+        "tail",
+        "tail_bytes",
+        "thinking",
+        "trailer",
+    )
+
+    def __init__(
+        self, holes: Holes, lead: re.Match[bytes] | None, payload: bytes, trailer: bytes
+    ) -> None:
+        """A template from a frame: `lead` + payload + `trailer`; SSE has both, bare JSON none."""
+        self.thinking = holes.thinking
+        self.empty = holes.empty
+        self.names = holes.names
+        self.before = holes.start  # payload bytes before the string
+        self.trailer = len(trailer)
+        # Fixed bytes before the string; with an id line those from the end of its value on.
+        self.id_prefix: bytes | None = None
+        self.id_bytes = 0  # length of the id, a guess for the next one
+        head = payload[: holes.start]
+        if lead is not None:
+            self.id_prefix = lead[1]
+            self.id_bytes = len(lead[2] or b"")
+            head = lead[3] + head
+        self.head = head
+        self.head_bytes = len(head)
+        # Fixed bytes from the closing quote on: to the frame's end, or to the first integer.
+        cuts = [holes.end, *[place for pair in holes.ints for place in pair], len(payload)]
+        fixed = [payload[a:b] for a, b in zip(cuts[::2], cuts[1::2], strict=True)]
+        fixed[-1] += trailer
+        self.tail = fixed[0]
+        self.tail_bytes = len(self.tail)
+        self.ints = tuple(fixed[1:])  # what follows each integer
+        self.rest = holes.rest
+        if not self.ints:
+            parts = (payload[: holes.start], payload[holes.end :])
+            self.rest = (*holes.rest[:-1], parts)
+
+    def same(self, other: Template) -> bool:
+        """Whether the two match the same frames."""
+        return (
+            self.head == other.head
+            and self.tail == other.tail
+            and self.ints == other.ints
+            and self.id_prefix == other.id_prefix
+        )
+
+
+def lead_of(chunk: bytes, start: int, payload_at: int) -> re.Match[bytes] | None:
+    """The lines before a payload, if they are such as a template can have."""
+    return _LEAD.fullmatch(chunk, start, payload_at)
+
+
+def string_hole(chunk: bytes, start: int) -> tuple[int, str, bytes] | None:
+    """A string's contents from `start` to its closing quote: end, text, bytes as received."""
+    match = _STRING.match(chunk, start)
+    assert match is not None
+    raw = match.group()
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    if "\\" in text:
+        text = replace_surrogates(scanstring(text + '"', 0)[0])
+    return match.end(), text, raw
+
+
+def int_holes(chunk: bytes, pos: int, fixed: tuple[bytes, ...]) -> tuple[int, list[int]] | None:
+    """The integers from `pos`, each before its fixed bytes: position after them, values."""
+    values = []
+    for following in fixed:
+        match = _INT.match(chunk, pos)
+        if match is None or not chunk.startswith(following, match.end()):
+            return None
+        values.append(int(match.group()))
+        pos = match.end() + len(following)
+    return pos, values
+
+
+def has_control(text: str) -> bool:
+    """Whether a text holds a raw control character, which no JSON string may."""
+    return _CONTROL.search(text) is not None
+
+
+class Templates:
+    """The templates of one parser, the last used first."""
+
+    __slots__ = ("_cold", "_wait", "items")
+
+    def __init__(self) -> None:
+        self.items: list[Template] = []
+        self._cold = 0  # templates made since one last fitted
+        self._wait = 0  # frames to let pass before the next is made
+
+    def wants(self) -> bool:
+        """Whether a template should be made of the frame that was just parsed in full."""
+        if self._wait:
+            self._wait -= 1
+            return False
+        return True
+
+    def hit(self) -> None:
+        """A template fitted."""
+        self._cold = 0
+        self._wait = 0
+
+    def add(self, template: Template) -> None:
+        """Keeps a template; the more have been in vain, the longer until the next is wanted."""
+        self._cold += 1
+        if self._cold > MAX_TEMPLATES:
+            self._wait = 1 << min(self._cold - MAX_TEMPLATES, 8)
+            # Trying several templates in vain would examine a frame several times.
+            del self.items[1:]
+        self.items = [item for item in self.items if not item.same(template)]
+        self.items.insert(0, template)
+        del self.items[MAX_TEMPLATES:]
