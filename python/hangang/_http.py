@@ -542,7 +542,7 @@ class Transport:
         words = str(error) or type(error).__name__
         for secret in self.secrets:
             words = words.replace(secret, "***")
-        cls = APIConnectionError
+        cls: type[APIError] = APIConnectionError
         if isinstance(error, self._library.TimeoutException | TimeoutError):
             cls = APITimeoutError
             words = f"no answer in time ({type(error).__name__}: {words})"

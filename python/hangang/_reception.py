@@ -108,8 +108,9 @@ class Reception:
         )
 
     def _whole_answer(self, pending: int, events: list[Any]) -> bool:
+        # An A2A server may answer a streaming call with one JSON body (wire/a2a.md §6).
         return (
-            not self.call.streaming
+            (not self.call.streaming or self.dialect.name == "a2a")
             and not pending
             and self._events + len(events) == 1
             and "json" in self.headers.get("content-type", "")

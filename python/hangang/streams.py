@@ -39,7 +39,6 @@ __all__ = [
 _log = logging.getLogger("hangang.streams")
 
 E = TypeVar("E")
-E_co = TypeVar("E_co", covariant=True)
 Chunk = bytes | bytearray | memoryview
 
 
@@ -66,14 +65,14 @@ class Event(Protocol):
         ...
 
 
-class Parser(Protocol[E_co]):
+class Parser(Protocol[E]):
     """What every parser of Hangang has: chunks in, lists of events out."""
 
-    def feed(self, chunk: bytes) -> list[E_co]:
+    def feed(self, chunk: bytes) -> list[E]:
         """Events that this chunk completed."""
         ...
 
-    def close(self) -> list[E_co]:
+    def close(self) -> list[E]:
         """The last events; raises where the stream stopped early."""
         ...
 

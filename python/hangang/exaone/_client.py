@@ -531,7 +531,7 @@ class AsyncClient(AsyncClientBase):
         return self._transport.stream(call) if stream else self._transport.execute(call)
 
 
-def _checked_field(name: str) -> PreviousField:
-    if name == "previous_messages" or name == "previous_message":
-        return name
-    raise ValueError(f"previous_field must be 'previous_messages' or 'previous_message', not {name!r}")
+def _checked_field(name: PreviousField) -> PreviousField:
+    if name not in ("previous_messages", "previous_message"):
+        raise ValueError(f"previous_field must be 'previous_messages' or 'previous_message', not {name!r}")
+    return name

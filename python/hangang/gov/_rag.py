@@ -1,0 +1,218 @@
+"""RAG42: collections, documents, chunks, search (wire/gov.md §1.3).
+
+The paths and the envelope are documented, most fields of the bodies are not in our sources: they are
+keyword arguments under the names we know, and `extra` carries any other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+from hangang._call import Call, body_of, segment
+from hangang._files import FileInput, read_file
+
+__all__ = ["RAG", "Chunks", "Collections", "Documents"]
+
+R = TypeVar("R")
+Extra = Mapping[str, Any] | None
+
+
+class _Resource(Generic[R]):
+    def __init__(self, execute: Callable[[Call], R], path: str, headers: Mapping[str, str]) -> None:
+        self._run = execute
+        self._path = path
+        self._headers = headers
+
+    def _call(self, method: str, path: str, **more: Any) -> R:
+        return self._run(Call(method, self._path + path, headers=self._headers, **more))
+
+
+def _page(size: int | None, start: int | None) -> dict[str, Any] | None:
+    return body_of(None, size=size, **{"from": start}) or None
+
+
+class Collections(_Resource[R]):
+    """Collections of documents. In `AsyncClient` every method is awaited."""
+
+    def create(
+        self,
+        name: str,
+        *,
+        description: str | None = None,
+        search_config: Mapping[str, Any] | None = None,
+        extra: Extra = None,
+    ) -> R:
+        """Make a collection; `search_config` is e.g. `{"mode": "hybrid", "alpha": 0.5}`."""
+        body = body_of(extra, name=name, description=description, search_config=search_config)
+        return self._call("POST", "/collections", json=body)
+
+    def list(self, *, size: int | None = None, start: int | None = None) -> R:
+        """Collections, `size` (1 to 100, 20 by default) from the `start`-th on."""
+        return self._call("GET", "/collections", params=_page(size, start))
+
+    def get(self, collection_id: str) -> R:
+        """One collection; NotFoundError where there is none."""
+        return self._call("GET", _collection(collection_id))
+
+    def update(self, collection_id: str, **fields: Any) -> R:
+        """Change fields of a collection."""
+        return self._call("PATCH", _collection(collection_id), json=fields)
+
+    def delete(self, collection_id: str) -> R:
+        """Delete a collection with its documents."""
+        return self._call("DELETE", _collection(collection_id))
+
+
+class Documents(_Resource[R]):
+    """Documents of a collection. In `AsyncClient` every method is awaited."""
+
+    def upload(
+        self,
+        collection_id: str,
+        file: FileInput,
+        *,
+        title: str | None = None,
+        tags: Sequence[str] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        content_type: str | None = None,
+        extra: Extra = None,
+    ) -> R:
+        """Upload a document; the service parses, cuts, embeds and indexes it.
+
+        Args:
+            collection_id: where it goes.
+            file: a path, bytes, an open binary file, or `(name, content[, content type])`.
+            title, tags, metadata: of the document; tags and metadata travel as JSON text.
+            content_type: by default guessed from the name.
+            extra: further text fields of the form.
+        """
+        data = body_of(
+            extra,
+            title=title,
+            tags=None if tags is None else json.dumps(list(tags), ensure_ascii=False),
+            metadata=None if metadata is None else json.dumps(dict(metadata), ensure_ascii=False),
+        )
+        return self._call(
+            "POST",
+            _collection(collection_id) + "/documents/upload",
+            files=[("file", read_file(file, content_type=content_type))],
+            data=data or None,
+        )
+
+    def list(self, collection_id: str, *, size: int | None = None, start: int | None = None) -> R:
+        """Documents of a collection, `size` (1 to 100, 20 by default) from the `start`-th on."""
+        path = _collection(collection_id) + "/documents"
+        return self._call("GET", path, params=_page(size, start))
+
+    def get(self, collection_id: str, document_id: str) -> R:
+        """One document; NotFoundError where there is none."""
+        return self._call("GET", _document(collection_id, document_id))
+
+    def update(self, collection_id: str, document_id: str, **fields: Any) -> R:
+        """Change fields of a document: `title`, `tags`, `metadata`."""
+        return self._call("PATCH", _document(collection_id, document_id), json=fields)
+
+    def delete(self, collection_id: str, document_id: str) -> R:
+        """Delete a document with its chunks."""
+        return self._call("DELETE", _document(collection_id, document_id))
+
+
+class Chunks(_Resource[R]):
+    """Chunks of a document. In `AsyncClient` every method is awaited."""
+
+    def list(
+        self,
+        collection_id: str,
+        document_id: str,
+        *,
+        size: int | None = None,
+        start: int | None = None,
+    ) -> R:
+        """Chunks in order, `size` (1 to 100, 20 by default) from the `start`-th on."""
+        path = _document(collection_id, document_id) + "/chunks"
+        return self._call("GET", path, params=_page(size, start))
+
+    def create(
+        self, collection_id: str, document_id: str, *, content: str, title: str | None = None, **fields: Any
+    ) -> R:
+        """Add a chunk: a title of up to 1,000 and a content of up to 50,000 characters."""
+        body = body_of(fields, content=content, title=title)
+        return self._call("POST", _document(collection_id, document_id) + "/chunks", json=body)
+
+    def get(self, collection_id: str, document_id: str, chunk_id: str) -> R:
+        """One chunk; NotFoundError where there is none."""
+        return self._call("GET", _chunk(collection_id, document_id, chunk_id))
+
+    def update(self, collection_id: str, document_id: str, chunk_id: str, **fields: Any) -> R:
+        """Change `title` or `content` of a chunk."""
+        return self._call("PATCH", _chunk(collection_id, document_id, chunk_id), json=fields)
+
+    def delete(self, collection_id: str, document_id: str, chunk_id: str) -> R:
+        """Delete a chunk."""
+        return self._call("DELETE", _chunk(collection_id, document_id, chunk_id))
+
+
+class RAG(_Resource[R]):
+    """RAG42. In `AsyncClient` every method is awaited.
+
+    Attributes:
+        collections, documents, chunks: what is stored.
+    """
+
+    def __init__(self, execute: Callable[[Call], R], path: str, headers: Mapping[str, str]) -> None:
+        super().__init__(execute, path, headers)
+        self.collections: Collections[R] = Collections(execute, path, headers)
+        self.documents: Documents[R] = Documents(execute, path, headers)
+        self.chunks: Chunks[R] = Chunks(execute, path, headers)
+
+    def search(
+        self,
+        query: str,
+        *,
+        collection_id: str | None = None,
+        collection_ids: Sequence[str] | None = None,
+        search_type: str | None = None,
+        top_k: int | None = None,
+        alpha: float | None = None,
+        rerank: bool | None = None,
+        tags: Sequence[str] | None = None,
+        extra: Extra = None,
+    ) -> R:
+        """Search collections.
+
+        Args:
+            query: what to look for.
+            collection_id, collection_ids: where; one of them.
+            search_type: `"keyword"`, `"vector"` or `"hybrid"`; by default the collection's.
+            top_k: how many hits.
+            alpha: weight of the vector part of a hybrid search, 0 to 1.
+            rerank: order the hits anew by relevance.
+            tags: only documents with one of these.
+            extra: further fields of the body.
+        """
+        body = body_of(
+            extra,
+            query=query,
+            collection_id=collection_id,
+            collection_ids=None if collection_ids is None else list(collection_ids),
+            search_type=search_type,
+            top_k=top_k,
+            alpha=alpha,
+            rerank=rerank,
+            tags=None if tags is None else list(tags),
+        )
+        return self._call("POST", "/search", json=body)
+
+
+def _collection(collection_id: str) -> str:
+    return f"/collections/{segment(collection_id, 'collection_id')}"
+
+
+def _document(collection_id: str, document_id: str) -> str:
+    return f"{_collection(collection_id)}/documents/{segment(document_id, 'document_id')}"
+
+
+def _chunk(collection_id: str, document_id: str, chunk_id: str) -> str:
+    return f"{_document(collection_id, document_id)}/chunks/{segment(chunk_id, 'chunk_id')}"
