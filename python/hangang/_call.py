@@ -90,7 +90,7 @@ def checked_key(given: str | None, name: str, variable: str) -> str | None:
         ValueError: it holds something other than visible ASCII. A header must not be cut in two by
             a line break, and the HTTP library's own error would show the key.
     """
-    key = given if given is not None else os.environ.get(variable)
+    key: Any = given if given is not None else os.environ.get(variable)
     if not key:
         return None
     if not isinstance(key, str) or any(not "!" <= char <= "~" for char in key):
@@ -98,7 +98,8 @@ def checked_key(given: str | None, name: str, variable: str) -> str | None:
             f"{name} holds a character that no key has (a control character, a space, or one outside "
             "ASCII); is there a line break at its end?"
         )
-    return key
+    checked: str = key
+    return checked
 
 
 def required_key(given: str | None, name: str, variable: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import mimetypes
 import os
-from typing import IO, TypeAlias
+from typing import IO, Any, TypeAlias
 
 __all__ = ["FileInput", "read_file"]
 
@@ -42,7 +42,7 @@ def read_file(
         TypeError: it is none of the above.
     """
     name: str | None = None
-    content: str | os.PathLike[str] | Content
+    content: Any  # whatever was passed: what it is not is said below
     if isinstance(file, tuple):
         name, content = file[0], file[1]
         if content_type is None and len(file) == 3:
@@ -75,6 +75,6 @@ def read_file(
 
 def _read(file: IO[bytes], limit: int | None) -> bytes:
     data = file.read() if limit is None else file.read(limit + 1)
-    if not isinstance(data, bytes):
+    if type(data) is not bytes:
         raise TypeError("a file to upload must be opened in binary mode")
     return data

@@ -21,7 +21,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypedDict
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypedDict, TypeVar
 from urllib.parse import urlsplit
 
 from ._answers import Fault, RateLimit, error_of, fault_of, request_id_of, status_of
@@ -455,7 +455,7 @@ class Transport:
         self.has_default_base_url = chosen == service.base_url
         self._allow_insecure = allow_insecure
         self.base_url = self._checked_base_url(chosen)
-        if isinstance(max_retries, bool) or not isinstance(max_retries, int) or max_retries < 0:
+        if type(max_retries) is not int or max_retries < 0:
             raise ValueError(f"max_retries must be an int of 0 or more, not {max_retries!r}")
         if stall_timeout is not None and not stall_timeout > 0:
             raise ValueError(f"stall_timeout must be seconds above 0, or None, not {stall_timeout!r}")
@@ -718,10 +718,13 @@ class AsyncTransport(Transport):
         return await AsyncStream(self, call).read()
 
 
-class _ClientFace:
+AnyTransport = TypeVar("AnyTransport", bound=Transport)
+
+
+class _ClientFace(Generic[AnyTransport]):
     """What both kinds of client show of their transport."""
 
-    _transport: Transport
+    _transport: AnyTransport
 
     @property
     def base_url(self) -> str:
@@ -734,10 +737,8 @@ class _ClientFace:
         return f"<{module}.{type(self).__name__} base_url={self.base_url!r}>"
 
 
-class ClientBase(_ClientFace):
+class ClientBase(_ClientFace[SyncTransport]):
     """A client that blocks; use it in a `with` block, or call `close`."""
-
-    _transport: SyncTransport
 
     def __enter__(self) -> Self:
         return self
@@ -755,10 +756,8 @@ class ClientBase(_ClientFace):
         self._transport.close()
 
 
-class AsyncClientBase(_ClientFace):
+class AsyncClientBase(_ClientFace[AsyncTransport]):
     """A client that awaits; use it in an `async with` block, or await `aclose`."""
-
-    _transport: AsyncTransport
 
     async def __aenter__(self) -> Self:
         return self

@@ -131,7 +131,7 @@ def delete_call(file_ids: Sequence[str]) -> Call:
 
 def _ids(file_ids: Sequence[str]) -> list[str]:
     ids = [file_ids] if isinstance(file_ids, str) else list(file_ids)
-    if not ids or not all(isinstance(one, str) and one for one in ids):
+    if not ids or not all(type(one) is str and one for one in ids):
         raise ValueError("file_ids must be one or more non-empty strings")
     return ids
 
@@ -312,7 +312,7 @@ class Client(ClientBase):
         **options: Unpack[ConnectionOptions],
     ) -> None:
         key = required_key(api_key, "api_key", "EXAONE_API_KEY")
-        self._previous_field = _checked_field(previous_field)
+        self._previous_field: PreviousField = _checked_field(previous_field)
         self._transport = SyncTransport(_SERVICE, auth={"x-api-key": key}, secrets=(key,), **options)
         self.files = FilesAPI(self._transport)
 
@@ -445,7 +445,7 @@ class AsyncClient(AsyncClientBase):
         **options: Unpack[ConnectionOptions],
     ) -> None:
         key = required_key(api_key, "api_key", "EXAONE_API_KEY")
-        self._previous_field = _checked_field(previous_field)
+        self._previous_field: PreviousField = _checked_field(previous_field)
         self._transport = AsyncTransport(_SERVICE, auth={"x-api-key": key}, secrets=(key,), **options)
         self.files = AsyncFilesAPI(self._transport)
 
