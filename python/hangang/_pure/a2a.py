@@ -414,7 +414,7 @@ class StreamParser(DialectParser[AnyEvent]):
         return None
 
     def _predicted(
-        self, template: Template, text: str, ident: str, raw: bytes | None, ints: list[int]
+        self, template: Template, text: str, ident: str, raw: bytes | None, ints: tuple[int, ...]
     ) -> ArtifactUpdate:
         update = _ArtifactUpdate()
         update.text = text

@@ -42,6 +42,9 @@ def to_bytes(chunk: Any) -> bytes:
     )
 
 
+OVERLAPPING = "overlapping calls: a parser serves one thread at a time"
+
+
 class Parser:
     """Base of the parsers: states and locking. `_push` and `_finish` do the work.
 
@@ -70,14 +73,20 @@ class Parser:
         """The chunk as bytes, with the lock taken and the parser fit to go on."""
         data = chunk if type(chunk) is bytes else to_bytes(chunk)
         if not self._lock.acquire(False):
-            raise RuntimeError("overlapping calls: a parser serves one thread at a time")
-        if not self._ready:
-            failure = self._failure
+            raise RuntimeError(OVERLAPPING)
+        try:
+            if not self._ready:
+                self._refuse()
+        except ValueError:  # as ParseError is
             self._lock.release()
-            if failure is not None:
-                raise error_of(failure, text="")
-            raise ValueError("feed after close()")
+            raise
         return data
+
+    def _refuse(self) -> NoReturn:
+        """What a feed raises after a fault or after `close()`."""
+        if self._failure is not None:
+            raise error_of(self._failure, text="")
+        raise ValueError("feed after close()")
 
     def _fail(self, fault: Fault, events: list[Any], text: str | None = None) -> NoReturn:
         """Goes into the failed state and raises the fault with what the call had completed."""
@@ -105,7 +114,7 @@ class Parser:
             RuntimeError: another thread is inside this parser.
         """
         if not self._lock.acquire(False):
-            raise RuntimeError("overlapping calls: a parser serves one thread at a time")
+            raise RuntimeError(OVERLAPPING)
         try:
             if self._failure is not None:
                 raise error_of(self._failure, text="")

@@ -82,7 +82,7 @@ class Token(Event):
     is in seconds, or in milliseconds if over 10**11 (wire/clova.md 10).
     """
 
-    __slots__ = ("_raw", "_rest", "id", "text", "thinking")
+    __slots__ = ("_raw", "_rest", "id", "output_length", "text", "thinking")
     __match_args__ = (
         "text",
         "thinking",
@@ -100,6 +100,7 @@ class Token(Event):
     text: str
     thinking: str
     id: str
+    output_length: int | None
     _rest: Any
     _raw: Any
 
@@ -124,13 +125,12 @@ class Token(Event):
             finish_reason,
             index,
             input_length,
-            output_length,
             created,
             seed,
             usage,
             None,
         )
-        return _token(text, thinking, rest, id, b"")
+        return _token(text, thinking, output_length, rest, id, b"")
 
     @property
     def role(self) -> str | None:
@@ -158,29 +158,24 @@ class Token(Event):
         return self._rest[4]  # type: ignore[no-any-return]
 
     @property
-    def output_length(self) -> int | None:
-        """v1: output tokens so far."""
-        return self._rest[5]  # type: ignore[no-any-return]
-
-    @property
     def created(self) -> int | None:
         """v3: time of the answer, see the class."""
-        return self._rest[6]  # type: ignore[no-any-return]
+        return self._rest[5]  # type: ignore[no-any-return]
 
     @property
     def seed(self) -> int | None:
         """The seed in use, 0 to 4294967295."""
-        return self._rest[7]  # type: ignore[no-any-return]
+        return self._rest[6]  # type: ignore[no-any-return]
 
     @property
     def usage(self) -> Usage | None:
         """v3: token counts; as a rule only the result has them."""
-        return self._rest[8]  # type: ignore[no-any-return]
+        return self._rest[7]  # type: ignore[no-any-return]
 
     @property
     def raw(self) -> bytes:
         """The payload's bytes as received (`data` lines joined by LF); b"" if made by hand."""
-        return raw_of(self._raw, self._rest[9], self.text or self.thinking)
+        return raw_of(self._raw, self._rest[8], self.text or self.thinking)
 
 
 def raw_of(raw: bytes | None, parts: tuple[bytes, bytes] | None, text: str) -> bytes:
@@ -365,8 +360,16 @@ _Error = draft(Error)
 _Unknown = draft(Unknown)
 
 
-def _token(text: str, thinking: str, rest: tuple[Any, ...], ident: str, raw: bytes | None) -> Token:
+def _token(
+    text: str,
+    thinking: str,
+    output_length: int | None,
+    rest: tuple[Any, ...],
+    ident: str,
+    raw: bytes | None,
+) -> Token:
     self = _Token()
+    self.output_length = output_length
     self.text = text
     self.thinking = thinking
     self.id = ident
@@ -435,12 +438,13 @@ class StreamParser(DialectParser[AnyEvent]):
         ints: tuple[tuple[int, int], ...] = ()
         if event.output_length is not None:  # v1 counts up in every token
             counter = span(payload, ("outputLength",))
-            if counter is not None and counter[0] > place[1]:
-                ints = (counter,)
+            if counter is None or counter[0] < place[1]:
+                return None
+            ints = (counter,)
         return Holes(thinking, *place, ints, (), event._rest, True)
 
     def _predicted(
-        self, template: Template, text: str, ident: str, raw: bytes | None, ints: list[int]
+        self, template: Template, text: str, ident: str, raw: bytes | None, ints: tuple[int, ...]
     ) -> Token:
         self = _Token()
         if template.thinking:
@@ -450,8 +454,9 @@ class StreamParser(DialectParser[AnyEvent]):
             self.text = text
             self.thinking = ""
         self.id = ident
-        rest = template.rest
-        self._rest = (*rest[:5], ints[0], *rest[6:]) if template.ints else rest
+        # Without a hole for it there is no such counter: _holes makes one wherever it can.
+        self.output_length = ints[0] if ints else None
+        self._rest = template.rest
         self._raw = raw
         self.__class__ = Token
         return self
@@ -508,14 +513,19 @@ class StreamParser(DialectParser[AnyEvent]):
             _reason(value),
             as_int(get("index")),
             as_int(get("inputLength")),
-            as_int(get("outputLength")),
             as_int(get("created")),
             as_int(get("seed")),
             _usage(get("usage")),
             None,
         )
-        thinking = as_str(message.get("thinkingContent")) or ""
-        return _token(content_of(message.get("content")), thinking, rest, ident, payload)
+        return _token(
+            content_of(message.get("content")),
+            as_str(message.get("thinkingContent")) or "",
+            as_int(get("outputLength")),
+            rest,
+            ident,
+            payload,
+        )
 
     def _result(
         self, value: dict[str, Any], payload: bytes, ident: str, path: tuple[str, ...]

@@ -206,13 +206,13 @@ class StreamParser(DialectParser[AnyEvent]):
         return _answer(as_str(data.get("answer")) or "", rest, payload)
 
     def _holes(self, event: AnyEvent, payload: bytes) -> Holes | None:
-        if type(event) is not Answer or not event.text:
+        if type(event) is not Answer:
             return None
         place = string_span(payload, ("data", "answer"))
         return None if place is None else Holes(False, *place, (), (), event._rest, True)
 
     def _predicted(
-        self, template: Template, text: str, ident: str, raw: bytes | None, ints: list[int]
+        self, template: Template, text: str, ident: str, raw: bytes | None, ints: tuple[int, ...]
     ) -> Answer:
         answer = _Answer()
         answer.text = text

@@ -24,8 +24,10 @@ from .sse import BOM
 
 _SPACE = re.compile(rb"[ \t\n\r]*+")
 # Possessive, so that neither a long string nor many short ones fill the matcher's stack.
-_TO_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
-_TO_QUOTE = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
+_TO_BRACKET = re.compile(
+    rb'[^"\[\]{}]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"\[\]{}]*+)*+', re.DOTALL
+)
+_TO_QUOTE = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _OPENER = {0x7D: 0x7B, 0x5D: 0x5B}
 
 

@@ -295,26 +295,26 @@ class StreamParser(DialectParser[AnyEvent]):
             place = _first_string(payload, _THINKING)
         if place is None:
             return None
-        ints = []
+        found = []
         if event.usage is not None:
             for number, path in enumerate(_COUNTERS):
                 counter = span(payload, ("usage", *path))
                 if counter is not None and event.usage._fields()[number] is not None:
                     if counter[0] > place[1]:
-                        ints.append((counter, str(number)))
-            ints.sort()
+                        found.append((counter, str(number)))
+            found.sort()
         return Holes(
             not event.text,
             *place,
-            tuple([pair for pair, _ in ints]),
-            tuple([name for _, name in ints]),
+            tuple([pair for pair, _ in found]),
+            tuple([name for _, name in found]),
             event._rest,
             # Another name may hold the reasoning if this one is empty.
             bool(event.text),
         )
 
     def _predicted(
-        self, template: Template, text: str, ident: str, raw: bytes | None, ints: list[int]
+        self, template: Template, text: str, ident: str, raw: bytes | None, ints: tuple[int, ...]
     ) -> Chunk:
         chunk = _Chunk()
         if template.thinking:
@@ -324,7 +324,7 @@ class StreamParser(DialectParser[AnyEvent]):
             chunk.text = text
             chunk.thinking = ""
         rest = template.rest
-        if template.ints:
+        if ints:
             counts = list(rest[6]._fields())
             for name, value in zip(template.names, ints, strict=True):
                 counts[int(name)] = value

@@ -21,7 +21,15 @@ import re
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from . import error as e
-from .base import DEFAULT_DEPTH, DEFAULT_FRAME_BYTES, Chunk, Parser, check_limit
+from .base import (
+    DEFAULT_DEPTH,
+    DEFAULT_FRAME_BYTES,
+    OVERLAPPING,
+    Chunk,
+    Parser,
+    check_limit,
+    to_bytes,
+)
 from .error import Fault, error_of
 from .json import first_fault
 from .json_stream import JSONFramer
@@ -33,9 +41,9 @@ from .template import (
     Template,
     Templates,
     has_control,
-    int_holes,
     lead_of,
-    string_hole,
+    string_end,
+    unescape,
 )
 
 E = TypeVar("E", bound=Event)
@@ -119,7 +127,7 @@ class DialectParser(Parser, Generic[E]):
         return None
 
     def _predicted(
-        self, template: Template, text: str, ident: str, raw: bytes | None, ints: list[int]
+        self, template: Template, text: str, ident: str, raw: bytes | None, ints: tuple[int, ...]
     ) -> E:
         """The event of a frame that fits `template`; `raw` as `Event.raw` wants it."""
         raise NotImplementedError
@@ -139,8 +147,12 @@ class DialectParser(Parser, Generic[E]):
             RuntimeError: another thread is inside this parser.
             TypeError: `chunk` is not bytes, bytearray or a contiguous memoryview of bytes.
         """
-        data = self._take(chunk)
+        data = chunk if type(chunk) is bytes else to_bytes(chunk)
+        if not self._lock.acquire(False):
+            raise RuntimeError(OVERLAPPING)
         try:
+            if not self._ready:
+                self._refuse()
             out: list[E | Malformed] = []
             try:
                 if data:
@@ -160,8 +172,12 @@ class DialectParser(Parser, Generic[E]):
         `Result`, `Error`, `Done` and the last `Task` come out of `close()`. Raises as `feed` does;
         a fault carries the text in `.text`, and in `.events` what `close()` would have given.
         """
-        data = self._take(chunk)
+        data = chunk if type(chunk) is bytes else to_bytes(chunk)
+        if not self._lock.acquire(False):
+            raise RuntimeError(OVERLAPPING)
         try:
+            if not self._ready:
+                self._refuse()
             out: list[str] = []
             try:
                 if data:
@@ -186,16 +202,37 @@ class DialectParser(Parser, Generic[E]):
         self._fed = base + len(chunk)
         pos = 0
         sse = self._sse
-        if sse is None and self._json is None:
-            found = self._detect(chunk, base)
-            if found is None:
+        if sse is None:
+            if self._json is None:
+                found = self._detect(chunk, base)
+                if found is None:
+                    return
+                chunk, base, pos = found
+                sse = self._sse
+            if sse is None:
+                self._push_json(chunk, base, pos, out, texting)
                 return
-            chunk, base, pos = found
-            sse = self._sse
-        if sse is not None:
-            self._push_sse(sse, chunk, base, pos, out, texting)
-        else:
-            self._push_json(chunk, base, pos, out, texting)
+        # What is predicted is examined once, like what is searched for line ends.
+        self._examined += len(chunk) - pos
+        end = len(chunk)
+        templates = self._templates
+        sse.begin(base)
+        while True:
+            start = -1
+            if templates is not None and not (sse.open or sse.after_cr or sse.held):
+                if templates.items:
+                    pos = self._predict(chunk, pos, out, texting, templates, sse)
+                    if pos == end:
+                        return
+                start = pos
+            pos = sse.step(chunk, pos)
+            if pos < 0:
+                return
+            event = self._judge_sse(sse)
+            if event is not None:
+                self._emit(event, out, texting)
+                if start >= 0 and templates is not None and templates.wants():
+                    self._learn_sse(event, sse, chunk, start, pos, base)
 
     def _detect(self, chunk: bytes, base: int) -> tuple[bytes, int, int] | None:
         """Finds the framing: chunk, its offset and where to go on; None if it is open yet."""
@@ -236,28 +273,6 @@ class DialectParser(Parser, Generic[E]):
             self._sse.indent(self._space, base + start - self._space)
         return chunk, base, start
 
-    def _push_sse(
-        self, sse: SSEFramer, chunk: bytes, base: int, pos: int, out: list[Any], texting: bool
-    ) -> None:
-        examined = pos  # what is predicted is examined once, like what is searched for line ends
-        templates = self._templates
-        sse.begin(base)
-        while True:
-            start = -1
-            if templates is not None and sse.clean:
-                if templates.items:
-                    pos = self._predict(chunk, pos, out, texting, templates, sse)
-                start = pos
-            pos = sse.step(chunk, pos)
-            if pos < 0:
-                break
-            event = self._judge_sse(sse)
-            if event is not None:
-                self._emit(event, out, texting)
-                if start >= 0 and templates is not None and templates.wants():
-                    self._learn_sse(event, sse, chunk, start, pos, base)
-        self._examined += len(chunk) - examined
-
     def _judge_sse(self, sse: SSEFramer) -> E | Malformed | None:
         payload = sse.payload
         if payload == b"[DONE]":
@@ -288,13 +303,21 @@ class DialectParser(Parser, Generic[E]):
                 break
             payload = framer.payload
             self._examined += len(payload)
+            if (
+                start < 0
+                and templates is not None
+                and templates.items
+                # It lay in several chunks, so only its judging can be saved.
+                and self._predict(payload, 0, out, texting, templates, None)
+            ):
+                continue
             try:
                 event = self._event(payload, b"", "", 0)
             except Fault as fault:
                 event = self._malformed(payload, fault.at(framer.start + fault.offset))
             if event is not None:
                 self._emit(event, out, texting)
-                if start >= 0 and templates is not None and templates.wants():
+                if templates is not None and templates.wants():
                     self._learn(event, None, payload, b"")
         self._examined += framer.examined
         framer.examined = 0
@@ -341,7 +364,7 @@ class DialectParser(Parser, Generic[E]):
         append = out.append
         predicted = self._predicted
         limit = self._max_frame
-        ints: list[int] = []
+        ints: tuple[int, ...]
         begin = pos
         while pos < end:
             if sse is None and chunk[pos] != 0x7B:
@@ -372,27 +395,28 @@ class DialectParser(Parser, Generic[E]):
                     at = stop + template.head_bytes
                 raw = None
                 stop = find(b'"', at)
-                if startswith(template.tail, stop):
-                    try:
-                        text = chunk[at:stop].decode()
-                    except UnicodeDecodeError:
-                        continue
-                    plain = "\\" not in text and (text.isprintable() or not has_control(text))
-                else:
-                    plain = False
-                if not plain:
-                    hole = string_hole(chunk, at)
-                    if hole is None:
-                        continue
-                    stop, text, raw = hole
+                if not startswith(template.tail, stop):
+                    # The quote may be an escaped one, or this is another frame.
+                    stop = string_end(chunk, at)
                     if not startswith(template.tail, stop):
                         continue
-                stop += template.tail_bytes
-                if template.ints:
-                    counted = int_holes(chunk, stop, template.ints)
-                    if counted is None:
+                try:
+                    text = chunk[at:stop].decode()
+                    if "\\" in text:
+                        raw = chunk[at:stop]
+                        text = unescape(text)
+                    elif not text.isprintable() and has_control(text):
                         continue
-                    stop, ints = counted
+                except ValueError:  # ill-formed UTF-8, or a bad escape
+                    continue
+                stop += template.tail_bytes
+                ints = ()
+                if template.ints is not None:
+                    counters = template.ints(chunk, stop)
+                    if counters is None:
+                        continue
+                    stop = counters.end()
+                    ints = tuple(map(int, counters.groups()))
                     raw = chunk[at - template.before : stop - template.trailer]
                 if stop - pos > limit or not (text or template.empty):
                     continue
@@ -414,7 +438,7 @@ class DialectParser(Parser, Generic[E]):
             elif text and not template.thinking:
                 append(text)
         if pos > begin:
-            templates.hit()
+            templates.cold = templates.wait = 0  # they pay
         return pos
 
     def _malformed(self, payload: bytes, fault: Fault) -> Malformed:

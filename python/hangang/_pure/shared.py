@@ -70,7 +70,9 @@ def draft(cls: type[Value]) -> Any:
         (base,),
         {
             "__slots__": cls.__dict__["__slots__"],
+            # Both, or the class would keep the slow path that Value's own methods need.
             "__setattr__": object.__setattr__,
+            "__delattr__": object.__delattr__,
             "__module__": __name__,
         },
     )

@@ -63,7 +63,7 @@ class SSEFramer:
     """
 
     __slots__ = (
-        "_after_cr",
+        "after_cr",
         "_base",
         "_cr",
         "_first_at",
@@ -71,7 +71,7 @@ class SSEFramer:
         "_id_bytes",
         "_lf",
         "_limit",
-        "_line",
+        "held",
         "_line_at",
         "_more",
         "_name",
@@ -89,8 +89,8 @@ class SSEFramer:
         self._base = 0  # offset of the chunk in the stream
         self._lf = -1  # next LF and next CR of the chunk, so that none is searched for twice
         self._cr = -1
-        self._after_cr = False  # an LF that comes next is the second half of a CR LF
-        self._line = bytearray()  # the unfinished line, from earlier chunks
+        self.after_cr = False  # an LF that comes next is the second half of a CR LF
+        self.held = bytearray()  # the unfinished line, from earlier chunks
         self._line_at = 0  # its offset in the stream
         self._values = bytearray()  # joined data, from the second data line on
         self._size = -1  # bytes of joined data; -1: no data line yet, so that size + 1 is right
@@ -113,17 +113,17 @@ class SSEFramer:
 
     def indent(self, count: int, at: int) -> None:
         """The first line began with `count` bytes of white space, at the offset `at`."""
-        self._line += b" " * count
+        self.held += b" " * count
         self._line_at = at
 
     @property
     def clean(self) -> bool:
         """Whether the next byte begins an event: nothing is held, no LF is awaited."""
-        return not (self.open or self._line or self._after_cr)
+        return not (self.open or self.held or self.after_cr)
 
     @property
     def pending(self) -> int:
-        return len(self._line) + max(self._size, 0) + len(self._name)
+        return len(self.held) + max(self._size, 0) + len(self._name)
 
     def step(self, chunk: bytes, pos: int) -> int:
         """Goes on from `pos` to the next dispatch.
@@ -135,8 +135,8 @@ class SSEFramer:
             Fault: SIZE, by rule 5.
         """
         end = len(chunk)
-        if self._after_cr and pos < end:
-            self._after_cr = False
+        if self.after_cr and pos < end:
+            self.after_cr = False
             if chunk[pos] == 0x0A:
                 pos += 1
         while pos < end:
@@ -154,7 +154,7 @@ class SSEFramer:
                 self._cr = cr
             if cr < stop:
                 stop = cr
-            held = self._line
+            held = self.held
             if stop == end:  # the line goes on in the next chunk
                 if not held:
                     self._line_at = self._base + pos
@@ -172,7 +172,7 @@ class SSEFramer:
             pos = stop + 1
             if stop == cr:
                 if pos == end:
-                    self._after_cr = True  # this CR may be half of a CR LF cut by the chunk's end
+                    self.after_cr = True  # this CR may be half of a CR LF cut by the chunk's end
                 elif chunk[pos] == 0x0A:
                     pos += 1
             if line:
@@ -269,8 +269,8 @@ class SSEFramer:
         Raises:
             Fault: TRUNCATED, the stream ends inside an event that cannot be one.
         """
-        line = bytes(self._line)
-        self._line.clear()
+        line = bytes(self.held)
+        self.held.clear()
         truncated = Fault(e.TRUNCATED, fed, e.REST_OF_EVENT)
         if line and line[0] != 0x3A:
             if line[:5] != b"data:" and line != b"data":

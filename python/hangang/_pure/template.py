@@ -17,6 +17,7 @@ Rules:
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from json.decoder import scanstring
 from typing import Any, NamedTuple
 
@@ -26,7 +27,7 @@ MAX_TEMPLATES = 4
 MAX_BYTES = 64 * 2**10
 
 _STRING = re.compile(rb'(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+')
-_INT = re.compile(rb"-?(?:0|[1-9][0-9]{0,17})(?![0-9.eE])")
+_INT = rb"(-?(?:0|[1-9][0-9]{0,17}))"
 _CONTROL = re.compile("[\x00-\x1f]")
 # What may stand before the payload: an id line, an event line, each at most once and in this order.
 _LEAD = re.compile(rb"(?:(id: ?)([^\r\n\0]*)(?=\r?\n))?((?:\r?\n)?(?:event: ?[^\r\n]*\r?\n)?data: ?)")
@@ -61,8 +62,8 @@ class Template:
     __slots__ = (
         "before",
         "empty",
-        "frame_bytes",
-        "head",
+        "follow",
+            "head",
         "head_bytes",
         "id_bytes",
         "id_prefix",
@@ -100,9 +101,14 @@ class Template:
         fixed[-1] += trailer
         self.tail = fixed[0]
         self.tail_bytes = len(self.tail)
-        self.ints = tuple(fixed[1:])  # what follows each integer
+        # Matches the integers, each with the fixed bytes behind it. Those begin with a comma, a
+        # bracket or white space, so no digit can stand between.
+        self.ints: Callable[..., re.Match[bytes] | None] | None = None
+        self.follow = fixed[1:]
         self.rest = holes.rest
-        if not self.ints:
+        if self.follow:
+            self.ints = re.compile(b"".join([_INT + re.escape(part) for part in fixed[1:]])).match
+        else:
             parts = (payload[: holes.start], payload[holes.end :])
             self.rest = (*holes.rest[:-1], parts)
 
@@ -111,7 +117,7 @@ class Template:
         return (
             self.head == other.head
             and self.tail == other.tail
-            and self.ints == other.ints
+            and self.follow == other.follow
             and self.id_prefix == other.id_prefix
         )
 
@@ -121,30 +127,25 @@ def lead_of(chunk: bytes, start: int, payload_at: int) -> re.Match[bytes] | None
     return _LEAD.fullmatch(chunk, start, payload_at)
 
 
-def string_hole(chunk: bytes, start: int) -> tuple[int, str, bytes] | None:
-    """A string's contents from `start` to its closing quote: end, text, bytes as received."""
+def string_end(chunk: bytes, start: int) -> int:
+    """Where a string's contents end that begin at `start`: at its quote, or where it goes wrong."""
     match = _STRING.match(chunk, start)
     assert match is not None
-    raw = match.group()
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return None
-    if "\\" in text:
-        text = replace_surrogates(scanstring(text + '"', 0)[0])
-    return match.end(), text, raw
+    return match.end()
 
 
-def int_holes(chunk: bytes, pos: int, fixed: tuple[bytes, ...]) -> tuple[int, list[int]] | None:
-    """The integers from `pos`, each before its fixed bytes: position after them, values."""
-    values = []
-    for following in fixed:
-        match = _INT.match(chunk, pos)
-        if match is None or not chunk.startswith(following, match.end()):
-            return None
-        values.append(int(match.group()))
-        pos = match.end() + len(following)
-    return pos, values
+def unescape(text: str) -> str:
+    """The value of a string's contents, lone surrogate escapes as U+FFFD.
+
+    Raises:
+        ValueError: it is not what JSON allows between quotes.
+    """
+    value, end = scanstring(text + '"', 0)
+    if end != len(text) + 1:
+        raise ValueError("a quote inside the string")
+    if "\\u" in text:
+        return str(replace_surrogates(value))
+    return value
 
 
 def has_control(text: str) -> bool:
@@ -155,30 +156,25 @@ def has_control(text: str) -> bool:
 class Templates:
     """The templates of one parser, the last used first."""
 
-    __slots__ = ("_cold", "_wait", "items")
+    __slots__ = ("cold", "items", "wait")
 
     def __init__(self) -> None:
         self.items: list[Template] = []
-        self._cold = 0  # templates made since one last fitted
-        self._wait = 0  # frames to let pass before the next is made
+        self.cold = 0  # templates made since one last fitted; who finds a fit resets both
+        self.wait = 0  # frames to let pass before the next is made
 
     def wants(self) -> bool:
         """Whether a template should be made of the frame that was just parsed in full."""
-        if self._wait:
-            self._wait -= 1
+        if self.wait:
+            self.wait -= 1
             return False
         return True
 
-    def hit(self) -> None:
-        """A template fitted."""
-        self._cold = 0
-        self._wait = 0
-
     def add(self, template: Template) -> None:
         """Keeps a template; the more have been in vain, the longer until the next is wanted."""
-        self._cold += 1
-        if self._cold > MAX_TEMPLATES:
-            self._wait = 1 << min(self._cold - MAX_TEMPLATES, 8)
+        self.cold += 1
+        if self.cold > MAX_TEMPLATES:
+            self.wait = 1 << min(self.cold - MAX_TEMPLATES, 8)
             # Trying several templates in vain would examine a frame several times.
             del self.items[1:]
         self.items = [item for item in self.items if not item.same(template)]
