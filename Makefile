@@ -87,7 +87,15 @@ endif
 
 # --- targets
 
-.PHONY: help setup format lint test test-long coverage bench fuzz docs wheel wheel-pure demo clean
+# The stub is that of a package, for the module has a submodule a dialect. It stands beside the crate: in python/hangang its
+# folder would count as a namespace package wherever the module itself is missing. Inspection needs a build of its own.
+STUBS = rm -rf build/stubs && $(PY) -m maturin generate-stubs --quiet --locked --features pyo3/experimental-inspect
+# stubtest imports the submodules by name, which only a package has.
+STUBTEST := import sys, types, hangang._native as native; \
+	sys.modules.update({f"hangang._native.{name}": m for name, m in vars(native).items() if isinstance(m, types.ModuleType)}); \
+	from mypy.stubtest import main; sys.exit(main())
+
+.PHONY: help setup format lint stubs test test-long coverage bench fuzz docs wheel wheel-pure demo clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -112,10 +120,13 @@ lint: .venv/.dev .venv/.native ## formats, lints, types, and the stub of the nat
 	$(PY) -m pyright
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
-	rm -rf build/stubs
-	$(PY) -m maturin generate-stubs --quiet --locked --out build/stubs
-	diff -u python/hangang/_native.pyi "$$(find build/stubs -name _native.pyi)"
-	MYPYPATH=python HANGANG_BACKEND=native $(PY) -m mypy.stubtest hangang._native
+	$(STUBS) --out build/stubs
+	diff -ru rust/hangang-python/stubs build/stubs || { echo "the stub is not the module's: make stubs" >&2; exit 1; }
+	MYPYPATH=rust/hangang-python/stubs HANGANG_BACKEND=native $(PY) -c '$(STUBTEST)' hangang._native
+
+stubs: .venv/.run ## the stub of the native module, from its source
+	rm -rf rust/hangang-python/stubs
+	$(STUBS) --out rust/hangang-python/stubs
 
 test: .venv/.dev $(WITH_RUST) ## the Rust tests and the Python tests
 ifneq ($(CARGO),)
