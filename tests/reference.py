@@ -406,7 +406,7 @@ class SSE:
     last_event_id: str = ""
     #: Since the last blank line there was a line that is neither empty nor a comment.
     inside: bool = False
-    #: The last line was not terminated, and was neither a `data` line nor a comment.
+    #: Inside a frame the last line was not terminated, and was no `data` line.
     loose: bool = False
     id_buffer: bytes = b""
     event_buffer: bytes = b""
@@ -451,6 +451,7 @@ def sse_frames(data: bytes, limit: int, state: SSE) -> Iterator[Framed]:
             state.data, state.event_buffer, state.inside = [], b"", False
             continue
         if line[:1] == b":":
+            state.loose = state.loose or (state.inside and not terminated)
             continue
         state.inside = True
         if name == b"data":
@@ -844,9 +845,9 @@ class Dialect:
         if obj(result, "artifact"):
             return self.artifact_update(result, None)
         if obj(result, "status"):
-            if text_or_none(result, "taskId") is not None:
+            if result.get("taskId"):
                 return self.status_update(result, None)
-            if text_or_none(result, "id") is not None:
+            if result.get("id"):
                 return self.task(result, None)
         parts = result.get("parts")
         if parts and parts.items is not None:

@@ -1,0 +1,299 @@
+"""Hypothesis strategies: streams of every dialect, valid, odd and damaged; cuts; limits."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import support
+from hypothesis import strategies as st
+
+#: Bytes that mean something somewhere, and some that mean nothing anywhere.
+TELLING = b"{}[]\",:\\/ \t\n\r0123456789-+.eEtruefalsn uabx\x00\x01\x1f\x7f\xef\xbb\xbf\xff\xc0\xed\xa0\x80\xf0\x9f\x98\xea\xb0"
+
+words = st.sampled_from(
+    ["", "a", "가", "안녕", " ", "\n", "}{", '"', "\\", "[DONE]", "😊", "\u2028", "\x00", "\ufffd", "stop", "LENGTH"]
+)
+halves = st.sampled_from(["\ud83d", "\ude00", "\ud83d\ude00", "\ude00\ud83d"])
+strings = words | halves | st.text(max_size=6)
+numbers = st.sampled_from([0, -1, 1, 200, 500, 2**31, 2**63 - 1, 2**63, -(2**63) - 1, 10**30, 1.0, -0.0, 1e5, 0.1])
+scalars = st.none() | st.booleans() | numbers | strings
+values: st.SearchStrategy[Any] = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def odd(right: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Mostly the right type, now and then anything."""
+    return st.one_of(right, right, right, right, right, right, values)
+
+
+def shape(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """An object with any of these members, each mostly of its right type."""
+    return st.fixed_dictionaries({}, optional={name: odd(field) for name, field in fields.items()})
+
+
+def several(item: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.lists(odd(item), max_size=3)
+
+
+reasons = st.none() | st.sampled_from(["stop", "length", "LENGTH", "Stop_Before", "tool_calls", "", "null", "other"])
+codes = st.sampled_from(["20000", "42901", "2", "", 20000, 50000, -1, 200, None])
+parts = several(shape(text=strings, kind=words, data=values, metadata=values))
+function = shape(name=strings, arguments=strings | values, partialJson=strings)
+calls = several(shape(index=numbers, id=strings, type=strings, function=function))
+
+clova_usage = shape(
+    promptTokens=numbers,
+    completionTokens=numbers,
+    totalTokens=numbers,
+    completionTokensDetails=shape(thinkingTokens=numbers),
+)
+clova_message = shape(role=words, content=strings | parts, thinkingContent=strings, toolCalls=calls)
+clova_answer = shape(
+    message=clova_message,
+    finishReason=reasons,
+    index=numbers,
+    inputLength=numbers,
+    outputLength=numbers,
+    created=numbers,
+    seed=numbers,
+    usage=st.none() | clova_usage,
+    aiFilter=several(shape(groupName=words, name=words, score=words | numbers, result=words)),
+)
+clova_old_answer = shape(message=clova_message, stopReason=reasons, inputLength=numbers, outputLength=numbers)
+clova_status = shape(code=codes, message=strings)
+clova = st.one_of(
+    clova_answer,
+    clova_old_answer,
+    shape(status=clova_status, result=st.none() | clova_answer),
+    shape(status=clova_status),
+    shape(error=shape(code=codes, errorCode=codes, message=strings)),
+    shape(data=words),
+)
+
+exaone = st.one_of(
+    st.fixed_dictionaries(
+        {"result_code": st.just(200), "description": st.none()},
+        optional={
+            "data": odd(
+                shape(
+                    query=strings,
+                    intent=words,
+                    answer=strings,
+                    references=several(st.just({}) | shape(card=strings, index=numbers, contents=strings)).map(
+                        lambda items: [item for item in items if isinstance(item, dict)]
+                    ),
+                    progress_state=st.sampled_from(["planning", "optimizing", "answering"]),
+                )
+            )
+        },
+    ),
+    shape(result_code=numbers, description=st.none() | strings, data=values),
+)
+
+details = shape(reasoning_tokens=numbers, thinking_tokens=numbers)
+openai_usage = shape(
+    prompt_tokens=numbers, completion_tokens=numbers, total_tokens=numbers, completion_tokens_details=details
+)
+openai_function = shape(name=strings, arguments=strings | values)
+openai_calls = several(shape(index=numbers, id=strings, type=strings, function=openai_function))
+thoughts = {name: st.none() | strings for name in ("reasoning_content", "reasoning", "thinking", "thinking_content")}
+delta = shape(
+    role=words, content=st.none() | strings | parts, tool_calls=openai_calls, reasoning_details=parts, **thoughts
+)
+openai_error = shape(message=strings, type=words, param=words, code=codes | numbers)
+choice = st.fixed_dictionaries(
+    {},
+    optional={
+        "index": odd(st.sampled_from([0, 1, 2])),
+        "delta": odd(delta),
+        "message": odd(delta),
+        "finish_reason": odd(reasons),
+        "reasoning": odd(strings),
+        "error": st.none() | openai_error.filter(bool),
+    },
+)
+chunk = shape(
+    id=words,
+    object=st.sampled_from(["chat.completion.chunk", "chat.completion", "list", "error"]),
+    created=numbers,
+    model=words,
+    choices=st.none() | st.lists(choice, max_size=3),
+    usage=st.none() | openai_usage,
+)
+openai = st.one_of(
+    chunk,
+    chunk,
+    shape(error=openai_error | words, custom_status=shape(Code=codes, Description=strings)),
+    shape(choices=st.none(), error_message=strings, error_type=words, error_code=codes),
+    shape(status=shape(code=st.sampled_from(["20000", "40000", ""]), message=strings), result=chunk),
+)
+
+states = st.sampled_from(
+    ["submitted", "working", "completed", "TASK_STATE_COMPLETED", "TASK_STATE_INPUT_REQUIRED", "failed", "x", ""]
+)
+roles = st.sampled_from(["user", "agent", "ROLE_AGENT", "ROLE_USER", "x"])
+a2a_message = shape(role=roles, messageId=words, taskId=words, contextId=words, parts=parts, metadata=values)
+a2a_status = shape(state=states, message=a2a_message)
+artifact = shape(artifactId=words, name=words, parts=parts, metadata=values)
+task = shape(
+    id=words,
+    contextId=words,
+    status=a2a_status,
+    artifacts=several(artifact),
+    history=several(a2a_message),
+    metadata=values,
+)
+status_update = shape(
+    taskId=words, contextId=words, status=a2a_status, final=st.booleans(), metadata=st.none() | values
+)
+artifact_update = shape(
+    taskId=words,
+    contextId=words,
+    artifact=artifact,
+    append=st.booleans(),
+    lastChunk=st.booleans(),
+    metadata=st.none() | values,
+)
+members = shape(task=task, message=a2a_message, statusUpdate=status_update, artifactUpdate=artifact_update)
+
+
+def with_kind(inner: st.SearchStrategy[Any], kind: str) -> st.SearchStrategy[Any]:
+    return st.tuples(inner, st.sampled_from([kind, kind, "new", 1])).map(lambda pair: {"kind": pair[1], **pair[0]})
+
+
+results = st.one_of(
+    members,
+    with_kind(task, "task"),
+    with_kind(a2a_message, "message"),
+    with_kind(status_update, "status-update"),
+    with_kind(artifact_update, "artifact-update"),
+    status_update,
+    artifact_update,
+    task,
+    a2a_message,
+)
+a2a = st.one_of(
+    results.map(lambda result: {"jsonrpc": "2.0", "id": "r", "result": result}),
+    members,
+    shape(error=shape(code=codes, message=strings, data=values) | words, jsonrpc=words),
+    shape(jsonrpc=words, result=values),
+)
+
+FRAMES: dict[str, st.SearchStrategy[Any]] = {"clova": clova, "exaone": exaone, "openai": openai, "a2a": a2a}
+NAMES = ["token", "token", "result", "signal", "error", "message", "", "planning", None, None, None]
+
+
+@st.composite
+def json_texts(draw: st.DrawFn, value: Any) -> bytes:
+    """One way to write the value down."""
+    separators = draw(st.sampled_from([(",", ":"), (", ", ": "), (" ,\n", "\t:\r")]))
+    lone = any(0xD800 <= ord(c) < 0xE000 for c in json.dumps(value, ensure_ascii=False))
+    ascii_only = lone or draw(st.booleans())
+    return json.dumps(value, ensure_ascii=ascii_only, separators=separators).encode()
+
+
+@st.composite
+def payloads(draw: st.DrawFn, frames: st.SearchStrategy[Any]) -> bytes:
+    value = draw(st.one_of(frames, frames, frames, frames, frames, values))
+    text = draw(json_texts(value))
+    if draw(st.integers(0, 11)) == 0:
+        return draw(st.sampled_from([b"[DONE]", b"", b"[DONE] ", b"null", text + b"]", text[:-1], b" " + text + b" "]))
+    return text
+
+
+@st.composite
+def damaged(draw: st.DrawFn, data: bytes) -> bytes:
+    """The bytes, now and then with a few of them changed, left out or put in."""
+    for _ in range(draw(st.sampled_from([0, 0, 0, 1, 1, 2, 3]))):
+        at = draw(st.integers(0, len(data)))
+        byte = bytes([draw(st.sampled_from(TELLING))])
+        data = draw(
+            st.sampled_from(
+                [data[:at] + byte + data[at + 1 :], data[:at] + byte + data[at:], data[:at] + data[at + 1 :], data[:at]]
+            )
+        )
+    return data
+
+
+@st.composite
+def sse_frame(draw: st.DrawFn, payload: bytes) -> bytes:
+    end = draw(st.sampled_from([b"\n", b"\n", b"\r\n", b"\r"]))
+    space = draw(st.sampled_from([b"", b" "]))
+    lines = [b"data:" + space + part for part in payload.replace(b"\r", b"\n").split(b"\n")]
+    if draw(st.integers(0, 5)) == 0:
+        at = draw(st.integers(0, len(payload)))
+        lines = [b"data:" + space + part for part in (payload[:at], payload[at:])]
+    name = draw(st.sampled_from(NAMES))
+    extra = [] if name is None else [b"event:" + space + name.encode()]
+    extra += draw(
+        st.lists(
+            st.sampled_from(
+                [b"id:1", b"id: \xea\xb0\x80", b"id", b"id:\xff", b": ping", b":", b"retry: 5", b"retry: 5x", b"x: y"]
+            ),
+            max_size=2,
+        )
+    )
+    lines = extra + lines if draw(st.booleans()) else lines + extra
+    return b"".join(line + end for line in lines) + end
+
+
+@st.composite
+def streams(draw: st.DrawFn, frames: st.SearchStrategy[Any]) -> bytes:
+    """A whole stream of a dialect, as SSE or bare JSON, with repetition, and mostly undamaged."""
+    body = draw(st.lists(payloads(frames), max_size=5))
+    if body and draw(st.booleans()):
+        body += body[-1:] * draw(st.integers(1, 3))  # what prediction lives on
+    lead = draw(st.sampled_from([b"", b"", b"", b"\xef\xbb\xbf", b"\n", b" \r\n", b"\xef\xbb\xbf \n", b": hi\n\n"]))
+    if draw(st.booleans()):
+        data = b"".join(draw(sse_frame(payload)) for payload in body)
+        if draw(st.integers(0, 3)) == 0:
+            data = data.rstrip(b"\r\n")
+    else:
+        data = b"".join(payload + draw(st.sampled_from([b"", b"\n", b" \r\n"])) for payload in body)
+    return draw(damaged(lead + data))
+
+
+@st.composite
+def sse_streams(draw: st.DrawFn) -> bytes:
+    """Streams for SSEParser: lines of all kinds with all line ends."""
+    names = [b"data", b"data:", b"data: ", b"event:", b"id:", b"retry:", b":", b"x:", b"", b"dat", b"id"]
+    value = st.sampled_from([b"", b"a", b" ", b"\xea\xb0\x80", b"\xff", b"\xf0\x9f", b"12", b"\x00", b"a:b", b"token"])
+    line = st.tuples(st.sampled_from(names), value, st.sampled_from([b"\n", b"\r", b"\r\n", b"\n\n", b"\r\r\n"]))
+    lead = draw(st.sampled_from([b"", b"", b"\xef\xbb\xbf", b"\xef\xbb"]))
+    return draw(damaged(lead + b"".join(b"".join(parts) for parts in draw(st.lists(line, max_size=12)))))
+
+
+@st.composite
+def json_streams(draw: st.DrawFn) -> bytes:
+    """Streams for JSONStreamParser: values with any white space or none between."""
+    body = draw(st.lists(st.lists(values, max_size=3) | st.dictionaries(words, values, max_size=3), max_size=4))
+    gap = st.sampled_from([b"", b"", b"\n", b" \t\r\n"])
+    data = b"".join(draw(json_texts(value)) + draw(gap) for value in body)
+    return draw(damaged(draw(st.sampled_from([b"", b"", b"\xef\xbb\xbf", b" "])) + data))
+
+
+@st.composite
+def cuts(draw: st.DrawFn, data: bytes) -> list[bytes]:
+    """The bytes in pieces: whole, byte by byte, or cut at random places."""
+    way = draw(st.integers(0, 5))
+    if way == 0:
+        return [data]
+    if way == 1:
+        return support.byte_by_byte(data)
+    return support.cut(data, draw(st.lists(st.integers(0, len(data)), max_size=8)))
+
+
+def limits(dialect: str | None, depth: bool = True) -> st.SearchStrategy[dict[str, Any]]:
+    optional: dict[str, st.SearchStrategy[Any]] = {"max_frame_bytes": st.integers(1, 250) | st.just(2**20)}
+    if depth:
+        optional["max_depth"] = st.integers(1, 7)
+    if dialect:
+        optional["errors"] = st.sampled_from(["strict", "report"])
+    if dialect == "a2a":
+        optional["end"] = st.sampled_from(["state", "last_chunk"])
+    none: st.SearchStrategy[dict[str, Any]] = st.just({})
+    return none | st.fixed_dictionaries({}, optional=optional)
