@@ -128,15 +128,18 @@ stubs: .venv/.run ## the stub of the native module, from its source
 	rm -rf rust/hangang-python/stubs
 	$(STUBS) --out rust/hangang-python/stubs
 
+# Both halves run, also when the first one fails.
 test: .venv/.dev $(WITH_RUST) ## the Rust tests and the Python tests
-ifneq ($(CARGO),)
-	cargo test --locked -p hangang
-endif
-	$(PY) -m pytest $(PYTEST_ARGS)
+	@status=0; \
+	$(if $(CARGO),cargo test --locked --no-fail-fast -p hangang || status=1;) \
+	$(PY) -m pytest $(PYTEST_ARGS) || status=1; \
+	exit $$status
 
 test-long: .venv/.dev $(WITH_RUST) ## the tests, with those that take minutes
-	cargo test --locked --release -p hangang
-	$(PY) -m pytest -m '' --timeout 3600 $(PYTEST_ARGS)
+	@status=0; \
+	$(if $(CARGO),cargo test --locked --no-fail-fast --release -p hangang || status=1;) \
+	$(PY) -m pytest -m '' --timeout 3600 $(PYTEST_ARGS) || status=1; \
+	exit $$status
 
 coverage: .venv/.dev $(WITH_RUST) ## lines and branches of python/ that the tests reach
 	$(PY) -m coverage run -m pytest $(PYTEST_ARGS)
