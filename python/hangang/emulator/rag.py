@@ -370,6 +370,12 @@ async def _delete_chunk(call: Call) -> Response:
 # search
 
 
+@dataclass(frozen=True)
+class _Query:
+    words: list[str]
+    vector: list[float]
+
+
 @dataclass
 class _Hit:
     collection: Collection
@@ -406,8 +412,9 @@ async def _search(call: Call) -> Response:
     count = body.get("top_k", 5)
     if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= 100:
         raise Refusal(422, message="top_k must be between 1 and 100")
+    asked = _Query(query.lower().split(), embed(query))
     hits = [
-        _Hit(collection, document, chunk, _scorer(collection, body)(query, chunk))
+        _Hit(collection, document, chunk, _scorer(collection, body)(asked, chunk))
         for collection in collections
         for document in collection.documents.values()
         if not wanted or set(wanted) & set(document.tags)
@@ -418,7 +425,7 @@ async def _search(call: Call) -> Response:
     if body.get("rerank"):
         hits = hits[: max(count * 4, 20)]
         for hit in hits:
-            hit.rerank_score = (_keyword(query, hit.chunk) * 2 + _vector(query, hit.chunk)) / 3
+            hit.rerank_score = (_keyword(asked, hit.chunk) * 2 + _vector(asked, hit.chunk)) / 3
         hits.sort(key=lambda hit: -(hit.rerank_score or 0))
     return _ok(call, {"items": [hit.shown() for hit in hits[:count]], "total": len(hits)})
 
@@ -430,7 +437,7 @@ def _searched(call: Call, body: JSON) -> list[Collection]:
     return [_collection(call, str(ident)) for ident in (idents if is_list(idents) else [idents])]
 
 
-def _scorer(collection: Collection, body: JSON) -> Callable[[str, Chunk], float]:
+def _scorer(collection: Collection, body: JSON) -> Callable[[_Query, Chunk], float]:
     mode = body.get("search_type") or collection.search_config.get("mode", "hybrid")
     if mode == "keyword":
         return _keyword
@@ -441,15 +448,14 @@ def _scorer(collection: Collection, body: JSON) -> Callable[[str, Chunk], float]
     alpha = body.get("alpha", collection.search_config.get("alpha", 0.5))
     if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not 0 <= alpha <= 1:
         raise Refusal(422, message="alpha must be between 0 and 1")
-    return lambda query, chunk: alpha * _vector(query, chunk) + (1 - alpha) * _keyword(query, chunk)
+    return lambda asked, chunk: alpha * _vector(asked, chunk) + (1 - alpha) * _keyword(asked, chunk)
 
 
-def _keyword(query: str, chunk: Chunk) -> float:
+def _keyword(asked: _Query, chunk: Chunk) -> float:
     """The share of the query's words that the chunk has."""
-    words = query.lower().split()
     text = f"{chunk.title} {chunk.content}".lower()
-    return sum(word in text for word in words) / len(words)
+    return sum(word in text for word in asked.words) / len(asked.words)
 
 
-def _vector(query: str, chunk: Chunk) -> float:
-    return max(sum(a * b for a, b in zip(embed(query), chunk.vector, strict=True)), 0.0)
+def _vector(asked: _Query, chunk: Chunk) -> float:
+    return max(sum(a * b for a, b in zip(asked.vector, chunk.vector, strict=True)), 0.0)

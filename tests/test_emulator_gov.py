@@ -1,0 +1,280 @@
+"""CLOVA Studio Gov as the emulator answers it: chat, both error bodies, RAG42, tools."""
+
+from __future__ import annotations
+
+import io
+import json
+import wave
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from emulated import GOV, QUESTION, complete, decode
+from hangang import openai
+from hangang.emulator import run_in_thread
+
+CHAT = {"model": "HCX-GOV-THINK", "messages": QUESTION}
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Any]:
+    with run_in_thread(fragments="random") as running:
+        yield running
+
+
+@pytest.fixture
+def client(emulator: Any) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=emulator.url, timeout=10, headers=GOV) as made:
+        yield made
+
+
+def ok(answer: httpx.Response) -> Any:
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert body["status"] == {"code": "20000", "message": "OK"}
+    return body["result"]
+
+
+def refusal(answer: httpx.Response) -> tuple[int, str]:
+    return answer.status_code, answer.json()["status"]["code"]
+
+
+# chat
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/api/v1/chat/completions"])
+def test_stream_and_one_shot(client: httpx.Client, path: str) -> None:
+    streamed = client.post(path, json={**CHAT, "stream": True})
+    events = decode("openai", streamed.content)
+    assert isinstance(events[-1], openai.Done)
+    assert events[0].role == "assistant"
+    completion = complete("openai", streamed.content)
+    assert completion.finish_reason == "stop"
+    assert completion.thinking
+    answer = client.post(path, json=CHAT).json()
+    assert answer["choices"][0]["message"]["content"] == completion.text
+    assert answer["choices"][0]["message"]["reasoning_content"] == completion.thinking
+    assert set(answer) >= {"id", "object", "created", "model", "choices", "usage", "prompt_logprobs"}
+
+
+def test_reasoning_fields_and_switches(client: httpx.Client) -> None:
+    body = {**CHAT, "stream": True}
+    old = client.post("/v1/chat/completions", json=body)
+    new = client.post("/v1/chat/completions", json=body, headers={"x-hangang-reasoning": "reasoning"})
+    assert b'"reasoning_content":' in old.content
+    assert b'"reasoning":' in new.content
+    assert complete("openai", old.content).thinking == complete("openai", new.content).thinking
+    quiet = {**body, "chat_template_kwargs": {"skip_reasoning": True}}
+    assert not complete("openai", client.post("/v1/chat/completions", json=quiet).content).thinking
+    forced = {**body, "model": "HCX-GOV", "chat_template_kwargs": {"force_reasoning": True}}
+    assert complete("openai", client.post("/v1/chat/completions", json=forced).content).thinking
+
+
+def test_usage_chunk(client: httpx.Client) -> None:
+    body = {**CHAT, "stream": True, "stream_options": {"include_usage": True}}
+    events = decode("openai", client.post("/v1/chat/completions", json=body).content)
+    assert events[-2].choices == ()
+    assert events[-2].usage.total_tokens > 0
+    assert events[-2].usage.thinking_tokens > 0
+    without = decode("openai", client.post("/v1/chat/completions", json={**CHAT, "stream": True}).content)
+    assert all(event.usage is None for event in without[:-1])
+
+
+def test_tool_calls_come_whole(client: httpx.Client) -> None:
+    tool = {
+        "type": "function",
+        "function": {
+            "name": "get_weather",
+            "parameters": {"type": "object", "properties": {"location": {"type": "string"}}},
+        },
+    }
+    answer = client.post(
+        "/v1/chat/completions",
+        json={**CHAT, "stream": True, "tools": [tool]},
+        headers={"x-hangang-calls": "2"},
+    )
+    assert b"\\\\u" in answer.content  # non-ASCII is escaped inside the string of arguments
+    completion = complete("openai", answer.content)
+    assert completion.finish_reason == "tool_calls"
+    assert [call.id for call in completion.tool_calls] == ["hcx_tool_call_0", "hcx_tool_call_1"]
+    assert json.loads(completion.tool_calls[0].arguments)["location"]
+
+
+def test_both_error_bodies(client: httpx.Client) -> None:
+    path = "/v1/chat/completions"
+    wrong = client.post(path, json=CHAT, headers={"authorization": "Bearer wrong-wrong"})
+    assert wrong.status_code == 401
+    assert wrong.json()["error"] == {
+        "message": "Invalid API key provided",
+        "type": "authentication_error",
+        "code": "invalid_api_key",
+    }
+    by_status = client.post(
+        path, json=CHAT, headers={"authorization": "Bearer wrong-wrong", "x-hangang-error-form": "status"}
+    )
+    assert by_status.json() == {"status": {"code": "40100", "message": "Invalid API key provided"}}
+    assert client.post(path, json={**CHAT, "model": "gpt-9"}).status_code == 404
+    assert client.post(path, json={**CHAT, "messages": []}).status_code == 422
+    assert "x-ratelimit-remaining" in client.post(path, json=CHAT).headers
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422, 429, 500, 503])
+@pytest.mark.parametrize("form", ["status", "error"])
+def test_every_documented_status(client: httpx.Client, status: int, form: str) -> None:
+    headers = {"x-hangang-status": str(status), "x-hangang-error-form": form}
+    answer = client.post("/v1/chat/completions", json=CHAT, headers=headers)
+    assert answer.status_code == status
+    body = answer.json()
+    assert list(body) == [form]
+    if form == "status":
+        assert body["status"]["code"] == f"{status}00"
+
+
+# RAG42
+
+
+def test_rag(client: httpx.Client) -> None:
+    base = "/v1/rag42/collections"
+    made = ok(client.post(base, json={"name": "강", "description": "강에 대한 글"}))
+    cid = made["id"]
+    assert made["search_config"]["mode"] == "hybrid"
+    assert ok(client.patch(f"{base}/{cid}", json={"name": "한강"}))["name"] == "한강"
+    assert ok(client.get(f"{base}/{cid}"))["name"] == "한강"
+    assert ok(client.get(base, params={"size": 1}))["total"] == 1
+
+    def upload(name: str, text: str, **fields: str) -> Any:
+        return ok(
+            client.post(
+                f"{base}/{cid}/documents/upload",
+                files={"file": (name, text.encode(), "text/plain")},
+                data=fields,
+            )
+        )
+
+    river = upload("river.txt", "한강은 서울을 지나 서해로 흐른다. " * 30, tags='["강", "서울"]')
+    sea = upload("sea.md", "동해는 깊고 푸르다. 오징어가 잡힌다.", tags="바다,동해", metadata='{"n": 1}')
+    assert river["chunk_count"] > 1
+    assert (sea["tags"], sea["metadata"]) == (["바다", "동해"], {"n": 1})
+    documents = ok(client.get(f"{base}/{cid}/documents"))
+    assert [found["name"] for found in documents["items"]] == ["river.txt", "sea.md"]
+    document = f"{base}/{cid}/documents/{sea['id']}"
+    assert ok(client.patch(document, json={"title": "바다 이야기", "tags": ["바다"]}))["tags"] == ["바다"]
+    assert ok(client.get(document))["title"] == "바다 이야기"
+
+    chunk = ok(client.post(f"{document}/chunks", json={"title": "독도", "content": "독도는 동쪽 끝 섬"}))
+    assert ok(client.get(f"{document}/chunks", params={"from": 1}))["items"] == [chunk]
+    assert ok(client.patch(f"{document}/chunks/{chunk['id']}", json={"content": "울릉도 옆 섬"}))["content"]
+    assert ok(client.get(f"{document}/chunks/{chunk['id']}"))["content"] == "울릉도 옆 섬"
+    assert ok(client.patch(f"/rag42/chunks/{chunk['id']}", json={"title": "섬"}))["title"] == "섬"
+
+    for mode in ("keyword", "vector", "hybrid"):
+        body: dict[str, Any] = {"query": "오징어 동해", "search_type": mode, "collection_id": cid}
+        found = ok(client.post("/v1/rag42/search", json=body))
+        assert found["items"][0]["document_id"] == sea["id"]
+    body["rerank"] = True
+    assert "rerank_score" in ok(client.post("/v1/rag42/search", json=body))["items"][0]
+    tagged = ok(client.post("/v1/rag42/search", json={"query": "동해 서울 서해로", "tags": ["강"]}))
+    assert {item["document_id"] for item in tagged["items"]} == {river["id"]}
+    assert len(tagged["items"]) <= 5
+
+    assert refusal(client.post("/v1/rag42/search", json={"query": ""})) == (422, "42200")
+    assert refusal(client.post(base, json={"name": " "})) == (422, "42200")
+    assert refusal(client.get(base, params={"size": 101})) == (422, "42200")
+    assert refusal(client.post(f"{document}/chunks", json={"content": "x" * 50_001})) == (422, "42200")
+    assert refusal(client.get(f"{base}/nope")) == (404, "40400")
+    assert refusal(client.get(f"{base}/{cid}", headers={"csg-tenant-id": "other"})) == (404, "40400")
+    exe = client.post(f"{base}/{cid}/documents/upload", files={"file": ("a.exe", b"x")})
+    assert refusal(exe) == (422, "42200")
+
+    ok(client.delete(f"{document}/chunks/{chunk['id']}"))
+    ok(client.delete(f"/rag42/documents/{sea['id']}"))
+    ok(client.delete(f"{base}/{cid}/documents/{river['id']}"))
+    assert ok(client.get(f"/api{base}/{cid}/documents"))["total"] == 0
+    ok(client.delete(f"{base}/{cid}"))
+    assert refusal(client.delete(f"{base}/{cid}")) == (404, "40400")
+
+
+# tools
+
+
+def test_masking(client: httpx.Client) -> None:
+    text = "제 주민번호는 900101-1234567, 여권은 M12345678, 메일은 user@example.com입니다."
+    result = ok(client.post("/v1/text/pii-mask", json={"text": text}))
+    assert result["model"] == "pii-mask-v1"
+    assert result["original_text"] == text
+    assert result["detected_pii_count"] == 2
+    assert "[RRN]" in result["masked_text"]
+    assert "user@example.com" in result["masked_text"]
+    only = ok(client.post("/v1/text/pii-mask", json={"text": text, "pii_types": ["PASSPORT"]}))
+    assert only["detected_pii_count"] == 1
+    body = {"text": "제 이메일은 user@example.com입니다.", "mask_types": ["email"]}
+    for path in ("/tools/pii-mask", "/v1/tools/pii-mask", "/api/v1/tools/pii-mask"):
+        assert ok(client.post(path, json=body))["masked_text"] == "제 이메일은 [EMAIL]입니다."
+    assert refusal(client.post("/v1/text/pii-mask", json={"text": ""})) == (422, "42200")
+
+
+def test_embeddings(client: httpx.Client) -> None:
+    body: dict[str, Any] = {"input": ["한강", "서울"], "model": "bge-m3"}
+    answer = client.post("/v1/text/embeddings", json=body).json()
+    assert [len(found["embedding"]) for found in answer["data"]] == [1024, 1024]
+    short = client.post("/v1/text/embeddings", json={**body, "dimensions": 8}).json()
+    assert len(short["data"][0]["embedding"]) == 8
+    packed = client.post("/v1/text/embeddings", json={**body, "encoding_format": "base64"}).json()
+    assert isinstance(packed["data"][0]["embedding"], str)
+    faq = client.post("/tools/embeddings", json={"texts": ["안녕", "Hello"], "model": "clova-embedding"}).json()
+    assert len(faq["embeddings"]) == 2
+
+
+@pytest.mark.parametrize("parser", ["rag42", "lomin"])
+def test_document_parsers(client: httpx.Client, parser: str) -> None:
+    path = f"/tools/document-parser/{parser}"
+    result = ok(client.post(path, files={"file": ("a.md", "제목\n본문\f둘째 쪽".encode())}))
+    assert [page["text"] for page in result["pages"]] == ["제목\n본문", "둘째 쪽"]
+    assert ("elements" in result) == (parser == "lomin")
+    assert ok(client.post(path, files={"file": ("a.pdf", b"%PDF-1.7")}))["text"]
+    assert refusal(client.post(path, files={"file": ("a.exe", b"x")})) == (422, "42200")
+    assert refusal(client.post("/tools/document-parser/other", files={"file": ("a.md", b"x")}))[0] == 404
+
+
+def test_speech_to_text(client: httpx.Client) -> None:
+    path = "/v1/audio/transcriptions"
+    sound = {"file": ("a.wav", b"RIFF" + bytes(400), "audio/wav")}
+    text = client.post(path, files=sound).json()["text"]
+    detailed = client.post(
+        path,
+        files=sound,
+        data={
+            "response_format": "verbose_json",
+            "language": "ko",
+            "timestamp_granularities[]": ["word", "segment"],
+        },
+    ).json()
+    assert detailed["text"] == text
+    ends = [word["end"] for word in detailed["words"]]
+    assert ends == sorted(ends)
+    assert detailed["segments"][-1]["end"] == detailed["duration"]
+    assert client.post(path, files=sound, data={"response_format": "text"}).text == text
+    assert "-->" in client.post(path, files=sound, data={"response_format": "srt"}).text
+    assert client.post(path, files=sound, data={"response_format": "vtt"}).text.startswith("WEBVTT")
+    assert refusal(client.post(path, files={"file": ("a.wav", b"")})) == (422, "42200")
+
+
+def test_text_to_speech(client: httpx.Client) -> None:
+    path = "/v1/audio/speech"
+    body = {"model": "tts", "input": "안녕하세요", "voice": "nara"}
+
+    def seconds(**changes: Any) -> float:
+        answer = client.post(path, json={**body, **changes})
+        assert answer.headers["content-type"] == "audio/wav"
+        with wave.open(io.BytesIO(answer.content)) as sound:
+            return sound.getnframes() / sound.getframerate()
+
+    assert seconds(speed=2.0) == pytest.approx(seconds() / 2, abs=0.01)
+    assert client.post(path, json={**body, "pitch": 2}).content != client.post(path, json=body).content
+    assert client.post(path, json={**body, "voice": "sora"}).content != client.post(path, json=body).content
+    events = client.post(path, json={**body, "stream_format": "sse"}).content
+    assert events.count(b"speech.audio.delta") >= 2
+    assert b"speech.audio.done" in events
+    for changes in ({"input": ""}, {"speed": 9}, {"pitch": "high"}, {"response_format": "mp3"}):
+        assert refusal(client.post(path, json={**body, **changes})) == (422, "42200")
