@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import json
 import re
-from json.decoder import scanstring
+from collections.abc import Callable
+from json import decoder as _decoder
 from typing import Any
 
-__all__ = ["decode", "decode_deep", "replace_surrogates", "scan"]
+__all__ = ["decode", "decode_deep", "replace_surrogates", "scan", "scanstring"]
 
+# The C scanner's entry points are not in the type stubs. `scanstring(text, start)` reads a string's
+# contents from `start` to its closing quote: value, position after it.
+scanstring: Callable[[str, int], tuple[str, int]] = _decoder.scanstring  # type: ignore[attr-defined]
 _SPACE = re.compile(r"[ \t\n\r]*")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -32,8 +36,11 @@ def _int(digits: str) -> int | float:
 
 
 # NaN and Infinity are no JSON, though Python's decoder takes them unless told otherwise.
-_scan = json.JSONDecoder(parse_constant=_refuse).scan_once
-_scan_any_int = json.JSONDecoder(parse_constant=_refuse, parse_int=_int).scan_once
+_Scan = Callable[[str, int], tuple[Any, int]]
+_scan: _Scan = json.JSONDecoder(parse_constant=_refuse).scan_once  # type: ignore[attr-defined]
+_scan_any_int: _Scan = json.JSONDecoder(  # type: ignore[attr-defined]
+    parse_constant=_refuse, parse_int=_int
+).scan_once
 
 
 def scan(text: str) -> Any:
@@ -86,6 +93,7 @@ def decode_deep(text: str) -> Any:
     root: list[Any] = []
     target: Any = root  # the innermost open container
     stack: list[Any] = []
+    value: Any
     key: str | None = None  # name whose value comes next; None inside an array
     pos = 0
     end = len(text)

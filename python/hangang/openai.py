@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from hangang._backend import Malformed
 from hangang._backend import OpenAIChoice as Choice
 from hangang._backend import OpenAIChunk as Chunk
 from hangang._backend import OpenAIDone as Done
 from hangang._backend import OpenAIError as Error
 from hangang._backend import OpenAIStreamParser as StreamParser
 from hangang._backend import OpenAIUnknown as Unknown
-from hangang._backend import Malformed
 
 __all__ = [
     "Choice",

@@ -14,6 +14,7 @@ Rules:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
 from .base import DEFAULT_DEPTH, DEFAULT_FRAME_BYTES
@@ -26,9 +27,7 @@ from .template import Holes, Template
 Object: TypeAlias = dict[str, Any]
 
 # Terminal and interrupted states (wire/a2a.md 3): after the last one the server may close.
-_END_STATES = frozenset(
-    ("completed", "failed", "canceled", "rejected", "input-required", "auth-required")
-)
+_END_STATES = frozenset(("completed", "failed", "canceled", "rejected", "input-required", "auth-required"))
 
 
 # Where an artifact update stands: 1.0, 0.3, REST.
@@ -82,11 +81,6 @@ class Task(Event):
         self._raw = b""
         self.__class__ = cls
         return self  # type: ignore[no-any-return]
-
-    @property
-    def raw(self) -> bytes:
-        """The payload's bytes as received (`data` lines joined by LF); b"" if made by hand."""
-        return self._raw
 
 
 class Message(Event):
@@ -142,11 +136,6 @@ class Message(Event):
         self.__class__ = cls
         return self  # type: ignore[no-any-return]
 
-    @property
-    def raw(self) -> bytes:
-        """The payload's bytes as received (`data` lines joined by LF); b"" if made by hand."""
-        return self._raw
-
 
 class StatusUpdate(Event):
     """A change of a task's state; `message` is its progress text, which is no answer text."""
@@ -181,11 +170,6 @@ class StatusUpdate(Event):
         self._raw = b""
         self.__class__ = cls
         return self  # type: ignore[no-any-return]
-
-    @property
-    def raw(self) -> bytes:
-        """The payload's bytes as received (`data` lines joined by LF); b"" if made by hand."""
-        return self._raw
 
 
 class ArtifactUpdate(Event):
@@ -305,11 +289,6 @@ class Error(Event):
         self.__class__ = cls
         return self  # type: ignore[no-any-return]
 
-    @property
-    def raw(self) -> bytes:
-        """The payload's bytes as received (`data` lines joined by LF); b"" if made by hand."""
-        return self._raw
-
 
 class Unknown(Event):
     """A frame that is none of the others: its payload text."""
@@ -326,11 +305,6 @@ class Unknown(Event):
         self._raw = b""
         self.__class__ = cls
         return self  # type: ignore[no-any-return]
-
-    @property
-    def raw(self) -> bytes:
-        """The payload's bytes as received (`data` lines joined by LF); b"" if made by hand."""
-        return self._raw
 
 
 _Task = draft(Task)
@@ -532,13 +506,14 @@ class StreamParser(DialectParser[AnyEvent]):
         return _artifact_update(joined_text(parts), rest, b"")
 
 
-_BY_MEMBER = {
+_Build: TypeAlias = Callable[[StreamParser, Object, Any], AnyEvent]
+_BY_MEMBER: dict[str, _Build] = {
     "task": StreamParser._task,
     "message": StreamParser._message,
     "statusUpdate": StreamParser._status,
     "artifactUpdate": StreamParser._artifact,
 }
-_BY_KIND = {
+_BY_KIND: dict[str, _Build] = {
     "task": StreamParser._task,
     "message": StreamParser._message,
     "status-update": StreamParser._status,

@@ -37,9 +37,7 @@ def to_bytes(chunk: Any) -> bytes:
         what = "a memoryview of another shape"
     else:
         what = type(chunk).__name__
-    raise TypeError(
-        f"chunk must be bytes, bytearray or a contiguous memoryview of bytes, not {what}"
-    )
+    raise TypeError(f"chunk must be bytes, bytearray or a contiguous memoryview of bytes, not {what}")
 
 
 OVERLAPPING = "overlapping calls: a parser serves one thread at a time"

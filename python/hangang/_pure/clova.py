@@ -271,11 +271,6 @@ class Result(Event):
         self.__class__ = cls
         return self  # type: ignore[no-any-return]
 
-    @property
-    def raw(self) -> bytes:
-        """The payload's bytes as received (`data` lines joined by LF); b"" if made by hand."""
-        return self._raw
-
 
 class Signal(Event):
     """The stream's last word, `data` being `[DONE]`; by itself it does not end the stream."""
@@ -294,11 +289,6 @@ class Signal(Event):
         self._raw = b""
         self.__class__ = cls
         return self  # type: ignore[no-any-return]
-
-    @property
-    def raw(self) -> bytes:
-        """The payload's bytes as received (`data` lines joined by LF); b"" if made by hand."""
-        return self._raw
 
 
 class Error(Event):
@@ -321,11 +311,6 @@ class Error(Event):
         self.__class__ = cls
         return self  # type: ignore[no-any-return]
 
-    @property
-    def raw(self) -> bytes:
-        """The payload's bytes as received (`data` lines joined by LF); b"" if made by hand."""
-        return self._raw
-
 
 class Unknown(Event):
     """A frame that is none of the others: its event name and its payload text."""
@@ -346,11 +331,6 @@ class Unknown(Event):
         self._raw = b""
         self.__class__ = cls
         return self  # type: ignore[no-any-return]
-
-    @property
-    def raw(self) -> bytes:
-        """The payload's bytes as received (`data` lines joined by LF); b"" if made by hand."""
-        return self._raw
 
 
 _Token = draft(Token)
@@ -402,9 +382,7 @@ class StreamParser(DialectParser[AnyEvent]):
         return self._unknown(b"[DONE]", name, ident)
 
     def _unknown(self, payload: bytes, name: bytes, ident: str) -> Unknown:
-        event = Unknown(
-            name.decode("utf-8", "replace") or "message", payload.decode("utf-8"), ident
-        )
+        event = Unknown(name.decode("utf-8", "replace") or "message", payload.decode("utf-8"), ident)
         return with_raw(event, payload)  # type: ignore[no-any-return]
 
     def _event(self, payload: bytes, name: bytes, ident: str, depth: int) -> AnyEvent:
@@ -446,20 +424,20 @@ class StreamParser(DialectParser[AnyEvent]):
     def _predicted(
         self, template: Template, text: str, ident: str, raw: bytes | None, ints: tuple[int, ...]
     ) -> Token:
-        self = _Token()
+        token = _Token()
         if template.thinking:
-            self.text = ""
-            self.thinking = text
+            token.text = ""
+            token.thinking = text
         else:
-            self.text = text
-            self.thinking = ""
-        self.id = ident
+            token.text = text
+            token.thinking = ""
+        token.id = ident
         # Without a hole for it there is no such counter: _holes makes one wherever it can.
-        self.output_length = ints[0] if ints else None
-        self._rest = template.rest
-        self._raw = raw
-        self.__class__ = Token
-        return self
+        token.output_length = ints[0] if ints else None
+        token._rest = template.rest
+        token._raw = raw
+        token.__class__ = Token
+        return token  # type: ignore[no-any-return]
 
     def _by_shape(self, value: dict[str, Any], payload: bytes, ident: str) -> AnyEvent | None:
         if type(value.get("message")) is dict:
@@ -486,7 +464,7 @@ class StreamParser(DialectParser[AnyEvent]):
     def _error(self, value: dict[str, Any], payload: bytes, ident: str) -> Error:
         self._ended = True
         path: tuple[str, ...] = ()
-        names = ("code",)
+        names: tuple[str, ...] = ("code",)
         source = value
         if type(value.get("status")) is dict:
             source = value["status"]
@@ -556,9 +534,7 @@ def _reason(value: dict[str, Any]) -> str | None:
     return finish_reason_of(value.get("stopReason")) if reason is None else reason
 
 
-def _code(
-    source: dict[str, Any], payload: bytes, path: tuple[str | int, ...], name: str
-) -> str | None:
+def _code(source: dict[str, Any], payload: bytes, path: tuple[str | int, ...], name: str) -> str | None:
     """A string, or a number as its JSON text; else None."""
     value = source.get(name)
     if type(value) is int or type(value) is float:
@@ -586,9 +562,7 @@ def _tool_calls(
                 as_str(call.get("type")),
                 as_str(function.get("name")),
                 as_str(function.get("partialJson")),
-                arguments_of(
-                    function.get("arguments"), payload, (*path, place, "function", "arguments")
-                ),
+                arguments_of(function.get("arguments"), payload, (*path, place, "function", "arguments")),
             )
         )
     return tuple(out)

@@ -114,10 +114,7 @@ def message(fault: Fault) -> str:
             f"nesting too deep {at} at most {fault.limit} open containers, found one more; "
             "raise max_depth if such frames are expected"
         )
-    return (
-        f"stream truncated {at} {fault.expected}, found the end of the stream; "
-        "the answer is incomplete"
-    )
+    return f"stream truncated {at} {fault.expected}, found the end of the stream; the answer is incomplete"
 
 
 def error_of(fault: Fault, events: Iterable[Any] = (), text: str | None = None) -> ParseError:

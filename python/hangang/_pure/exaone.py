@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias
 
-from .clova import raw_of, string_span, with_raw
 from .base import DEFAULT_DEPTH, DEFAULT_FRAME_BYTES
 from .clova import raw_of, string_span, with_raw
 from .json import as_int, as_str, judge, span
@@ -111,11 +110,6 @@ class Error(Event):
         self.__class__ = cls
         return self  # type: ignore[no-any-return]
 
-    @property
-    def raw(self) -> bytes:
-        """The payload's bytes as received (`data` lines joined by LF); b"" if made by hand."""
-        return self._raw
-
 
 class Unknown(Event):
     """A frame that is none of the others: its payload text."""
@@ -132,11 +126,6 @@ class Unknown(Event):
         self._raw = b""
         self.__class__ = cls
         return self  # type: ignore[no-any-return]
-
-    @property
-    def raw(self) -> bytes:
-        """The payload's bytes as received (`data` lines joined by LF); b"" if made by hand."""
-        return self._raw
 
 
 _Answer = draft(Answer)

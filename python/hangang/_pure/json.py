@@ -15,10 +15,9 @@ Rules:
 from __future__ import annotations
 
 import re
-from json.decoder import scanstring
 from typing import Any
 
-from hangang._values import decode_deep, replace_surrogates, scan
+from hangang._values import decode_deep, replace_surrogates, scan, scanstring
 
 from . import error as e
 from .error import Fault
@@ -52,11 +51,7 @@ def judge(payload: bytes, max_depth: int = 0) -> Any:
     """
     # A text of depth D + 1 needs as many openers and closers, so most payloads are too short or
     # have too few brackets for an exact count to be needed.
-    if (
-        max_depth
-        and len(payload) > 2 * max_depth
-        and payload.count(b"{") + payload.count(b"[") > max_depth
-    ):
+    if max_depth and len(payload) > 2 * max_depth and payload.count(b"{") + payload.count(b"[") > max_depth:
         fault = first_fault(payload, max_depth)
         if fault is not None:
             raise fault
@@ -125,9 +120,7 @@ def _json_fault(data: bytes, max_depth: int) -> Fault | None:
                 return Fault(e.JSON, pos, expected, byte)
             pos += 1
             stack.pop()
-        elif (expected is e.KEY_OR_END and byte == 0x7D) or (
-            expected is e.VALUE_OR_END and byte == 0x5D
-        ):
+        elif (expected is e.KEY_OR_END and byte == 0x7D) or (expected is e.VALUE_OR_END and byte == 0x5D):
             pos += 1
             stack.pop()
         elif byte == 0x22:

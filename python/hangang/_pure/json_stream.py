@@ -24,9 +24,7 @@ from .sse import BOM
 
 _SPACE = re.compile(rb"[ \t\n\r]*+")
 # Possessive, so that neither a long string nor many short ones fill the matcher's stack.
-_TO_BRACKET = re.compile(
-    rb'[^"\[\]{}]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"\[\]{}]*+)*+', re.DOTALL
-)
+_TO_BRACKET = re.compile(rb'[^"\[\]{}]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"\[\]{}]*+)*+', re.DOTALL)
 _TO_QUOTE = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _OPENER = {0x7D: 0x7B, 0x5D: 0x5B}
 
@@ -161,9 +159,7 @@ class JSONStreamParser(Parser):
     __slots__ = ("_bom", "_framer")
     __module__ = "hangang"
 
-    def __init__(
-        self, *, max_frame_bytes: int = DEFAULT_FRAME_BYTES, max_depth: int = DEFAULT_DEPTH
-    ) -> None:
+    def __init__(self, *, max_frame_bytes: int = DEFAULT_FRAME_BYTES, max_depth: int = DEFAULT_DEPTH) -> None:
         super().__init__()
         limit = check_limit("max_frame_bytes", max_frame_bytes)
         self._framer = JSONFramer(limit, check_limit("max_depth", max_depth))

@@ -170,11 +170,6 @@ class Done(Event):
         self.__class__ = cls
         return self  # type: ignore[no-any-return]
 
-    @property
-    def raw(self) -> bytes:
-        """`[DONE]`, which is no JSON; b"" if made by hand."""
-        return self._raw
-
 
 class Error(Event):
     """An error, in a stream or as the whole answer; what follows it, even `[DONE]`, heals nothing."""
@@ -204,11 +199,6 @@ class Error(Event):
         self.__class__ = cls
         return self  # type: ignore[no-any-return]
 
-    @property
-    def raw(self) -> bytes:
-        """The payload's bytes as received (`data` lines joined by LF); b"" if made by hand."""
-        return self._raw
-
 
 class Unknown(Event):
     """A frame that is none of the others: its payload text."""
@@ -225,11 +215,6 @@ class Unknown(Event):
         self._raw = b""
         self.__class__ = cls
         return self  # type: ignore[no-any-return]
-
-    @property
-    def raw(self) -> bytes:
-        """The payload's bytes as received (`data` lines joined by LF); b"" if made by hand."""
-        return self._raw
 
 
 _Choice = draft(Choice)
@@ -299,9 +284,12 @@ class StreamParser(DialectParser[AnyEvent]):
         if event.usage is not None:
             for number, path in enumerate(_COUNTERS):
                 counter = span(payload, ("usage", *path))
-                if counter is not None and event.usage._fields()[number] is not None:
-                    if counter[0] > place[1]:
-                        found.append((counter, str(number)))
+                if (
+                    counter is not None
+                    and counter[0] > place[1]
+                    and event.usage._fields()[number] is not None
+                ):
+                    found.append((counter, str(number)))
             found.sort()
         return Holes(
             not event.text,
@@ -355,28 +343,21 @@ class StreamParser(DialectParser[AnyEvent]):
         status = value.get("status")
         if type(status) is dict and not path:
             code = status.get("code")
+            text = as_str(code)
             if type(code) is int or type(code) is float:
                 text = raw_text(payload, ("status", "code"))
-            else:
-                text = as_str(code)
             if text is not None and text.startswith("2"):
                 if type(value.get("result")) is dict:
                     return self._classify(value["result"], payload, ("result",))
             elif text is not None:
                 number = as_int(code)
-                return Error(
-                    text if number is None else number, as_str(status.get("message")) or ""
-                )
+                return Error(text if number is None else number, as_str(status.get("message")) or "")
         kind = value.get("object")
-        if type(value.get("usage")) is dict or (
-            type(kind) is str and kind.startswith("chat.completion")
-        ):
+        if type(value.get("usage")) is dict or (type(kind) is str and kind.startswith("chat.completion")):
             return self._chunk(value, [], payload, path)
         return None
 
-    def _chunk(
-        self, value: dict[str, Any], choices: list[Any], payload: bytes, path: Path
-    ) -> Chunk:
+    def _chunk(self, value: dict[str, Any], choices: list[Any], payload: bytes, path: Path) -> Chunk:
         found = []
         own = None
         for place, entry in enumerate(choices):
@@ -477,9 +458,7 @@ def _tool_calls(calls: Any, payload: bytes, path: Path) -> tuple[ToolCallDelta, 
                 as_str(call.get("type")),
                 as_str(function.get("name")),
                 None,
-                arguments_of(
-                    function.get("arguments"), payload, (*path, place, "function", "arguments")
-                ),
+                arguments_of(function.get("arguments"), payload, (*path, place, "function", "arguments")),
             )
         )
     return tuple(out)

@@ -322,9 +322,7 @@ class DialectParser(Parser, Generic[E]):
         self._examined += framer.examined
         framer.examined = 0
 
-    def _learn_sse(
-        self, event: Any, sse: SSEFramer, chunk: bytes, start: int, end: int, base: int
-    ) -> None:
+    def _learn_sse(self, event: Any, sse: SSEFramer, chunk: bytes, start: int, end: int, base: int) -> None:
         """Makes a template of the frame that stands in `chunk` from `start` to `end`."""
         payload = sse.payload
         at = sse.offset_of(0) - base
@@ -334,9 +332,7 @@ class DialectParser(Parser, Generic[E]):
             if lead is not None and end - start <= MAX_BYTES:
                 self._learn(event, lead, payload, trailer)
 
-    def _learn(
-        self, event: Any, lead: re.Match[bytes] | None, payload: bytes, trailer: bytes
-    ) -> None:
+    def _learn(self, event: Any, lead: re.Match[bytes] | None, payload: bytes, trailer: bytes) -> None:
         if len(payload) > MAX_BYTES or type(event) is Malformed:
             return
         holes = self._holes(event, payload)

@@ -27,19 +27,13 @@ class Value:
     def __init_subclass__(cls) -> None:
         for base in cls.__bases__:
             if base.__dict__.get("__match_args__") and not cls.__dict__.get("_draft_of"):
-                raise TypeError(
-                    f"type '{base.__module__}.{base.__name__}' is not an acceptable base type"
-                )
+                raise TypeError(f"type '{base.__module__}.{base.__name__}' is not an acceptable base type")
 
     def __setattr__(self, name: str, value: Any) -> NoReturn:
-        raise AttributeError(
-            f"attribute {name!r} of {type(self).__name__!r} objects is not writable"
-        )
+        raise AttributeError(f"attribute {name!r} of {type(self).__name__!r} objects is not writable")
 
     def __delattr__(self, name: str) -> NoReturn:
-        raise AttributeError(
-            f"attribute {name!r} of {type(self).__name__!r} objects is not writable"
-        )
+        raise AttributeError(f"attribute {name!r} of {type(self).__name__!r} objects is not writable")
 
     def _fields(self) -> tuple[Any, ...]:
         return tuple([getattr(self, name) for name in self.__match_args__])
@@ -85,11 +79,12 @@ class Event(Value):
 
     text: str
     thinking: str
+    _raw: Any
 
     @property
     def raw(self) -> bytes:
         """The payload's bytes as received (`data` lines joined by LF); b"" if made by hand."""
-        raise NotImplementedError
+        return self._raw  # type: ignore[no-any-return]
 
     def json(self) -> Any:
         """`json.loads` of the strictly decoded `.raw`; raises ValueError where that is no JSON."""
@@ -197,7 +192,7 @@ class Malformed(Event):
     __match_args__ = ("raw", "error")
     text = ""
     thinking = ""
-    raw: bytes  # type: ignore[assignment]
+    raw: bytes
     error: Any
 
     def __new__(cls, raw: bytes = b"", error: Any = None) -> Malformed:

@@ -63,7 +63,6 @@ class SSEFramer:
     """
 
     __slots__ = (
-        "after_cr",
         "_base",
         "_cr",
         "_first_at",
@@ -71,12 +70,13 @@ class SSEFramer:
         "_id_bytes",
         "_lf",
         "_limit",
-        "held",
         "_line_at",
         "_more",
         "_name",
         "_size",
         "_values",
+        "after_cr",
+        "held",
         "id",
         "name",
         "open",
@@ -222,9 +222,7 @@ class SSEFramer:
             digits = line[7:] if line[5:7] == b": " else line[6:]
             if line[5:6] == b":" and digits and _DIGITS.issuperset(digits):
                 digits = digits.lstrip(b"0")
-                self.retry = (
-                    _RETRY_MAX if len(digits) > 20 else min(int(digits or b"0"), _RETRY_MAX)
-                )
+                self.retry = _RETRY_MAX if len(digits) > 20 else min(int(digits or b"0"), _RETRY_MAX)
         self.open = True
 
     def _data(self, value: bytes, at: int, line: bytes, term: int) -> None:

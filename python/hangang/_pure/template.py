@@ -18,10 +18,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from json.decoder import scanstring
 from typing import Any, NamedTuple
 
-from hangang._values import replace_surrogates
+from hangang._values import replace_surrogates, scanstring
 
 MAX_TEMPLATES = 4
 MAX_BYTES = 64 * 2**10
@@ -63,7 +62,7 @@ class Template:
         "before",
         "empty",
         "follow",
-            "head",
+        "head",
         "head_bytes",
         "id_bytes",
         "id_prefix",
@@ -76,9 +75,7 @@ class Template:
         "trailer",
     )
 
-    def __init__(
-        self, holes: Holes, lead: re.Match[bytes] | None, payload: bytes, trailer: bytes
-    ) -> None:
+    def __init__(self, holes: Holes, lead: re.Match[bytes] | None, payload: bytes, trailer: bytes) -> None:
         """A template from a frame: `lead` + payload + `trailer`; SSE has both, bare JSON none."""
         self.thinking = holes.thinking
         self.empty = holes.empty
@@ -143,9 +140,7 @@ def unescape(text: str) -> str:
     value, end = scanstring(text + '"', 0)
     if end != len(text) + 1:
         raise ValueError("a quote inside the string")
-    if "\\u" in text:
-        return str(replace_surrogates(value))
-    return value
+    return str(replace_surrogates(value)) if "\\u" in text else value
 
 
 def has_control(text: str) -> bool:
