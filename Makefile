@@ -159,7 +159,7 @@ docs: .venv/.dev $(WITH_RUST) ## API pages: target/doc (Rust) and build/docs (Py
 	$(PY) -m pdoc -o build/docs hangang
 
 wheel: .venv/.run ## the native wheel of this platform, in dist/
-	$(PY) -m maturin build --release --locked --out dist
+	$(PY) -m maturin build --release --strip --locked --out dist
 
 wheel-pure: .venv/.dev ## the py3-none-any wheel, in dist/
 	$(PY) -m hatchling build -t wheel -d dist

@@ -36,10 +36,11 @@ def say(message: str) -> None:
 class Output:
     """Standard output: UTF-8 and LF into files and pipes; on a terminal its own encoding, and nothing that it obeys."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, json: bool = False) -> None:
         if sys.stdout is None:
             raise OSError("standard output is closed")
         self._file = sys.stdout
+        self._escapes = _VISIBLE_JSON if json else _VISIBLE
         self.is_terminal = self._file.isatty()
         self._line_open = False
         if isinstance(self._file, io.TextIOWrapper):
@@ -48,16 +49,11 @@ class Output:
             else:
                 self._file.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
 
-    def text(self, text: str) -> None:
-        """Writes text of a stream, as it is or, on a terminal, with its controls escaped."""
+    def write(self, text: str) -> None:
+        """Writes text of a stream, or JSON: as it is or, on a terminal, with its controls escaped."""
         if text:
-            self._file.write(text.translate(_VISIBLE) if self.is_terminal else text)
+            self._file.write(text.translate(self._escapes) if self.is_terminal else text)
             self._line_open = not text.endswith("\n")
-
-    def json_line(self, line: str) -> None:
-        """Writes one line of JSON."""
-        self._file.write(line.translate(_VISIBLE_JSON) if self.is_terminal else line)
-        self._file.write("\n")
 
     def end_line(self) -> None:
         """Ends the line if text stands on it, so that what follows begins on its own."""

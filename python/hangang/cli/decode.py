@@ -112,7 +112,7 @@ def command(
     """
     format = None if format_name == "auto" else format_name
     options = _Options(format, as_json, quiet, max_frame_bytes, errors, end, chunk_size)
-    output = Output()
+    output = Output(json=as_json)
     code = _app.OK
     for name in files:
         try:
@@ -170,6 +170,7 @@ class _Decoding:
         self._name = name
         self._options = options
         self._output = output
+        self._unwritten: list[str] = []
         self._events = 0
         self._malformed = 0
         self._failure: str | None = None
@@ -223,26 +224,33 @@ class _Decoding:
         return parser
 
     def _show(self, events: Iterable[Event]) -> None:
-        output = self._output
-        write_json = self._options.as_json
+        as_json = self._options.as_json
+        put = self._unwritten.append
         for event in events:
             self._events += 1
-            if write_json:
-                output.json_line(to_json(event))
+            if as_json:
+                put(to_json(event) + "\n")
             text = event.text
             if text:
-                if not write_json:
-                    output.text(text)
+                if not as_json:
+                    put(text)
                 self._written = event
             else:
                 self._note(event)
-        output.flush()
+        self._write()
+
+    def _write(self) -> None:
+        """Hands on what the last chunk gave, at once: one write a chunk, however many events it had."""
+        self._output.write("".join(self._unwritten))
+        self._unwritten.clear()
+        self._output.flush()
 
     def _note(self, event: Event) -> None:
         """What matters in an event without answer text: errors, and the whole answer where no part of it came."""
         if isinstance(event, Malformed):
             self._malformed += 1
             if not self._options.as_json:
+                self._write()
                 self._output.end_line()
                 say(f"{self._name}: {_fault(event.error)}")
             return
@@ -253,13 +261,13 @@ class _Decoding:
             return
         if isinstance(event, clova.Result):
             if self._written is None:
-                self._output.text(event.content)
+                self._unwritten.append(event.content)
             self._written = None
         elif isinstance(event, a2a.Task) and event.content:
             last = self._written
             known = last.id if isinstance(last, a2a.Task) else getattr(last, "task_id", None)
             if last is None or known != event.id:
-                self._output.text(event.content)
+                self._unwritten.append(event.content)
                 self._written = event
 
     def _ending(self) -> str:

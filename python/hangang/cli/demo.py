@@ -62,7 +62,7 @@ def command(seed: int | None, delay: float | None) -> int:
         seed = random.randrange(1_000_000)
     if delay is None:
         delay = 0.01 if output.is_terminal else 0.0
-    output.text(f"backend {BACKEND}, seed {seed} (--seed {seed} cuts the same way again)\n")
+    output.write(f"backend {BACKEND}, seed {seed} (--seed {seed} cuts the same way again)\n")
     cut = random.Random(seed)
     rows = [_show(stream, cut, delay, output) for stream in _STREAMS]
     _table(rows, output)
@@ -72,7 +72,7 @@ def command(seed: int | None, delay: float | None) -> int:
 def _show(stream: _Stream, cut: random.Random, delay: float, output: Output) -> _Row:
     data = (resources.files("hangang.cli") / "captures" / stream.file).read_bytes()
     pieces = list(_pieces(data, cut))
-    output.text(f"\n{stream.title}: {len(data)} bytes in {len(pieces)} pieces\n")
+    output.write(f"\n{stream.title}: {len(data)} bytes in {len(pieces)} pieces\n")
 
     def arriving() -> Iterator[bytes]:
         for piece in pieces:
@@ -91,13 +91,13 @@ def _show(stream: _Stream, cut: random.Random, delay: float, output: Output) -> 
                 ending = f"failed: {event.code}" if isinstance(event, ERRORS) else failure
             name = type(event).__name__
             shown = event.text or (f"({event.thinking})" if event.thinking else "") or failure or ""
-            output.text(clip(f"  {name:<14} {visible(shown)}".rstrip(), _COLUMNS) + "\n")
+            output.write(clip(f"  {name:<14} {visible(shown)}".rstrip(), _COLUMNS) + "\n")
             output.flush()
     except ParseError as error:
         ending = f"fault at {error.offset}"
     for line in text.split("\n"):
         for part in wrapped(line, _COLUMNS - 4):
-            output.text(f"  | {part}\n")
+            output.write(f"  | {part}\n")
     output.flush()
     return _Row(stream.title, events, len(data), len(pieces), ending)
 
@@ -113,8 +113,8 @@ def _pieces(data: bytes, cut: random.Random) -> Iterator[bytes]:
 
 def _table(rows: list[_Row], output: Output) -> None:
     column = max(width(row.title) for row in rows)
-    output.text(f"\n{'stream':<{column}} {'events':>6} {'bytes':>6} {'pieces':>6}  ended\n")
+    output.write(f"\n{'stream':<{column}} {'events':>6} {'bytes':>6} {'pieces':>6}  ended\n")
     for row in rows:
         line = f"{row.title:<{column}} {row.events:>6} {row.size:>6} {row.pieces:>6}  {visible(row.ending)}"
-        output.text(clip(line, _COLUMNS) + "\n")
+        output.write(clip(line, _COLUMNS) + "\n")
     output.flush()
