@@ -8,12 +8,13 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-import hangang
 import pytest
+from support import CAPTURES, Implementation
+
+import hangang
 from hangang import a2a, clova, exaone, openai
 from hangang._backend import ToolCallDelta, Usage
 from hangang.streams import Completion, Fold, Gaps, Metrics, aiter_events, iter_events
-from support import CAPTURES, Implementation
 
 PARSERS: dict[str, Any] = {
     "clova": clova.StreamParser,
@@ -390,8 +391,7 @@ def test_a_fault_comes_after_the_events_before_it(size: int) -> None:
     bad = data[: data.index(b"event:result")] + b'event:token\ndata:{"message":oops}\n\n'
     seen: list[Any] = []
     with pytest.raises(hangang.InvalidJSONError) as caught:
-        for event in iter_events(pieces(bad, size), clova.StreamParser()):
-            seen.append(event)
+        seen.extend(iter_events(pieces(bad, size), clova.StreamParser()))
     assert len(seen) == 9
     assert caught.value.events == []
     assert caught.value.completion.text == "안녕하세요! 😊\n무엇을 도와드릴까요?"
@@ -402,8 +402,7 @@ def test_truncation_comes_after_the_events_before_it() -> None:
     cut = data[: data.index(b"event:result") - 5]
     seen: list[Any] = []
     with pytest.raises(hangang.TruncatedStreamError) as caught:
-        for event in iter_events([cut], clova.StreamParser()):
-            seen.append(event)
+        seen.extend(iter_events([cut], clova.StreamParser()))
     assert "".join(e.text for e in seen) == caught.value.completion.text != ""
     assert caught.value.offset == len(cut)
 
@@ -447,8 +446,7 @@ def test_aiter_events_is_the_same() -> None:
         seen: list[Any] = []
         error: Any = None
         try:
-            for event in iter_events(pieces(data, 50), clova.StreamParser()):
-                seen.append(event)
+            seen.extend(iter_events(pieces(data, 50), clova.StreamParser()))
         except hangang.ParseError as caught:
             error = caught
         got, got_error = asyncio.run(drive(data))
