@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import socket
 import subprocess
 import sys
 import threading
@@ -161,20 +163,25 @@ def test_cut_closes_inside_http(client: httpx.Client, name: str) -> None:
     path, body, headers, _ = STREAMS[name]
     for place, size in (("0", 0), ("77", 77)):
         got = b""
-        with client.stream("POST", path, json=body, headers={**headers, "x-hangang-cut": place}) as answer:
-            with pytest.raises(httpx.RemoteProtocolError):
-                for piece in answer.iter_raw():
-                    got += piece
+        controls = {"x-hangang-cut": place}
+        with (
+            client.stream("POST", path, json=body, headers={**headers, **controls}) as answer,
+            pytest.raises(httpx.RemoteProtocolError),
+        ):
+            for piece in answer.iter_raw():
+                got += piece
         assert len(got) == size
 
 
 def test_cut_after_events(client: httpx.Client) -> None:
     path, body, headers, _ = STREAMS["gov-chat"]
     got = b""
-    with client.stream("POST", path, json=body, headers={**headers, "x-hangang-cut": "3e"}) as answer:
-        with pytest.raises(httpx.RemoteProtocolError):
-            for piece in answer.iter_raw():
-                got += piece
+    with (
+        client.stream("POST", path, json=body, headers={**headers, "x-hangang-cut": "3e"}) as answer,
+        pytest.raises(httpx.RemoteProtocolError),
+    ):
+        for piece in answer.iter_raw():
+            got += piece
     assert got.count(b"\n\n") == 3
 
 
@@ -339,19 +346,20 @@ def test_report(client: httpx.Client) -> None:
 
 
 def test_keys_and_limit_of_create_app() -> None:
-    with run_in_thread(keys={"nv-mine", "mine"}, requests_per_minute=2) as emulator:
-        with httpx.Client(base_url=emulator.url) as client:
-            assert ask(client, "clova-v3").status_code == 401
-            path, body, headers, _ = STREAMS["clova-v3"]
-            for expected in (200, 200, 429):
-                answer = client.post(path, json=body, headers={**headers, "authorization": "Bearer nv-mine"})
-                assert answer.status_code == expected
-            assert answer.headers["x-ratelimit-remaining-requests"] == "0"
-            assert float(answer.headers["retry-after"]) > 0
-            assert answer.json()["status"]["code"] == "42901"
-            assert client.post(
-                STREAMS["exaone-chat"][0], json={"query": "a"}, headers={"x-api-key": "mine"}
-            ).is_success
+    with (
+        run_in_thread(keys={"nv-mine", "mine"}, requests_per_minute=2) as emulator,
+        httpx.Client(base_url=emulator.url) as client,
+    ):
+        assert ask(client, "clova-v3").status_code == 401
+        path, body, headers, _ = STREAMS["clova-v3"]
+        for expected in (200, 200, 429):
+            answer = client.post(path, json=body, headers={**headers, "authorization": "Bearer nv-mine"})
+            assert answer.status_code == expected
+        assert answer.headers["x-ratelimit-remaining-requests"] == "0"
+        assert float(answer.headers["retry-after"]) > 0
+        assert answer.json()["status"]["code"] == "42901"
+        other = client.post(STREAMS["exaone-chat"][0], json={"query": "a"}, headers={"x-api-key": "mine"})
+        assert other.is_success
 
 
 def test_stops_cleanly_with_streams_open() -> None:
@@ -374,6 +382,14 @@ def test_stops_cleanly_with_streams_open() -> None:
     gc.collect()  # an unclosed socket or loop would be a ResourceWarning, which fails the test
 
 
+def test_writes_are_not_held_back(emulator: Any, client: httpx.Client) -> None:
+    """Without TCP_NODELAY small fragments would wait for the client's delayed acknowledgement."""
+    assert ask(client, "clova-v3").is_success
+    for connection in emulator._server.server_state.connections:
+        sock = connection.transport.get_extra_info("socket")
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_taken_port_is_an_os_error(emulator: Any) -> None:
     with pytest.raises(OSError), run_in_thread(port=emulator.port):
         pass
@@ -382,7 +398,6 @@ def test_taken_port_is_an_os_error(emulator: Any) -> None:
 def test_under_a_foreign_server_a_cut_is_an_exception() -> None:
     app = create_app(cut="10")
     transport = httpx.ASGITransport(app)
-    import asyncio
 
     async def go() -> None:
         async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
@@ -395,7 +410,7 @@ def test_under_a_foreign_server_a_cut_is_an_exception() -> None:
 
 
 def test_importing_it_imports_no_server() -> None:
-    code = "import sys, hangang.emulator; print(*(m for m in ('starlette', 'uvicorn', 'h11', 'httpx') if m in sys.modules))"
+    code = "import sys, hangang.emulator\nprint(*{'starlette', 'uvicorn', 'h11', 'httpx'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
 

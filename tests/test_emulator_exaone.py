@@ -11,6 +11,7 @@ from urllib.parse import unquote
 import httpx
 import pytest
 from emulated import EXAONE, complete, decode, hash_of
+
 from hangang.emulator import run_in_thread
 
 CHAT = "/v1/chatexaone/chat-completion"
@@ -173,5 +174,7 @@ def test_code_cli_is_openai_shaped(client: httpx.Client) -> None:
     assert completion.thinking
     assert b'"reasoning":' in answer.content
     body["stream"] = False
-    message = json.loads(client.post("/v1/code-cli/chat/completions", json=body).content)["choices"][0]["message"]
+    message = json.loads(client.post("/v1/code-cli/chat/completions", json=body).content)["choices"][0][
+        "message"
+    ]
     assert message["reasoning"] == completion.thinking

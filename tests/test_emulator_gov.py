@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from emulated import GOV, QUESTION, complete, decode
+
 from hangang import openai
 from hangang.emulator import run_in_thread
 
@@ -222,7 +223,9 @@ def test_embeddings(client: httpx.Client) -> None:
     assert len(short["data"][0]["embedding"]) == 8
     packed = client.post("/v1/text/embeddings", json={**body, "encoding_format": "base64"}).json()
     assert isinstance(packed["data"][0]["embedding"], str)
-    faq = client.post("/tools/embeddings", json={"texts": ["안녕", "Hello"], "model": "clova-embedding"}).json()
+    faq = client.post(
+        "/tools/embeddings", json={"texts": ["안녕", "Hello"], "model": "clova-embedding"}
+    ).json()
     assert len(faq["embeddings"]) == 2
 
 

@@ -124,7 +124,12 @@ class Call:
     def random(self, *parts: object) -> Random:
         """Random numbers that depend on the seed and these parts of the request alone."""
         told = [self.controls.seed, self.service.name, *parts]
-        return Random(json.dumps(told, ensure_ascii=False, default=str))
+        return Random(json.dumps(told, ensure_ascii=False, sort_keys=True, default=str))
+
+    def random_for(self, body: JSON) -> Random:
+        """The same for a path and a body: an answer is one, streamed or not."""
+        kept = {key: value for key, value in body.items() if not key.startswith("stream")}
+        return self.random(self.request.url.path, kept)
 
     def reply(
         self, value: object, *, spaced: bool = False, headers: Mapping[str, str] | None = None

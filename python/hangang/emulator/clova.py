@@ -277,7 +277,7 @@ def _v1(call: Call, model: str, body: JSON, messages: list[JSON], stream: bool) 
     prompt, turn = last_user_text(messages)
     context = MODELS[model][1] if model in MODELS else 8_192
     length = prompt_tokens(messages)
-    random = call.random(call.path, {**body, "stream": None})
+    random = call.random_for(body)
     if length > context:
         # An over-long v1 prompt is an error event on HTTP 200 (wire/clova.md §7.3).
         if stream:
@@ -363,7 +363,7 @@ def _v3(call: Call, model: str, body: JSON, messages: list[JSON], stream: bool) 
         raise Refusal(400, "40003")
     limit = body.get("maxCompletionTokens", body.get("maxTokens", _DEFAULT_LIMIT[effort]))
     form = body.get("responseFormat")
-    random = call.random(call.path, {**body, "stream": None})
+    random = call.random_for(body)
     script = compose(
         random,
         prompt=prompt,

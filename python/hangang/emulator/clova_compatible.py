@@ -110,7 +110,7 @@ async def _chat(call: Call) -> Response:
     if tools and effort != "none":
         raise Refusal(400, "40009")  # seen with HCX-007 and some tools
     prompt, turn = last_user_text(messages)
-    random = call.random(call.path, {**body, "stream": None})
+    random = call.random_for(body)
     form = body.get("response_format")
     script = compose(
         random,

@@ -115,7 +115,7 @@ async def _chat_completion(call: Call) -> Response:
     body = await call.read_object()
     query, previous = _read(body)
     documents = _documents(call, body.get("doc_ids"))
-    random = call.random(call.request.url.path, body)
+    random = call.random_for(body)
     intent = "document_answer" if documents else _intent(query)
     references = _references(random, intent, query, documents)
     return _answer(call, body, query, previous, intent, references, random)
@@ -126,7 +126,7 @@ async def _text_generation(call: Call) -> Response:
     query, previous = _read(body)
     if body.get("model") != "32b":
         raise Refusal(422)
-    random = call.random(call.request.url.path, body)
+    random = call.random_for(body)
     return _answer(call, body, query, previous, "chitchat", [{}], random)
 
 

@@ -139,7 +139,7 @@ async def _answer(call: Call, models: tuple[str, ...], reasoning: str) -> Respon
     if not messages:
         raise Refusal(422, message="messages must not be empty")
     prompt, turn = last_user_text(messages)
-    random = call.random(call.request.url.path, {**body, "stream": None, "stream_options": None})
+    random = call.random_for(body)
     script = compose(
         random,
         prompt=prompt,
