@@ -1,0 +1,66 @@
+"""The READMEs: what they print runs as printed, and both say the same."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hangang import emulator
+
+ROOT = Path(__file__).resolve().parent.parent
+READMES = ["README.md", "README.ko.md"]
+
+
+def text(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def blocks(name: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", text(name), re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_the_first_example_is_short_and_runs_as_printed(name: str, tmp_path: Path) -> None:
+    example = blocks(name, "python")[0]
+    assert len(example.splitlines()) <= 10
+    script = tmp_path / "first.py"
+    script.write_text(example, encoding="utf-8")
+    with emulator.run_in_thread(rate=1000) as server:
+        environment = {
+            **os.environ,
+            "CLOVA_STUDIO_BASE_URL": server.url,
+            "CLOVA_STUDIO_API_KEY": "nv-try",
+            "PYTHONUTF8": "1",
+        }
+        done = subprocess.run(
+            [sys.executable, script], env=environment, capture_output=True, timeout=60, check=False
+        )
+    assert done.stderr == b""
+    assert done.returncode == 0
+    assert len(done.stdout.decode()) > 10
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_every_example_is_python(name: str) -> None:
+    for example in blocks(name, "python"):
+        compile(example, name, "exec")
+
+
+def test_both_readmes_have_the_same_content() -> None:
+    def bare(example: str) -> str:
+        return re.sub(r" *#.*", "", example)
+
+    english, korean = READMES
+    for language in ("python", "console"):
+        assert [bare(b) for b in blocks(english, language)] == [bare(b) for b in blocks(korean, language)]
+    assert len(re.findall(r"^## ", text(english), re.MULTILINE)) == len(
+        re.findall(r"^## ", text(korean), re.MULTILINE)
+    )
+    assert len(re.findall(r"^\|", text(english), re.MULTILINE)) == len(
+        re.findall(r"^\|", text(korean), re.MULTILINE)
+    )
