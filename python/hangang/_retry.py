@@ -47,9 +47,9 @@ def should_retry(error: BaseException) -> bool:
 
 def _wait(state: tenacity.RetryCallState) -> float:
     """Seconds before the next try: what the service asks for, or doubling; both with jitter."""
-    from tenacity import wait_exponential_jitter
+    from tenacity import wait_exponential, wait_random
 
-    backoff = wait_exponential_jitter(initial=FIRST_WAIT, max=LONGEST_WAIT, jitter=JITTER)(state)
+    backoff = (wait_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT) + wait_random(0, JITTER))(state)
     error = state.outcome.exception() if state.outcome is not None else None
     demand = error.retry_after if isinstance(error, APIError) else None
     if demand is None:
