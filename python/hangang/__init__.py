@@ -41,12 +41,7 @@ from hangang._errors import (
     UnsupportedMediaTypeError,
 )
 from hangang._version import __version__
-
-try:
-    from hangang.streams import Completion, aiter_events, iter_events
-except ModuleNotFoundError as _error:  # while hangang.streams is being written
-    if _error.name != "hangang.streams":
-        raise
+from hangang.streams import Completion, aiter_events, iter_events
 
 __all__ = [
     "BACKEND",

@@ -51,6 +51,12 @@ class Parser:
 
     __slots__ = ("_closed", "_examined", "_failure", "_fed", "_lock", "_ready")
 
+    def __init_subclass__(cls) -> None:
+        # The public parsers are final, as the native ones are.
+        for base in cls.__bases__:
+            if base.__name__ in ("SSEParser", "JSONStreamParser", "StreamParser"):
+                raise TypeError(f"type '{base.__module__}.{base.__name__}' is not an acceptable base type")
+
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._ready = True  # neither closed nor failed: the one check of the hot path

@@ -412,7 +412,7 @@ class DialectParser(Parser, Generic[E]):
                     if counters is None:
                         continue
                     stop = counters.end()
-                    ints = tuple(map(int, counters.groups()))
+                    ints = tuple([int(digits) for digits in counters.groups()])
                     raw = chunk[at - template.before : stop - template.trailer]
                 if stop - pos > limit or not (text or template.empty):
                     continue
