@@ -52,6 +52,7 @@ class Parser:
     __slots__ = ("_closed", "_examined", "_failure", "_fed", "_lock", "_ready")
 
     def __init_subclass__(cls) -> None:
+        super().__init_subclass__()  # typing.Generic has one too
         # The public parsers are final, as the native ones are.
         for base in cls.__bases__:
             if base.__name__ in ("SSEParser", "JSONStreamParser", "StreamParser"):
