@@ -156,7 +156,7 @@ fuzz: ## every fuzz target for FUZZ_SECONDS each (needs cargo-fuzz)
 
 docs: .venv/.dev $(WITH_RUST) ## API pages: target/doc (Rust) and build/docs (Python)
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps -p hangang
-	$(PY) -m pdoc -o build/docs hangang
+	$(PY) -m pdoc -o build/docs hangang $(patsubst %,hangang.%._client,clova exaone gov)
 
 wheel: .venv/.run ## the native wheel of this platform, in dist/
 	$(PY) -m maturin build --release --strip --locked --out dist
