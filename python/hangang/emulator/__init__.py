@@ -66,7 +66,8 @@ def create_app(
     *,
     keys: Collection[str] | None = None,
     requests_per_minute: int | None = None,
-    **controls: Unpack[ControlOptions],
+    controls: Controls | None = None,
+    **options: Unpack[ControlOptions],
 ) -> Starlette:
     """The emulator as an ASGI application.
 
@@ -76,7 +77,8 @@ def create_app(
     Args:
         keys: the accepted keys; None accepts every key of a documented form.
         requests_per_minute: answer 429 when a key has made so many in a minute.
-        **controls: see `CONTROLS`.
+        controls: the controls of requests that bring none.
+        **options: controls one by one, over `controls`; see `CONTROLS`.
 
     Raises:
         ControlError: a control has a value that it cannot have.
@@ -85,7 +87,7 @@ def create_app(
     _need_extra()
     from ._app import build
 
-    return build(keys=keys, requests_per_minute=requests_per_minute, **controls)
+    return build(keys=keys, requests_per_minute=requests_per_minute, controls=controls, **options)
 
 
 def run_in_thread(
@@ -94,7 +96,8 @@ def run_in_thread(
     port: int = 0,
     keys: Collection[str] | None = None,
     requests_per_minute: int | None = None,
-    **controls: Unpack[ControlOptions],
+    controls: Controls | None = None,
+    **options: Unpack[ControlOptions],
 ) -> AbstractContextManager[Emulator]:
     """Run the emulator in a thread while a `with` block lasts; port 0 takes a free one.
 
@@ -108,7 +111,9 @@ def run_in_thread(
     _need_extra()
     from ._server import run_in_thread as run
 
-    return run(host=host, port=port, keys=keys, requests_per_minute=requests_per_minute, **controls)
+    return run(
+        host=host, port=port, keys=keys, requests_per_minute=requests_per_minute, controls=controls, **options
+    )
 
 
 def serve(
@@ -119,7 +124,8 @@ def serve(
     requests_per_minute: int | None = None,
     on_start: Callable[[str], None] | None = None,
     log_level: str = "warning",
-    **controls: Unpack[ControlOptions],
+    controls: Controls | None = None,
+    **options: Unpack[ControlOptions],
 ) -> None:
     """Serve until Ctrl-C; `on_start` is called with the URL once the port is bound.
 
@@ -138,5 +144,6 @@ def serve(
         requests_per_minute=requests_per_minute,
         on_start=on_start,
         log_level=log_level,
-        **controls,
+        controls=controls,
+        **options,
     )

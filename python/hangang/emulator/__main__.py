@@ -1,11 +1,11 @@
-"""`python -m hangang.emulator [--host H] [--port N]`: the emulator without the command line."""
+"""`python -m hangang.emulator [--host H] [--port N] [-c NAME=VALUE]…`: without the command line's extra."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from . import serve
+from . import CONTROLS, ControlError, Controls, serve
 
 
 def main() -> int:
@@ -13,19 +13,30 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m hangang.emulator",
         description="CLOVA Studio, EXAONE and CLOVA Studio Gov on this machine.",
+        epilog=CONTROLS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
-    parser.add_argument("--rate", type=float, default=40.0, help="tokens a second")
+    parser.add_argument(
+        "-c",
+        "--control",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a control for every request, e.g. rate=40 or fragments=random",
+    )
     options = parser.parse_args()
+    pairs = (text.partition("=") for text in options.control)
     try:
+        controls = Controls().changed((name, value) for name, _, value in pairs)
         serve(
             host=options.host,
             port=options.port,
-            rate=options.rate,
             on_start=lambda url: print(url, flush=True),
+            controls=controls,
         )
-    except (ImportError, OSError) as error:
+    except (ControlError, ImportError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -117,7 +117,9 @@ class Wire:
     def error_body(self, error: RPCError) -> bytes:
         """A one-shot error."""
         if self.old:
-            body: JSON = {"code": error.code, "data": error.detail, "message": error.message}
+            body: JSON = {"code": error.code, "data": None, "message": error.message}
+            if error.detail is not None:
+                body = {"code": error.code, "message": error.message, "data": error.detail}
             return dump({"jsonrpc": "2.0", "id": self.ident, "error": body})
         return dump({"error": error.to_1_0(), "id": self.ident, "jsonrpc": "2.0"})
 

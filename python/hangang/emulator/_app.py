@@ -20,11 +20,12 @@ def build(
     *,
     keys: Collection[str] | None = None,
     requests_per_minute: int | None = None,
-    **controls: Unpack[ControlOptions],
+    controls: Controls | None = None,
+    **options: Unpack[ControlOptions],
 ) -> Starlette:
     """See `hangang.emulator.create_app`."""
     state = State(
-        controls=Controls().changed(controls.items()),
+        controls=(controls or Controls()).changed(options.items()),
         keys=keys,
         requests_per_minute=requests_per_minute,
     )

@@ -13,7 +13,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Collection, Generator, MutableMapping
+from collections.abc import Callable, Collection, Generator, MutableMapping
 from typing import Any, Unpack, cast
 
 import uvicorn
@@ -24,7 +24,7 @@ from uvicorn.server import ServerState
 
 from ._answer import CONNECTION
 from ._app import build
-from ._controls import ControlOptions
+from ._controls import ControlOptions, Controls
 from ._state import State
 
 _NO_LINGER = struct.pack("ii", 1, 0)  # closing sends RST and drops what is unsent
@@ -176,10 +176,11 @@ def run_in_thread(
     port: int = 0,
     keys: Collection[str] | None = None,
     requests_per_minute: int | None = None,
-    **controls: Unpack[ControlOptions],
+    controls: Controls | None = None,
+    **options: Unpack[ControlOptions],
 ) -> Generator[Emulator]:
     """See `hangang.emulator.run_in_thread`."""
-    app = build(keys=keys, requests_per_minute=requests_per_minute, **controls)
+    app = build(keys=keys, requests_per_minute=requests_per_minute, controls=controls, **options)
     sock = listen(host, port)
     with contextlib.closing(sock):
         server = make_server(app)
@@ -211,12 +212,13 @@ def serve(
     port: int = 0,
     keys: Collection[str] | None = None,
     requests_per_minute: int | None = None,
-    on_start: Any = None,
+    on_start: Callable[[str], None] | None = None,
     log_level: str = "warning",
-    **controls: Unpack[ControlOptions],
+    controls: Controls | None = None,
+    **options: Unpack[ControlOptions],
 ) -> None:
     """See `hangang.emulator.serve`."""
-    app = build(keys=keys, requests_per_minute=requests_per_minute, **controls)
+    app = build(keys=keys, requests_per_minute=requests_per_minute, controls=controls, **options)
     sock = listen(host, port)
     with contextlib.closing(sock):
         if on_start is not None:

@@ -447,7 +447,7 @@ def _read_message(wire: Wire, params: JSON) -> JSON:
         raise _missing(wire, "message.role", "message.role")
     if not isinstance(message.get("messageId"), str) or not message["messageId"]:
         raise _missing(wire, "message.messageId", "message.message_id")
-    parts = message.get("parts")
+    parts = message.get("parts", [])
     if not is_objects(parts):
         raise _invalid_params(wire, "Failed to parse message.parts field.")
     if not parts:
