@@ -40,6 +40,7 @@ from .template import (
     Holes,
     Template,
     Templates,
+    counters,
     has_control,
     lead_of,
     string_end,
@@ -407,12 +408,10 @@ class DialectParser(Parser, Generic[E]):
                     continue
                 stop += template.tail_bytes
                 ints = ()
-                if template.ints is not None:
-                    counters = template.ints(chunk, stop)
-                    if counters is None:
+                if template.follow:
+                    stop, ints = counters(chunk, stop, template.follow)
+                    if stop < 0:
                         continue
-                    stop = counters.end()
-                    ints = tuple([int(digits) for digits in counters.groups()])
                     raw = chunk[at - template.before : stop - template.trailer]
                 if stop - pos > limit or not (text or template.empty):
                     continue

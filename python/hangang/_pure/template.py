@@ -5,7 +5,7 @@ Rules:
    string value, and integers that stand behind it. Equal fixed bytes and a valid value in each hole
    mean an equal parse, so only the holes are read.
 2. A string hole holds what JSON allows between quotes, in UTF-8; an id hole what a line holds,
-   without NUL; an integer hole up to 18 digits. Anything else falls back to the full parse.
+   without NUL; an integer hole up to 18 digits without a sign. Anything else falls back to the full parse.
 3. Only whole frames within one chunk are predicted, and only where a frame begins with nothing held.
 4. A frame no longer than `max_frame_bytes` cannot break a limit; a longer one falls back. Its
    brackets are those of the template, so its depth is fine too.
@@ -17,7 +17,6 @@ Rules:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from hangang._values import replace_surrogates, scanstring
@@ -26,7 +25,6 @@ MAX_TEMPLATES = 4
 MAX_BYTES = 64 * 2**10
 
 _STRING = re.compile(rb'(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+')
-_INT = rb"(-?(?:0|[1-9][0-9]{0,17}))"
 _CONTROL = re.compile("[\x00-\x1f]")
 # What may stand before the payload: an id line, an event line, each at most once and in this order.
 _LEAD = re.compile(rb"(?:(id: ?)([^\r\n\0]*)(?=\r?\n))?((?:\r?\n)?(?:event: ?[^\r\n]*\r?\n)?data: ?)")
@@ -66,7 +64,6 @@ class Template:
         "head_bytes",
         "id_bytes",
         "id_prefix",
-        "ints",
         "names",
         "rest",
         "tail",
@@ -98,14 +95,11 @@ class Template:
         fixed[-1] += trailer
         self.tail = fixed[0]
         self.tail_bytes = len(self.tail)
-        # Matches the integers, each with the fixed bytes behind it. Those begin with a comma, a
-        # bracket or white space, so no digit can stand between.
-        self.ints: Callable[..., re.Match[bytes] | None] | None = None
-        self.follow = fixed[1:]
+        # What follows each integer. It begins with a comma, a bracket or white space, so no digit,
+        # fraction or exponent can stand between.
+        self.follow = tuple([(part[:1], part, len(part)) for part in fixed[1:]])
         self.rest = holes.rest
-        if self.follow:
-            self.ints = re.compile(b"".join([_INT + re.escape(part) for part in fixed[1:]])).match
-        else:
+        if not self.follow:
             parts = (payload[: holes.start], payload[holes.end :])
             self.rest = (*holes.rest[:-1], parts)
 
@@ -141,6 +135,26 @@ def unescape(text: str) -> str:
     if end != len(text) + 1:
         raise ValueError("a quote inside the string")
     return str(replace_surrogates(value)) if "\\u" in text else value
+
+
+def counters(
+    chunk: bytes, pos: int, follow: tuple[tuple[bytes, bytes, int], ...]
+) -> tuple[int, tuple[int, ...]]:
+    """The integers from `pos`, each before its fixed bytes: position after them or -1, values."""
+    values = []
+    for first, part, length in follow:
+        end = chunk.find(first, pos, pos + 19)  # at most 18 digits: they fit 64 bits
+        if end < 0:
+            return -1, ()
+        digits = chunk[pos:end]
+        # bytes.isdigit knows the ASCII digits only.
+        if not digits.isdigit() or (digits[0] == 0x30 and end - pos > 1):
+            return -1, ()
+        if not chunk.startswith(part, end):
+            return -1, ()
+        values.append(int(digits))
+        pos = end + length
+    return pos, tuple(values)
 
 
 def has_control(text: str) -> bool:
