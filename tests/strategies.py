@@ -257,6 +257,73 @@ def streams(draw: st.DrawFn, frames: st.SearchStrategy[Any]) -> bytes:
     return draw(damaged(lead + data))
 
 
+SEEDS: dict[str, list[bytes]] = {
+    "clova": [
+        b'{"message":{"role":"assistant","content":"@"},"finishReason":null,"created":#,"seed":#,"usage":null}',
+        b'{"message":{"role":"assistant","content":"@"},"index":0,"inputLength":#,"outputLength":#,"stopReason":null}',
+        b'{"message":{"role":"assistant","content":"","toolCalls":[{"type":"function","function":{"partialJson":"@"}}]}}',
+        b'{"message":{"role":"assistant","thinkingContent":"@"},"finishReason":null,"usage":null}',
+    ],
+    "exaone": [
+        b'{"result_code": 200, "description": null, "data": {"query": "@", "intent": "chitchat", "answer": "@", '
+        b'"references": [{}], "progress_state": "answering"}}',
+        b'{"result_code": 200, "data": {"answer": "@", "references": [{"card": "u", "index": #, "title": "@"}], '
+        b'"progress_state": "answering"}}',
+    ],
+    "openai": [
+        b'{"id":"c","object":"chat.completion.chunk","created":#,"choices":[{"index":0,"delta":{"content":"@"},'
+        b'"logprobs":null,"finish_reason":null}]}',
+        b'{"id":"c","choices":[{"index":0,"delta":{"reasoning":"@"},"finish_reason":null}],"usage":{"prompt_tokens":#}}',
+    ],
+    "a2a": [
+        b'{"result": {"artifactUpdate": {"taskId": "t", "artifact": {"artifactId": "a", "parts": [{"text": "@"}]}, '
+        b'"append": true}}, "id": "r", "jsonrpc": "2.0"}',
+        b'{"id":"r","jsonrpc":"2.0","result":{"kind":"status-update","final":false,"status":{"state":"@","n":#}}}',
+    ],
+}
+inner_strings = st.sampled_from(
+    [b"", b"a", "가".encode(), b" ", b"\\n", b"\\\\", b'\\"', b"}{", b"\\ud83d", b"\\ud83d\\ude00", b"\\u00e9", "😊".encode(), b"[DONE]"]
+    + [b"stop", b"working", b"completed", b"x" * 30]
+) | st.sampled_from([b"\x01", b"\xff", b"\xea\xb0", b"\\x", b"\\", b'"', b"\n", b"\\u12", b"\xed\xa0\x80"])
+inner_numbers = st.sampled_from([b"0", b"1", b"42", b"1755269271", b"-1", b"-0", b"9223372036854775807"]) | st.sampled_from(
+    [b"9223372036854775808", b"01", b"-", b"1.0", b"1e2", b"", b"null", b'"1"', b"1 ", b" 1", b"1" * 30]
+)
+
+
+@st.composite
+def filled(draw: st.DrawFn, seed: bytes) -> bytes:
+    """The frame with its holes filled: mostly well, now and then so that it is no JSON, or another shape."""
+    text = b""
+    for byte in seed:
+        if byte == 0x40:
+            text += draw(inner_strings)
+        elif byte == 0x23:
+            text += draw(inner_numbers)
+        else:
+            text += bytes([byte])
+    return text
+
+
+@st.composite
+def repetitive(draw: st.DrawFn, dialect: str) -> bytes:
+    """Frames that equal each other but for their holes: what prediction is for, and where it could go wrong."""
+    seeds = draw(st.lists(st.sampled_from(SEEDS[dialect]), min_size=1, max_size=3))
+    count = draw(st.integers(2, 12))
+    body = [draw(filled(draw(st.sampled_from(seeds)))) for _ in range(count)]
+    if draw(st.integers(0, 2)) == 0:
+        at = draw(st.integers(0, count - 1))
+        body[at] = draw(damaged(body[at]))
+    if draw(st.booleans()):
+        gap = draw(st.sampled_from([b"", b"\n"]))
+        return b"".join(payload + gap for payload in body)
+    head = draw(st.sampled_from([b"data:", b"data: ", b"event:token\ndata:", b"id:@\nevent:token\ndata:"]))
+    end = draw(st.sampled_from([b"\n\n", b"\r\n\r\n"]))
+    out = b""
+    for i, payload in enumerate(body):
+        out += head.replace(b"@", draw(st.sampled_from([b"", b"%d" % i, b"same", b"\xff", b"a b"]))) + payload + end
+    return out
+
+
 @st.composite
 def sse_streams(draw: st.DrawFn) -> bytes:
     """Streams for SSEParser: lines of all kinds with all line ends."""

@@ -148,6 +148,15 @@ def test_construction_by_position_and_by_name(key: tuple[str, str], impl: Implem
 
 
 @every_class
+def test_nothing_is_checked(key: tuple[str, str], impl: Implementation) -> None:
+    """Constructors take what they are given, None too: there are no type checks and no second defaults."""
+    marker = object()
+    for name in FIELDS[key]:
+        for given in (None, marker):
+            assert getattr(impl.cls(*key)(**{name: given}), name) is given
+
+
+@every_class
 def test_repr(key: tuple[str, str], impl: Implementation) -> None:
     cls, values = impl.cls(*key), others(FIELDS[key])
     shown = ", ".join(f"{name}={value!r}" for name, value in values.items())

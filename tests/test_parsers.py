@@ -64,7 +64,7 @@ def test_arguments_are_by_name_only(kind: str, impl: Implementation) -> None:
 def test_errors_argument(dialect: str, impl: Implementation) -> None:
     for good in ("strict", "report"):
         impl.parser(dialect, errors=good)
-    for bad in ("ignore", "", "Strict"):
+    for bad in ("ignore", "", "Strict", None, 1, b"strict"):
         with pytest.raises(ValueError) as caught:
             impl.parser(dialect, errors=bad)
         assert str(caught.value) == f"errors must be 'strict' or 'report', not {bad!r}"
@@ -73,9 +73,10 @@ def test_errors_argument(dialect: str, impl: Implementation) -> None:
 def test_end_argument(impl: Implementation) -> None:
     for good in ("state", "last_chunk"):
         impl.parser("a2a", end=good)
-    with pytest.raises(ValueError) as caught:
-        impl.parser("a2a", end="eof")
-    assert str(caught.value) == "end must be 'state' or 'last_chunk', not 'eof'"
+    for bad in ("eof", "", None, True):
+        with pytest.raises(ValueError) as caught:
+            impl.parser("a2a", end=bad)
+        assert str(caught.value) == f"end must be 'state' or 'last_chunk', not {bad!r}"
     with pytest.raises(TypeError):
         impl.parser("clova", end="state")
 

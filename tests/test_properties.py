@@ -104,6 +104,21 @@ def test_dialect_streams(dialect: str, data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("dialect", support.DIALECTS)
 @given(data=st.data())
+def test_repetitive_streams(dialect: str, data: st.DataObject) -> None:
+    """Prediction is exact: frames that repeat give what each of them means by itself, faults and limits too."""
+    wire = data.draw(strategies.repetitive(dialect))
+    options = data.draw(strategies.limits(dialect))
+    chunks = data.draw(strategies.cuts(wire))
+    note(repr((dialect, options, wire)))
+    events, error, raws = together(dialect, options, [("feed", chunk) for chunk in chunks])
+    expected = reference.run(dialect, wire, **options)
+    assert error == expected.error
+    assert [support.strict(event) for event in events] == [support.strict(event) for event in expected.events]
+    assert raws == expected.raws
+
+
+@pytest.mark.parametrize("dialect", support.DIALECTS)
+@given(data=st.data())
 def test_text_and_events_mixed(dialect: str, data: st.DataObject) -> None:
     """`feed` and `feed_text` on the same parser, in any order: the implementations agree at each step."""
     wire = data.draw(strategies.streams(strategies.FRAMES[dialect]))

@@ -1,0 +1,258 @@
+"""The public surface: `__all__`, stubs and documents say the same, and importing it brings nothing along."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from types import ModuleType
+from typing import Any
+
+import hangang
+import pytest
+import support
+from test_objects import FIELDS
+
+PUBLIC = {
+    "hangang": """BACKEND AIFilter APIConnectionError APIError APITimeoutError AuthenticationError BadRequestError
+        Completion HangangError InvalidJSONError InvalidUTF8Error JSONStreamParser LimitExceededError Malformed
+        NotFoundError ParseError PayloadTooLargeError PermissionDeniedError RateLimitError SSEParser ServerError
+        ServerSentEvent StreamError ToolCallDelta TruncatedStreamError UnprocessableEntityError
+        UnsupportedMediaTypeError Usage __version__ a2a aiter_events clova exaone gov iter_events openai""",
+    "hangang.clova": "StreamParser Event Token Result Signal Error Unknown Malformed Client AsyncClient",
+    "hangang.exaone": "StreamParser Event Answer Error Unknown Malformed Client AsyncClient",
+    "hangang.openai": "StreamParser Event Chunk Choice Done Error Unknown Malformed",
+    "hangang.a2a": "StreamParser Event Task Message StatusUpdate ArtifactUpdate Error Unknown Malformed",
+    "hangang.gov": "Client AsyncClient",
+}
+#: Everything of this kind must stay away from `import hangang`: HTTP libraries, and what only extras bring.
+FOREIGN = """httpx httpx2 httpcore h11 h2 requests urllib3 aiohttp anyio orjson click starlette uvicorn tenacity
+    http.client urllib.request multipart""".split()
+
+
+def names(text: str) -> set[str]:
+    return set(text.split())
+
+
+def run(code: str, *arguments: str, **environ: str) -> Any:
+    """What the code prints, in a fresh interpreter, as JSON."""
+    result = subprocess.run(
+        [sys.executable, *arguments, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(support.REPO / "python"), **environ},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
+
+
+def fails(code: str, *arguments: str, **environ: str) -> str:
+    result = subprocess.run(
+        [sys.executable, *arguments, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(support.REPO / "python"), **environ},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode != 0
+    return result.stderr
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_all(module: str) -> None:
+    imported = importlib.import_module(module)
+    assert names(PUBLIC[module]) <= set(imported.__all__)
+    assert len(set(imported.__all__)) == len(imported.__all__)
+    if module != "hangang.gov":  # its agents and their answers have names of their own
+        assert set(imported.__all__) == names(PUBLIC[module])
+    assert names(PUBLIC[module]) <= set(dir(imported))
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_nothing_public_beside_all(module: str) -> None:
+    """What is no submodule and has no underscore is in `__all__`."""
+    imported = importlib.import_module(module)
+    beside = {
+        name
+        for name, value in vars(imported).items()
+        if not name.startswith("_") and not isinstance(value, ModuleType) and name not in imported.__all__
+    }
+    assert beside <= {"annotations", "Any", "TYPE_CHECKING", "TypeAlias"}
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_everything_public_is_documented(module: str) -> None:
+    imported = importlib.import_module(module)
+    assert imported.__doc__
+    for name in imported.__all__:
+        if name in ("Client", "AsyncClient", "__version__", "BACKEND", "Event"):
+            continue
+        value = getattr(imported, name)
+        if isinstance(value, ModuleType) or not callable(value):
+            continue
+        assert value.__doc__, name
+        for member, method in vars(value).items() if inspect.isclass(value) else ():
+            if not member.startswith("_") and callable(method):
+                assert getattr(value, member).__doc__, f"{name}.{member}"
+
+
+def test_events_are_the_union_of_the_classes() -> None:
+    for module in support.DIALECTS:
+        face = importlib.import_module(f"hangang.{module}")
+        assert {cls.__name__ for cls in face.Event.__args__} == {*support.EVENTS[module], "Malformed"}
+
+
+def test_backend_and_version() -> None:
+    assert hangang.BACKEND in ("native", "pure")
+    cargo = tomllib.loads((support.REPO / "Cargo.toml").read_text(encoding="utf-8"))
+    version = cargo["workspace"]["package"]["version"]
+    assert hangang.__version__ == version
+    for impl in support.implementations():
+        if impl.name == "native":
+            assert impl.module.__version__ == version
+
+
+def members(cls: Any) -> set[str]:
+    return {name for name in dir(cls) if not name.startswith("_")}
+
+
+def classes() -> list[tuple[str, str]]:
+    parsers = [(dialect, "StreamParser") for dialect in support.DIALECTS]
+    return [
+        *FIELDS,
+        *parsers,
+        ("", "SSEParser"),
+        ("", "JSONStreamParser"),
+        ("", "Malformed"),
+        ("", "ServerSentEvent"),
+    ]
+
+
+@pytest.mark.parametrize("key", classes(), ids=[".".join(key) for key in classes()])
+def test_both_implementations_have_the_same_surface(
+    key: tuple[str, str], native: support.Implementation, pure: support.Implementation
+) -> None:
+    one, two = native.cls(*key), pure.cls(*key)
+    assert members(one) == members(two)
+    assert (one.__name__, one.__module__) == (two.__name__, two.__module__)
+    parameters = [
+        [(p.name, p.default, p.kind) for p in inspect.signature(cls).parameters.values()] for cls in (one, two)
+    ]
+    assert parameters[0] == parameters[1]
+    for name in members(one):
+        if callable(getattr(one, name)):
+            described = [
+                [(p.name, p.default) for p in inspect.signature(getattr(cls, name)).parameters.values()]
+                for cls in (one, two)
+            ]
+            assert described[0] == described[1], name
+
+
+def test_stub_names_every_native_class(native: support.Implementation) -> None:
+    """_native.pyi (generated, and checked by stubtest in `make lint`) has every class with its members."""
+    text = (support.REPO / "python" / "hangang" / "_native.pyi").read_text(encoding="utf-8")
+    for key in classes():
+        cls = native.cls(*key)
+        assert re.search(rf"\bclass \w*{key[1]}\b", text), key
+        for name in members(cls):
+            assert re.search(rf"\b{name}\b", text), f"{key}: {name}"
+
+
+LOADED = "import sys, json, hangang; from hangang import clova, exaone, gov, openai, a2a; print(json.dumps(sorted(sys.modules)))"
+
+
+@pytest.mark.parametrize("backend", ["native", "pure"])
+def test_import_brings_no_http_library(backend: str) -> None:
+    if backend == "native" and support.native_absence() and not support.native_required():
+        pytest.skip(str(support.native_absence()))
+    loaded = set(run(LOADED, HANGANG_BACKEND=backend))
+    assert "hangang" in loaded
+    assert not loaded & set(FOREIGN)
+    assert not {name for name in loaded if name.split(".")[0] in FOREIGN}
+    other = "hangang._pure" if backend == "native" else "hangang._native"
+    assert other not in loaded
+
+
+def test_import_needs_nothing_installed() -> None:
+    """Without site-packages the parsers work: there is no dependency."""
+    project = tomllib.loads((support.REPO / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["dependencies"] == []
+    code = (
+        "import json, hangang\n"
+        "parser = hangang.clova.StreamParser()\n"
+        'chunk = b\'data: {"message":{"content":"a","toolCalls":[{"function":{"arguments":{}}}]},"finishReason":"stop"}\\n\\n\'\n'
+        "print(json.dumps([hangang.BACKEND, hangang.Completion.of(parser.feed(chunk) + parser.close()).text]))"
+    )
+    backend, text = run(code, "-S")
+    assert backend in ("native", "pure")
+    assert text == "a"
+
+
+def test_clients_say_what_they_need() -> None:
+    """Constructing what needs an extra raises an ImportError that names the extra; importing it does not."""
+    for module in ("clova", "exaone", "gov"):
+        for name in ("Client", "AsyncClient"):
+            code = f"from hangang.{module} import {name}\n{name}(api_key='k')"
+            error = fails(code, "-S")
+            assert "ImportError" in error
+            assert "hangang[client]" in error
+
+
+def test_backend_can_be_demanded() -> None:
+    code = "import json, hangang; print(json.dumps(hangang.BACKEND))"
+    assert run(code, HANGANG_BACKEND="pure") == "pure"
+    error = fails(code, HANGANG_BACKEND="fast")
+    assert "ImportError: HANGANG_BACKEND must be 'native', 'pure' or unset, not 'fast'" in error
+
+
+HIDE = """
+import importlib.abc, sys, json
+class Hide(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name == "hangang._native":
+            raise {error}
+        return None
+sys.meta_path.insert(0, Hide())
+import hangang
+print(json.dumps(hangang.BACKEND))
+"""
+ABSENT = "ModuleNotFoundError(\"No module named 'hangang._native'\", name='hangang._native')"
+
+
+def test_only_absence_falls_back() -> None:
+    """An error inside the native module is shown, never hidden behind a quiet pure package."""
+    assert run(HIDE.format(error=ABSENT), HANGANG_BACKEND="") == "pure"
+    error = fails(HIDE.format(error=ABSENT), HANGANG_BACKEND="native")
+    assert "ImportError: HANGANG_BACKEND=native, but" in error
+    for broken in ("ImportError('undefined symbol: x')", "ModuleNotFoundError('no y', name='y')", "OSError('z')"):
+        for backend in ("", "native"):
+            assert broken.partition("(")[0] in fails(HIDE.format(error=broken), HANGANG_BACKEND=backend)
+
+
+@pytest.mark.parametrize("document", ["README.md", "README.ko.md"])
+def test_documents_name_what_is_there(document: str) -> None:
+    """Every dotted name `hangang.…` in the README exists."""
+    text = (support.REPO / document).read_text(encoding="utf-8")
+    seen = set(re.findall(r"\bhangang((?:\.[A-Za-z_]\w*)+)", text))
+    assert seen
+    for dotted in seen:
+        place: Any = hangang
+        for name in dotted[1:].split("."):
+            if name in ("dev", "py", "whl", "git", "md", "sse"):
+                break  # an address or a file, not a name
+            if isinstance(place, ModuleType) and not hasattr(place, name):
+                place = importlib.import_module(f"{place.__name__}.{name}")
+            else:
+                assert hasattr(place, name), dotted
+                place = getattr(place, name)
+
+
+def test_every_event_class_is_in_the_usage_file() -> None:
+    """tests/typing_usage.py leaves no event class and no shared class out."""
+    text = (support.REPO / "tests" / "typing_usage.py").read_text(encoding="utf-8")
+    for module, name in FIELDS:
+        assert f"{module or 'hangang'}.{name}" in text
