@@ -73,8 +73,11 @@ class Script:
 
     @property
     def bodies(self) -> list[Any]:
-        """The JSON bodies of the requests."""
-        return [json.loads(request.content) for request in self.requests]
+        """The JSON bodies of the requests; None for one that has another or none."""
+        return [
+            json.loads(request.content) if "json" in request.headers.get("content-type", "") else None
+            for request in self.requests
+        ]
 
     def _answer(self, request: Any, is_async: bool = False) -> Any:
         answer = self.answers[min(len(self.requests), len(self.answers) - 1)]
