@@ -543,24 +543,3 @@ def test_without_click_the_extra_is_named() -> None:
 def test_main_takes_arguments_and_returns_the_code(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["decode", "-q", str(CLOVA)]) == 0
     assert capsys.readouterr().out == CLOVA_TEXT + "\n"
-
-
-def test_the_demo_shows_every_stream_and_cuts_by_its_seed() -> None:
-    first = run("demo", "--seed", 7)
-    assert first.returncode == 0
-    assert first.stdout == run("demo", "--seed", 7).stdout
-    assert first.stdout != run("demo", "--seed", 8).stdout
-    text = first.stdout.decode()
-    assert "seed 7" in text
-    assert max(map(width, text.split("\n"))) <= 60
-    table = text[text.index("\nstream ") :].splitlines()[2:]
-    assert [(line[:22].strip(), line[44:].strip()) for line in table] == [
-        ("CLOVA Studio v3", "complete"),
-        ("EXAONE", "complete"),
-        ("Gov chat (OpenAI)", "complete"),
-        ("Gov agents (A2A)", "complete"),
-        ("CLOVA Studio v3, error", "failed: 42901"),
-    ]
-    for answer in (CLOVA_TEXT, "한강의 길이는 약 494km입니다. 🌊", A2A_TEXT):
-        for line in answer.split("\n"):
-            assert f"  | {line}\n" in text

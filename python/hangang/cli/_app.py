@@ -42,7 +42,9 @@ class _Entry(NamedTuple):
 # called: `decode` loads no HTTP library, and --help none of them.
 COMMANDS = {
     "decode": _Entry("Decode stream files, or standard input, to text or JSON lines."),
-    "demo": _Entry("Show streams of all services, live, without a key."),
+    "demo": _Entry("Show an answer of each service, live, without a key.", "cli,client,emulator"),
+    "chat": _Entry("Talk to a service, or to its stand-in.", "cli,client"),
+    "serve": _Entry("Stand in for all services on this machine.", "cli,emulator"),
 }
 
 

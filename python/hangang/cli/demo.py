@@ -1,120 +1,117 @@
-"""`hangang demo`: streams of all services, cut into random pieces, shown as they are decoded."""
+"""`hangang demo`: the emulator and the real clients, one answer of each service, live."""
 
 from __future__ import annotations
 
+import hashlib
 import random
-import time
-from collections.abc import Callable, Iterator
-from importlib import resources
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 import click
 
-from hangang import BACKEND, ParseError, a2a, clova, exaone, iter_events, openai, streams
+from hangang import BACKEND, HangangError, clova, exaone, gov
 from hangang.cli import _app
-from hangang.cli._terminal import Output, clip, visible, width, wrapped
-from hangang.cli.decode import ERRORS, how_it_failed
+from hangang.cli._live import Live
+from hangang.cli._terminal import Output, clip, visible, width
+from hangang.emulator import run_in_thread
 
 __all__ = ["command"]
 
 _COLUMNS = 60
+_QUESTION = "한강은 얼마나 길어?"
 
 
-class _Stream(NamedTuple):
+class _Part(NamedTuple):
     title: str
-    file: str
-    parser: Callable[[], streams.Parser[Any]]
-
-
-_STREAMS = (
-    _Stream("CLOVA Studio v3", "clova-v3_text.sse", clova.StreamParser),
-    _Stream("EXAONE", "exaone-text_generation.jsonstream", exaone.StreamParser),
-    _Stream("Gov chat (OpenAI)", "openai-vllm_reasoning.sse", openai.StreamParser),
-    _Stream("Gov agents (A2A)", "a2a-v1.0_stream.sse", a2a.StreamParser),
-    _Stream("CLOVA Studio v3, error", "clova-error_midstream.sse", clova.StreamParser),
-)
+    open: Callable[[], Any]
 
 
 class _Row(NamedTuple):
     title: str
-    events: int
-    size: int
-    pieces: int
+    metrics: Any
     ending: str
 
 
 @click.command("demo", short_help=_app.COMMANDS["demo"].summary)
-@click.option("--seed", type=click.IntRange(0), default=None, metavar="N", help="Where the streams are cut.")
 @click.option(
-    "--delay",
-    type=click.FloatRange(0, 1),
-    default=None,
-    metavar="SECONDS",
-    help="Time between two pieces.  [default: 0.01 on a terminal, else 0]",
+    "--seed", type=click.IntRange(0), default=None, metavar="N", help="The answers, and where they are cut."
 )
-def command(seed: int | None, delay: float | None) -> int:
-    """Show streams of all services, live, without a key and without a network.
+@click.option(
+    "--rate",
+    type=click.FloatRange(0),
+    default=70.0,
+    show_default=True,
+    metavar="N",
+    help="Tokens a second; 0: all at once.",
+)
+def command(seed: int | None, rate: float) -> int:
+    """Show one answer of each service, live, without a key.
 
-    Bundled streams are cut into random pieces and decoded as the pieces come.
+    A local server stands in for the services and cuts its answers at random places, also inside
+    characters. The clients are the real ones.
     """
     output = Output()
     if seed is None:
         seed = random.randrange(1_000_000)
-    if delay is None:
-        delay = 0.01 if output.is_terminal else 0.0
-    output.write(f"backend {BACKEND}, seed {seed} (--seed {seed} cuts the same way again)\n")
-    cut = random.Random(seed)
-    rows = [_show(stream, cut, delay, output) for stream in _STREAMS]
+    with ExitStack() as stack:
+        emulator = stack.enter_context(run_in_thread(seed=seed, rate=rate, fragments="random"))
+        output.write(f"emulator at {emulator.url}\nbackend {BACKEND}, seed {seed}\n")
+        output.write(f"asked: {_QUESTION}\n")
+        rows = [_show(part, output) for part in _parts(stack, emulator.url)]
     _table(rows, output)
-    return _app.OK
+    return _app.OK if all(row.ending == "whole" for row in rows) else _app.FAILED
 
 
-def _show(stream: _Stream, cut: random.Random, delay: float, output: Output) -> _Row:
-    data = (resources.files("hangang.cli") / "captures" / stream.file).read_bytes()
-    pieces = list(_pieces(data, cut))
-    output.write(f"\n{stream.title}: {len(data)} bytes in {len(pieces)} pieces\n")
+def _parts(stack: ExitStack, url: str) -> list[_Part]:
+    studio = stack.enter_context(clova.Client("nv-demo", base_url=url))
+    lg = stack.enter_context(exaone.Client("demo", base_url=url))
+    public = stack.enter_context(gov.Client("demo", base_url=url, team_id=1))
+    messages = [{"role": "user", "content": _QUESTION}]
+    return [
+        _Part("CLOVA Studio v3", lambda: studio.stream("HCX-007", messages)),
+        _Part("CLOVA Studio v1", lambda: studio.stream("HCX-003", messages)),
+        _Part("EXAONE", lambda: lg.stream(_QUESTION)),
+        _Part("Gov chat", lambda: public.stream("HCX-GOV-THINK", messages)),
+        _Part("Gov agent (A2A)", lambda: public.agents.stream(1, _QUESTION)),
+    ]
 
-    def arriving() -> Iterator[bytes]:
-        for piece in pieces:
-            time.sleep(delay)
-            yield piece
 
-    events = 0
-    text = ""
-    ending = "complete"
-    try:
-        for event in iter_events(arriving(), stream.parser()):
-            events += 1
-            text += event.text
-            failure = how_it_failed(event)
-            if failure is not None:
-                ending = f"failed: {event.code}" if isinstance(event, ERRORS) else failure
-            name = type(event).__name__
-            shown = event.text or (f"({event.thinking})" if event.thinking else "") or failure or ""
-            output.write(clip(f"  {name:<14} {visible(shown)}".rstrip(), _COLUMNS) + "\n")
-            output.flush()
-    except ParseError as error:
-        ending = f"fault at {error.offset}"
-    for line in text.split("\n"):
-        for part in wrapped(line, _COLUMNS - 4):
-            output.write(f"  | {part}\n")
+def _show(part: _Part, output: Output) -> _Row:
+    output.write(f"\n{part.title}\n")
     output.flush()
-    return _Row(stream.title, events, len(data), len(pieces), ending)
-
-
-def _pieces(data: bytes, cut: random.Random) -> Iterator[bytes]:
-    """Pieces of 1 to 60 bytes: most cut a frame, many a character."""
-    start = 0
-    while start < len(data):
-        size = cut.randint(1, 60)
-        yield data[start : start + size]
-        start += size
+    live = Live(output, columns=_COLUMNS)
+    stream = part.open()
+    repeats = 0
+    try:
+        with stream:
+            for event in stream:
+                live.thinking(event.thinking)
+                live.text(event.text)
+                repeats += bool(getattr(event, "references", ()))
+        sent = stream.headers["x-hangang-text-sha256"]
+        got = hashlib.sha256(stream.completion.text.encode()).hexdigest()
+        ending = "whole" if sent == got else "not what was sent"
+    except HangangError as error:
+        ending = visible(str(error))
+    live.end()
+    references = stream.completion.references
+    if references:
+        output.write(f"  {len(references)} references in each of {repeats} events, kept once\n")
+    return _Row(part.title, stream.metrics, ending)
 
 
 def _table(rows: list[_Row], output: Output) -> None:
+    """What each stream cost; "whole" means that the text's hash is that of what the server sent."""
     column = max(width(row.title) for row in rows)
-    output.write(f"\n{'stream':<{column}} {'events':>6} {'bytes':>6} {'pieces':>6}  ended\n")
-    for row in rows:
-        line = f"{row.title:<{column}} {row.events:>6} {row.size:>6} {row.pieces:>6}  {visible(row.ending)}"
+    head = f"{'stream':<{column}} {'events':>6} {'bytes':>6} {'1st text':>8} {'gap p50':>8}  text"
+    output.write(f"\n{head}\n")
+    for title, metrics, ending in rows:
+        cells = f"{metrics.events:>6} {metrics.bytes:>6} {_time(metrics.first_text):>8}"
+        line = f"{title:<{column}} {cells} {_time(metrics.gaps.quantile(0.5)):>8}  {ending}"
         output.write(clip(line, _COLUMNS) + "\n")
     output.flush()
+
+
+def _time(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds * 1000:.1f} ms"

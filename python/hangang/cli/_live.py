@@ -1,0 +1,73 @@
+"""Answers on the screen while they come: dimmed thinking, lines that fit."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from hangang.cli._terminal import Output, width
+
+__all__ = ["Live"]
+
+
+class Live:
+    """Writes pieces of text as they come.
+
+    Thinking is dimmed on a terminal, unless `NO_COLOR` is set or the terminal is a dumb one. With
+    `columns` each line begins with a mark and is broken where it would grow longer.
+    """
+
+    def __init__(self, output: Output, *, columns: int | None = None) -> None:
+        self._output = output
+        self._columns = columns
+        self._dims = (
+            output.is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        )
+        self._column = 0
+        self._mark = ""
+
+    def text(self, piece: str) -> None:
+        """A piece of the answer."""
+        self._put(piece, "  | ")
+
+    def thinking(self, piece: str) -> None:
+        """A piece of the reasoning."""
+        if self._dims and piece:
+            # Switched off after each piece: wherever the program is stopped, the terminal is as it was.
+            sys.stdout.write("\x1b[2m")
+            self._put(piece, "  ~ ")
+            sys.stdout.write("\x1b[22m")
+        else:
+            self._put(piece, "  ~ ")
+
+    def end(self) -> None:
+        """End the line, if one is open."""
+        self._output.end_line()
+        self._output.flush()
+        self._column = 0
+
+    def _put(self, piece: str, mark: str) -> None:
+        if not piece:
+            return
+        if mark != self._mark:
+            self._output.end_line()
+            self._column = 0
+            self._mark = mark
+        if self._columns is None:
+            self._output.write(piece)
+        else:
+            self._output.write("".join(self._fitted(piece, mark, self._columns)))
+        self._output.flush()
+
+    def _fitted(self, piece: str, mark: str, columns: int) -> list[str]:
+        out: list[str] = []
+        for character in piece:
+            if self._column and character != "\n" and self._column + width(character) > columns:
+                out.append("\n")
+                self._column = 0
+            if not self._column:
+                out.append(mark.rstrip() if character == "\n" else mark)
+                self._column = len(mark)
+            out.append(character)
+            self._column = 0 if character == "\n" else self._column + width(character)
+        return out

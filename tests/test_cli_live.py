@@ -1,0 +1,315 @@
+"""`hangang demo`, `chat` and `serve`: processes with pipes, and on a terminal of sixty columns."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import select
+import signal
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import hangang
+from hangang.cli._terminal import width
+
+fcntl = pytest.importorskip("fcntl", reason="no terminals here")
+termios = pytest.importorskip("termios", reason="no terminals here")
+
+HANGANG = [sys.executable, "-m", "hangang"]
+SERVICES = ("clova", "exaone", "gov")
+_KEYS = re.compile("API_KEY|BASE_URL")
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not _KEYS.search(name)}
+
+
+def run(*arguments: str, stdin: str = "", **more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*HANGANG, *arguments],
+        input=stdin,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+        env={**ENVIRONMENT, **more},
+    )
+
+
+def stripped(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text)
+
+
+class Terminal:
+    """A process on a terminal of its own, 60 columns wide."""
+
+    def __init__(self, *arguments: str, **more: str) -> None:
+        self._master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 60, 0, 0))
+        self.process = subprocess.Popen(
+            [*HANGANG, *arguments],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env={**ENVIRONMENT, "TERM": "xterm", **more},
+            preexec_fn=self._controlling,
+        )
+        os.close(slave)
+        self.shown = ""
+
+    @staticmethod
+    def _controlling() -> None:
+        os.setsid()
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+    def type(self, keys: str) -> None:
+        os.write(self._master, keys.encode())
+
+    def until(self, pattern: str, seconds: float = 20) -> str:
+        """What was shown up to the pattern, which must come; that part is then consumed."""
+        end = time.monotonic() + seconds
+        while (found := re.search(pattern, self.shown)) is None:
+            ready, _, _ = select.select([self._master], [], [], max(0.0, end - time.monotonic()))
+            assert ready, f"{pattern!r} did not come; shown: {self.shown!r}"
+            self.shown += self._read()
+        shown, self.shown = self.shown[: found.end()], self.shown[found.end() :]
+        return shown
+
+    def ends(self, seconds: float = 10) -> int:
+        """The exit code; everything still shown is read."""
+        end = time.monotonic() + seconds
+        while self.process.poll() is None and time.monotonic() < end:
+            if select.select([self._master], [], [], 0.05)[0]:
+                self.shown += self._read()
+        return self.process.wait(1)
+
+    def _read(self) -> str:
+        try:
+            return os.read(self._master, 65536).decode(errors="replace")
+        except OSError:  # how Linux tells that the other end is closed
+            return ""
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self._master)
+
+
+@pytest.fixture
+def terminals() -> Iterator[Any]:
+    opened: list[Terminal] = []
+
+    def start(*arguments: str, **more: str) -> Terminal:
+        opened.append(Terminal(*arguments, **more))
+        return opened[-1]
+
+    yield start
+    for terminal in opened:
+        terminal.close()
+
+
+# --- demo
+
+
+def test_the_demo_shows_an_answer_of_each_service_and_what_it_cost() -> None:
+    start = time.monotonic()
+    done = run("demo", "--seed", "7")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert time.monotonic() - start < 30
+    text = done.stdout
+    assert f"backend {hangang.BACKEND}, seed 7\n" in text
+    assert max(map(width, text.split("\n"))) <= 60
+    assert "\x1b" not in text
+    rows = text[text.index("\nstream ") :].splitlines()[2:]
+    names = ["CLOVA Studio v3", "CLOVA Studio v1", "EXAONE", "Gov chat", "Gov agent (A2A)"]
+    assert [row[:15].strip() for row in rows] == names
+    assert all(row.endswith(" whole") for row in rows)
+    assert all(re.search(r"\d+\.\d ms +\d+\.\d ms", row) for row in rows)
+    assert "20 references in each of" in text
+    for part in re.split(r"\n\n", text)[1:6]:
+        assert "  | “한강은 얼마나 길어?”에 답합니다." in part
+
+
+def test_the_demo_is_the_same_for_the_same_seed() -> None:
+    def answers(seed: int) -> str:
+        text = run("demo", "--seed", str(seed), "--rate", "0").stdout
+        return text[text.index("\n\n") : text.index("\nstream ")]
+
+    first = answers(7)
+    assert answers(7) == first
+    assert answers(8) != first
+
+
+def test_the_demo_on_a_terminal_dims_the_thinking(terminals: Any) -> None:
+    terminal = terminals("demo", "--rate", "0")
+    shown = terminal.until("Gov agent.*whole\r\n")
+    assert terminal.ends() == 0
+    assert "\x1b[2m" in shown
+    assert shown.count("\x1b[2m") == shown.count("\x1b[22m")
+    assert max(map(width, stripped(shown).split("\r\n"))) <= 60
+    plain = terminals("demo", "--rate", "0", NO_COLOR="1")
+    assert "\x1b" not in plain.until("Gov agent.*whole\r\n")
+
+
+def test_the_demo_stops_at_once(terminals: Any) -> None:
+    terminal = terminals("demo", "--rate", "5")
+    terminal.until("CLOVA Studio v3")
+    terminal.type("\x03")
+    assert terminal.ends() == 130
+    assert "Traceback" not in terminal.shown
+
+
+# --- chat
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_chat_through_pipes(service: str) -> None:
+    done = run("chat", "--service", service, "--emulator", stdin="안녕?\n\n그럼 서울은?\n")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("“안녕?”에 답합니다.\n")
+    assert "2번째 질문 “그럼 서울은?”에 답합니다.\n" in done.stdout
+    assert done.stdout.endswith("\n")
+    assert not done.stdout.endswith("\n\n")
+
+
+def test_chat_starts_again() -> None:
+    done = run("chat", "--service", "gov", "--emulator", stdin="하나\n/new\n둘\n")
+    assert "번째" not in done.stdout
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_chat_on_a_terminal(terminals: Any, service: str) -> None:
+    terminal = terminals("chat", "--service", service, "--emulator", "--rate", "0")
+    terminal.until("> ")
+    terminal.type("안녕?\r")
+    shown = terminal.until(r"에 답합니다[\s\S]*\n> ")
+    assert ("\x1b[2m" in shown) == (service != "exaone")
+    terminal.type("다시?\r")
+    assert "2번째 질문" in terminal.until(r"에 답합니다[\s\S]*\n> ")
+    terminal.type("\x04")
+    assert terminal.ends() == 0
+
+
+def test_ctrl_c_stops_the_answer_and_not_the_program(terminals: Any) -> None:
+    terminal = terminals("chat", "--service", "clova", "--emulator", "--thinking", "none", "--rate", "25")
+    terminal.until("> ")
+    terminal.type("길게 말해 줘\r")
+    terminal.until("답합니다")
+    terminal.type("\x03")
+    terminal.until("hangang: stopped\r\n")
+    terminal.until("> ")
+    time.sleep(0.3)  # readline misses a signal that comes while it draws the prompt
+    terminal.type("\x03")
+    terminal.until("Ctrl-D ends the conversation\r\n")
+    terminal.until("> ")
+    terminal.type("이어서\r")
+    assert "2번째 질문" in terminal.until(r"에 답합니다[\s\S]*\n> ")  # the stopped answer is a turn
+    terminal.type("\x04")
+    assert terminal.ends() == 0
+    assert "Traceback" not in terminal.shown
+
+
+def test_chat_tells_what_is_wrong() -> None:
+    done = run("chat", "--service", "clova", stdin="hi\n")
+    assert done.returncode == 2
+    assert "CLOVA_STUDIO_API_KEY" in done.stderr
+    assert "--emulator" in done.stderr
+    assert run("chat", "--service", "exaone", "--system", "x").returncode == 2
+    assert run("chat", "--service", "gov", "--thinking", "low").returncode == 2
+    assert run("chat").returncode == 2
+    done = run("chat", "--service", "clova", "--emulator", "--model", "HCX-9", stdin="hi\nho\n")
+    assert done.returncode == 1
+    assert [line.startswith("hangang: ") for line in done.stderr.splitlines()] == [True, True]
+    assert "Model not found" in done.stderr
+
+
+# --- serve
+
+
+@pytest.fixture
+def server() -> Iterator[Any]:
+    opened: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str) -> tuple[subprocess.Popen[str], str]:
+        process = subprocess.Popen(
+            [*HANGANG, "serve", "--port", "0", *arguments],
+            stdout=subprocess.PIPE,
+            encoding="utf-8",
+            env=ENVIRONMENT,
+        )
+        opened.append(process)
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(17)]
+        assert max(map(len, lines)) <= 61
+        found = re.match(r"all services at (http://127\.0\.0\.1:\d+) ", lines[0])
+        assert found is not None
+        return process, found[1]
+
+    yield start
+    for process in opened:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def test_serve_and_chat_from_another_process(server: Any) -> None:
+    process, url = server("--rate", "0", "--key", "nv-mine")
+    addressed = {"CLOVA_STUDIO_BASE_URL": url}
+    done = run("chat", "--service", "clova", stdin="hi\n", CLOVA_STUDIO_API_KEY="nv-mine", **addressed)
+    assert done.returncode == 0
+    assert "“hi”에 답합니다." in done.stdout
+    done = run("chat", "--service", "clova", "--base-url", url, stdin="hi\n", CLOVA_STUDIO_API_KEY="nv-not")
+    assert done.returncode == 1
+    assert "nv-not" not in done.stderr
+    process.send_signal(signal.SIGINT)
+    assert process.wait(5) == 0
+
+
+def test_the_first_example_of_the_readme_runs_against_serve(server: Any) -> None:
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    example = re.search(r"```python\n(.*?)```", readme, re.DOTALL)
+    assert example is not None
+    assert len(example[1].splitlines()) <= 10
+    _, url = server("--rate", "0", "-c", "text=plain")
+    done = subprocess.run(
+        [sys.executable, "-c", example[1]],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=30,
+        check=False,
+        env={
+            **ENVIRONMENT,
+            **{f"{name}_BASE_URL": url for name in ("CLOVA_STUDIO", "EXAONE", "CLOVA_STUDIO_GOV")},
+            **{f"{name}_API_KEY": "nv-try" for name in ("CLOVA_STUDIO", "EXAONE", "CLOVA_STUDIO_GOV")},
+        },
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "에 답합니다" in done.stdout
+
+
+def test_serve_tells_what_is_wrong(server: Any) -> None:
+    _, url = server()
+    done = run("serve", "--port", url.rpartition(":")[2])
+    assert done.returncode == 2
+    assert re.fullmatch(r"hangang: cannot listen on 127\.0\.0\.1:\d+: .+\n", done.stderr)
+    done = run("serve", "-c", "speed=3")
+    assert done.returncode == 2
+    assert "unknown control 'speed'" in done.stderr
+    listed = run("serve", "--controls")
+    assert (listed.returncode, "| `fragments` |" in listed.stdout) == (0, True)
+
+
+@pytest.mark.parametrize("command", ["demo", "chat", "serve"])
+def test_help_fits_sixty_columns(terminals: Any, command: str) -> None:
+    terminal = terminals(command, "--help")
+    assert terminal.ends() == 0
+    terminal.shown += terminal._read()
+    assert max(map(width, terminal.shown.split("\r\n"))) <= 60
