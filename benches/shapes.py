@@ -18,7 +18,24 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-WORDS = ["한강", "은 ", "서울", "을 ", "지나 ", "서해", "로 ", "흐르", "는 ", "494", "km", "의 ", "강", "입니다", ". ", "😊\n"]
+WORDS = [
+    "한강",
+    "은 ",
+    "서울",
+    "을 ",
+    "지나 ",
+    "서해",
+    "로 ",
+    "흐르",
+    "는 ",
+    "494",
+    "km",
+    "의 ",
+    "강",
+    "입니다",
+    ". ",
+    "😊\n",
+]
 RULES = (",", ":")
 
 
@@ -98,7 +115,8 @@ def clova_v1(n: int) -> Shape:
 
 def openai(n: int) -> Shape:
     """An OpenAI-compatible stream: role, n deltas, finish, usage, [DONE]."""
-    head = '{"id":"chatcmpl-7f0","object":"chat.completion.chunk","created":1763770000,"model":"HCX-GOV-THINK","choices":['
+    head = '{"id":"chatcmpl-7f0","object":"chat.completion.chunk","created":1763770000,'
+    head += '"model":"HCX-GOV-THINK","choices":['
 
     def line(delta: str, reason: str = "null") -> str:
         return f'data: {head}{{"index":0,"delta":{delta},"logprobs":null,"finish_reason":{reason}}}]}}\n\n'
@@ -106,7 +124,9 @@ def openai(n: int) -> Shape:
     out = [line('{"role":"assistant","content":""}')]
     out += [line(dumps({"content": word(i)})) for i in range(n)]
     out.append(line("{}", '"stop"'))
-    out.append(f'data: {head}],"usage":{{"prompt_tokens":17,"total_tokens":{n + 17},"completion_tokens":{n}}}}}\n\n')
+    out.append(
+        f'data: {head}],"usage":{{"prompt_tokens":17,"total_tokens":{n + 17},"completion_tokens":{n}}}}}\n\n'
+    )
     out.append("data: [DONE]\n\n")
     return Shape("openai", "openai", "".join(out).encode())
 
@@ -142,7 +162,9 @@ def exaone_refs(n: int) -> Shape:
         }
         for i in range(1, 21)
     ]
-    return Shape("exaone_refs", "exaone", exaone(n, references, "무더위를 슬기롭게 극복하는 방법", "web_search"))
+    return Shape(
+        "exaone_refs", "exaone", exaone(n, references, "무더위를 슬기롭게 극복하는 방법", "web_search")
+    )
 
 
 def a2a(n: int) -> Shape:
@@ -154,7 +176,9 @@ def a2a(n: int) -> Shape:
         return f"data: {json.dumps(body, ensure_ascii=False)}\r\n\r\n"
 
     def status(state: str) -> object:
-        return {"statusUpdate": {**ids, "status": {"state": state, "timestamp": "2026-11-22T01:18:18.287834Z"}}}
+        return {
+            "statusUpdate": {**ids, "status": {"state": state, "timestamp": "2026-11-22T01:18:18.287834Z"}}
+        }
 
     out = [line({"task": {"id": uuid(1), "contextId": uuid(2), "status": {"state": "TASK_STATE_SUBMITTED"}}})]
     out.append(line(status("TASK_STATE_WORKING")))
@@ -173,7 +197,7 @@ def a2a(n: int) -> Shape:
 
 
 def huge_token(n: int) -> bytes:
-    text = "가나다라마바사 \\n\\\"" * (n * 1024 // 25)
+    text = '가나다라마바사 \\n\\"' * (n * 1024 // 25)
     return f'{{"message":{{"role":"assistant","content":"{text}"}},"finishReason":"stop"}}'.encode()
 
 
@@ -224,7 +248,13 @@ def wrong_prediction(n: int) -> Shape:
     for i in range(10 * n):
         pad = "한강 " * 500
         odd = "".join("ab"[(i >> bit) & 1] for bit in range(8))
-        data = {"answer": word(i), "query": pad, "references": [{}], "progress_state": "answering", f"x{odd}": i}
+        data = {
+            "answer": word(i),
+            "query": pad,
+            "references": [{}],
+            "progress_state": "answering",
+            f"x{odd}": i,
+        }
         out.append(json.dumps({"result_code": 200, "data": data}, ensure_ascii=False))
     return Shape("wrong-prediction", "exaone", "".join(out).encode())
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent / "benches")]
 
-import support
+import support  # noqa: E402 - found by the line above
 
 # A fixed seed where the result must be the same twice; elsewhere each run looks at new cases.
 COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}

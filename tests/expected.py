@@ -11,12 +11,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 ANSWER = "안녕하세요, A2A 😊\n둘째 줄"
-STREAM_OF_THREE = [
+Events = list[tuple[str, dict[str, Any]]]
+STREAM_OF_THREE: Events = [
     ("Task", {"state": "submitted", "content": ""}),
     ("StatusUpdate", {"state": "working", "message": "처리 중", "final": False}),
-    ("ArtifactUpdate", {"artifact_id": "art-1", "name": "answer", "text": "안녕하", "append": False, "last_chunk": False}),
+    (
+        "ArtifactUpdate",
+        {"artifact_id": "art-1", "name": "answer", "text": "안녕하", "append": False, "last_chunk": False},
+    ),
     ("ArtifactUpdate", {"artifact_id": "art-1", "text": "세요, ", "append": True, "last_chunk": False}),
-    ("ArtifactUpdate", {"artifact_id": "art-1", "text": "A2A 😊\n둘째 줄", "append": True, "last_chunk": True}),
+    (
+        "ArtifactUpdate",
+        {"artifact_id": "art-1", "text": "A2A 😊\n둘째 줄", "append": True, "last_chunk": True},
+    ),
 ]
 
 
@@ -32,7 +39,7 @@ class Expected:
     fields: dict[int, dict[str, Any]] = field(default_factory=dict)
 
 
-def a2a(size: int, events: list[tuple[str, dict[str, Any]]], text: str) -> Expected:
+def a2a(size: int, events: Events, text: str) -> Expected:
     kinds = [(kind, 1) for kind, _ in events]
     return Expected("a2a", size, kinds, text, "", {i: fields for i, (_, fields) in enumerate(events)})
 
@@ -53,7 +60,6 @@ def hcx(city: str) -> str:
 
 def completed(final: bool) -> tuple[str, dict[str, Any]]:
     return ("StatusUpdate", {"state": "completed", "message": None, "final": final})
-
 
 
 EXPECTED: dict[str, Expected] = {
@@ -131,7 +137,8 @@ EXPECTED: dict[str, Expected] = {
         "exaone",
         6241,
         [("Answer", 26)],
-        '네, 가능해요! 😊\n예를 들어 {"이름": "한강"}{"길이": 494} 처럼 "구분자" 없이 붙습니다. 단, `}{`로 자르면 안 됩니다: '
+        '네, 가능해요! 😊\n예를 들어 {"이름": "한강"}{"길이": 494} 처럼 "구분자" 없이 붙습니다. '
+        "단, `}{`로 자르면 안 됩니다: "
         '{"t": "}{ 와 \\" 포함"}\n역슬래시 \\도 그대로예요."]}} 👩‍💻 끝.',
         fields={
             0: {"intent": "", "progress_state": "planning", "references": 0},
@@ -186,7 +193,12 @@ EXPECTED: dict[str, Expected] = {
         "안녕하세요, 저는",
         fields={
             0: {"role": "assistant"},
-            -2: {"code": 500, "type": "InternalServerError", "message": "Internal server error", "param": None},
+            -2: {
+                "code": 500,
+                "type": "InternalServerError",
+                "message": "Internal server error",
+                "param": None,
+            },
         },
     ),
     "openai/tool_call_hcx.sse": Expected(
@@ -210,7 +222,10 @@ EXPECTED: dict[str, Expected] = {
         2516,
         [
             *STREAM_OF_THREE,
-            ("ArtifactUpdate", {"artifact_id": "art-2", "name": "mixed", "text": "", "parts": 3, "last_chunk": True}),
+            (
+                "ArtifactUpdate",
+                {"artifact_id": "art-2", "name": "mixed", "text": "", "parts": 3, "last_chunk": True},
+            ),
             completed(False),
         ],
         ANSWER,
@@ -243,9 +258,13 @@ EXPECTED: dict[str, Expected] = {
     "a2a/sdk-1.3.0_v1.0_unknown_method.json": a2a(
         77, [("Error", {"code": -32601, "message": "Method not found", "data": None})], ""
     ),
-    "a2a/sdk-1.3.0_compat-v0.3_send.json": a2a(836, [("Task", {"state": "completed", "content": ANSWER})], ""),
+    "a2a/sdk-1.3.0_compat-v0.3_send.json": a2a(
+        836, [("Task", {"state": "completed", "content": ANSWER})], ""
+    ),
     "a2a/sdk-1.3.0_compat-v0.3_stream.sse": a2a(2069, [*STREAM_OF_THREE, completed(True)], ANSWER),
-    "a2a/sdk-1.3.0_compat-v0.3_stream_gov-kindless.sse": a2a(2069, [*STREAM_OF_THREE, completed(True)], ANSWER),
+    "a2a/sdk-1.3.0_compat-v0.3_stream_gov-kindless.sse": a2a(
+        2069, [*STREAM_OF_THREE, completed(True)], ANSWER
+    ),
     "a2a/sdk-0.3.26_v0.3_stream.sse": a2a(2079, [*STREAM_OF_THREE, completed(True)], ANSWER),
     "a2a/sdk-0.2.16_v0.2_stream.sse": a2a(2079, [*STREAM_OF_THREE, completed(True)], ANSWER),
 }

@@ -43,14 +43,16 @@ def found_at(payload: bytes, at: int) -> str:
     if byte == 0x20:
         return "a space"
     if byte == 0x27:
-        return "\"'\""
+        return '"\'"'
     if 0x21 <= byte <= 0x7E:
         return f"'{chr(byte)}'"
     return f"byte 0x{byte:02x}"
 
 
 def bad_json(offset: int, expected: str, found: str) -> Fault:
-    return Fault("InvalidJSONError", offset, f"invalid JSON at byte {offset}: expected {expected}, found {found}")
+    return Fault(
+        "InvalidJSONError", offset, f"invalid JSON at byte {offset}: expected {expected}, found {found}"
+    )
 
 
 def bad_utf8(offset: int, found: str) -> Fault:
@@ -374,7 +376,9 @@ def json_frames(data: bytes, start: int, limit: int, depth: int) -> Iterator[Fra
             return
 
 
-def json_stream(data: bytes, limit: int = DEFAULT_LIMIT, depth: int = DEFAULT_DEPTH) -> tuple[list[bytes], Any]:
+def json_stream(
+    data: bytes, limit: int = DEFAULT_LIMIT, depth: int = DEFAULT_DEPTH
+) -> tuple[list[bytes], Any]:
     """What JSONStreamParser must give: the frames and the error's data, or None."""
     frames: list[bytes] = []
     try:
@@ -408,6 +412,8 @@ class SSE:
     inside: bool = False
     #: Inside a frame the last line was not terminated, and was no `data` line.
     loose: bool = False
+    #: White space before the stream's first other byte opens no frame: here that byte stands.
+    first: int = 0
     id_buffer: bytes = b""
     event_buffer: bytes = b""
     #: (value, offset of its first byte, offset of its line's terminator)
@@ -415,7 +421,7 @@ class SSE:
 
     def joined(self) -> Framed:
         payload, places = b"", []
-        for i, (value, start, end) in enumerate(self.data):
+        for i, (value, start, _end) in enumerate(self.data):
             if i:
                 payload += b"\n"
                 places.append(self.data[i - 1][2])
@@ -453,7 +459,7 @@ def sse_frames(data: bytes, limit: int, state: SSE) -> Iterator[Framed]:
         if line[:1] == b":":
             state.loose = state.loose or (state.inside and not terminated)
             continue
-        state.inside = True
+        state.inside = state.inside or end > state.first
         if name == b"data":
             state.data.append((value[skip:], begin, end))
         elif not terminated:
@@ -569,7 +575,7 @@ class Dialect:
         elif self.dialect == "exaone" and byte != b":" and not (byte.isascii() and byte.isalpha()):
             raise bad_json(first, "'{', ':' or an ASCII letter", found_at(data, first))
         else:
-            state = SSE()
+            state = SSE(first=first)
             for frame in sse_frames(data, self.limit, state):
                 self.frame(frame, self.depth)
             self.last_frame(state)
@@ -742,7 +748,9 @@ class Dialect:
             for item in choices.items:
                 if obj(item, "error"):
                     return self.openai_error(item.members["error"], custom)  # type: ignore[index]
-            return self.chunk(node, [choice(item, i) for i, item in enumerate(choices.items) if item.members is not None])
+            return self.chunk(
+                node, [choice(item, i) for i, item in enumerate(choices.items) if item.members is not None]
+            )
         flat = text_or_none(node, "error_message")
         if flat is not None:
             self.ended = True
@@ -934,7 +942,6 @@ class Dialect:
 # Field rules
 
 
-
 def obj(node: Node | None, name: str) -> Node | None:
     inner = node.get(name) if node else None
     return inner if inner is not None and inner.members is not None else None
@@ -1074,7 +1081,8 @@ def choice(node: Node, position: int) -> Event:
     index = int_or_none(node, "index")
     names = ("reasoning_content", "reasoning", "thinking", "thinking_content")
     thinking = next(
-        (text for place in (delta, node) if place for name in names if (text := text_or_none(place, name))), ""
+        (text for place in (delta, node) if place for name in names if (text := text_or_none(place, name))),
+        "",
     )
     if not thinking and delta:
         thinking = parts_text(delta.get("reasoning_details"))

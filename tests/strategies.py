@@ -9,14 +9,34 @@ import support
 from hypothesis import strategies as st
 
 #: Bytes that mean something somewhere, and some that mean nothing anywhere.
-TELLING = b"{}[]\",:\\/ \t\n\r0123456789-+.eEtruefalsn uabx\x00\x01\x1f\x7f\xef\xbb\xbf\xff\xc0\xed\xa0\x80\xf0\x9f\x98\xea\xb0"
+TELLING = b'{}[]",:\\/ \t\n\r0123456789-+.eEtruefalsn uabx\x00\x01\x1f\x7f'
+TELLING += b"\xef\xbb\xbf\xff\xc0\xed\xa0\x80\xf0\x9f\x98\xea\xb0"
 
 words = st.sampled_from(
-    ["", "a", "가", "안녕", " ", "\n", "}{", '"', "\\", "[DONE]", "😊", "\u2028", "\x00", "\ufffd", "stop", "LENGTH"]
+    [
+        "",
+        "a",
+        "가",
+        "안녕",
+        " ",
+        "\n",
+        "}{",
+        '"',
+        "\\",
+        "[DONE]",
+        "😊",
+        "\u2028",
+        "\x00",
+        "\ufffd",
+        "stop",
+        "LENGTH",
+    ]
 )
 halves = st.sampled_from(["\ud83d", "\ude00", "\ud83d\ude00", "\ude00\ud83d"])
 strings = words | halves | st.text(max_size=6)
-numbers = st.sampled_from([0, -1, 1, 200, 500, 2**31, 2**63 - 1, 2**63, -(2**63) - 1, 10**30, 1.0, -0.0, 1e5, 0.1])
+numbers = st.sampled_from(
+    [0, -1, 1, 200, 500, 2**31, 2**63 - 1, 2**63, -(2**63) - 1, 10**30, 1.0, -0.0, 1e5, 0.1]
+)
 scalars = st.none() | st.booleans() | numbers | strings
 values: st.SearchStrategy[Any] = st.recursive(
     scalars,
@@ -39,7 +59,9 @@ def several(item: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.lists(odd(item), max_size=3)
 
 
-reasons = st.none() | st.sampled_from(["stop", "length", "LENGTH", "Stop_Before", "tool_calls", "", "null", "other"])
+reasons = st.none() | st.sampled_from(
+    ["stop", "length", "LENGTH", "Stop_Before", "tool_calls", "", "null", "other"]
+)
 codes = st.sampled_from(["20000", "42901", "2", "", 20000, 50000, -1, 200, None])
 parts = several(shape(text=strings, kind=words, data=values, metadata=values))
 function = shape(name=strings, arguments=strings | values, partialJson=strings)
@@ -83,9 +105,9 @@ exaone = st.one_of(
                     query=strings,
                     intent=words,
                     answer=strings,
-                    references=several(st.just({}) | shape(card=strings, index=numbers, contents=strings)).map(
-                        lambda items: [item for item in items if isinstance(item, dict)]
-                    ),
+                    references=several(
+                        st.just({}) | shape(card=strings, index=numbers, contents=strings)
+                    ).map(lambda items: [item for item in items if isinstance(item, dict)]),
                     progress_state=st.sampled_from(["planning", "optimizing", "answering"]),
                 )
             )
@@ -100,9 +122,15 @@ openai_usage = shape(
 )
 openai_function = shape(name=strings, arguments=strings | values)
 openai_calls = several(shape(index=numbers, id=strings, type=strings, function=openai_function))
-thoughts = {name: st.none() | strings for name in ("reasoning_content", "reasoning", "thinking", "thinking_content")}
+thoughts = {
+    name: st.none() | strings for name in ("reasoning_content", "reasoning", "thinking", "thinking_content")
+}
 delta = shape(
-    role=words, content=st.none() | strings | parts, tool_calls=openai_calls, reasoning_details=parts, **thoughts
+    role=words,
+    content=st.none() | strings | parts,
+    tool_calls=openai_calls,
+    reasoning_details=parts,
+    **thoughts,
 )
 openai_error = shape(message=strings, type=words, param=words, code=codes | numbers)
 choice = st.fixed_dictionaries(
@@ -133,7 +161,16 @@ openai = st.one_of(
 )
 
 states = st.sampled_from(
-    ["submitted", "working", "completed", "TASK_STATE_COMPLETED", "TASK_STATE_INPUT_REQUIRED", "failed", "x", ""]
+    [
+        "submitted",
+        "working",
+        "completed",
+        "TASK_STATE_COMPLETED",
+        "TASK_STATE_INPUT_REQUIRED",
+        "failed",
+        "x",
+        "",
+    ]
 )
 roles = st.sampled_from(["user", "agent", "ROLE_AGENT", "ROLE_USER", "x"])
 a2a_message = shape(role=roles, messageId=words, taskId=words, contextId=words, parts=parts, metadata=values)
@@ -162,7 +199,9 @@ members = shape(task=task, message=a2a_message, statusUpdate=status_update, arti
 
 
 def with_kind(inner: st.SearchStrategy[Any], kind: str) -> st.SearchStrategy[Any]:
-    return st.tuples(inner, st.sampled_from([kind, kind, "new", 1])).map(lambda pair: {"kind": pair[1], **pair[0]})
+    return st.tuples(inner, st.sampled_from([kind, kind, "new", 1])).map(
+        lambda pair: {"kind": pair[1], **pair[0]}
+    )
 
 
 results = st.one_of(
@@ -201,7 +240,9 @@ def payloads(draw: st.DrawFn, frames: st.SearchStrategy[Any]) -> bytes:
     value = draw(st.one_of(frames, frames, frames, frames, frames, values))
     text = draw(json_texts(value))
     if draw(st.integers(0, 11)) == 0:
-        return draw(st.sampled_from([b"[DONE]", b"", b"[DONE] ", b"null", text + b"]", text[:-1], b" " + text + b" "]))
+        return draw(
+            st.sampled_from([b"[DONE]", b"", b"[DONE] ", b"null", text + b"]", text[:-1], b" " + text + b" "])
+        )
     return text
 
 
@@ -213,7 +254,12 @@ def damaged(draw: st.DrawFn, data: bytes) -> bytes:
         byte = bytes([draw(st.sampled_from(TELLING))])
         data = draw(
             st.sampled_from(
-                [data[:at] + byte + data[at + 1 :], data[:at] + byte + data[at:], data[:at] + data[at + 1 :], data[:at]]
+                [
+                    data[:at] + byte + data[at + 1 :],
+                    data[:at] + byte + data[at:],
+                    data[:at] + data[at + 1 :],
+                    data[:at],
+                ]
             )
         )
     return data
@@ -232,7 +278,17 @@ def sse_frame(draw: st.DrawFn, payload: bytes) -> bytes:
     extra += draw(
         st.lists(
             st.sampled_from(
-                [b"id:1", b"id: \xea\xb0\x80", b"id", b"id:\xff", b": ping", b":", b"retry: 5", b"retry: 5x", b"x: y"]
+                [
+                    b"id:1",
+                    b"id: \xea\xb0\x80",
+                    b"id",
+                    b"id:\xff",
+                    b": ping",
+                    b":",
+                    b"retry: 5",
+                    b"retry: 5x",
+                    b"x: y",
+                ]
             ),
             max_size=2,
         )
@@ -245,9 +301,11 @@ def sse_frame(draw: st.DrawFn, payload: bytes) -> bytes:
 def streams(draw: st.DrawFn, frames: st.SearchStrategy[Any]) -> bytes:
     """A whole stream of a dialect, as SSE or bare JSON, with repetition, and mostly undamaged."""
     body = draw(st.lists(payloads(frames), max_size=5))
-    if body and draw(st.booleans()):
+    if draw(st.booleans()) and body:
         body += body[-1:] * draw(st.integers(1, 3))  # what prediction lives on
-    lead = draw(st.sampled_from([b"", b"", b"", b"\xef\xbb\xbf", b"\n", b" \r\n", b"\xef\xbb\xbf \n", b": hi\n\n"]))
+    lead = draw(
+        st.sampled_from([b"", b"", b"", b"\xef\xbb\xbf", b"\n", b" \r\n", b"\xef\xbb\xbf \n", b": hi\n\n"])
+    )
     if draw(st.booleans()):
         data = b"".join(draw(sse_frame(payload)) for payload in body)
         if draw(st.integers(0, 3)) == 0:
@@ -265,27 +323,54 @@ SEEDS: dict[str, list[bytes]] = {
         b'{"message":{"role":"assistant","thinkingContent":"@"},"finishReason":null,"usage":null}',
     ],
     "exaone": [
-        b'{"result_code": 200, "description": null, "data": {"query": "@", "intent": "chitchat", "answer": "@", '
-        b'"references": [{}], "progress_state": "answering"}}',
-        b'{"result_code": 200, "data": {"answer": "@", "references": [{"card": "u", "index": #, "title": "@"}], '
-        b'"progress_state": "answering"}}',
+        (
+            b'{"result_code": 200, "description": null, "data": {"query": "@", "intent": "chitchat", "answer": "@", '
+            b'"references": [{}], "progress_state": "answering"}}'
+        ),
+        (
+            b'{"result_code": 200, "data": {"answer": "@", "references": [{"card": "u", "index": #, "title": "@"}], '
+            b'"progress_state": "answering"}}'
+        ),
     ],
     "openai": [
-        b'{"id":"c","object":"chat.completion.chunk","created":#,"choices":[{"index":0,"delta":{"content":"@"},'
-        b'"logprobs":null,"finish_reason":null}]}',
+        (
+            b'{"id":"c","object":"chat.completion.chunk","created":#,"choices":[{"index":0,"delta":{"content":"@"},'
+            b'"logprobs":null,"finish_reason":null}]}'
+        ),
         b'{"id":"c","choices":[{"index":0,"delta":{"reasoning":"@"},"finish_reason":null}],"usage":{"prompt_tokens":#}}',
     ],
     "a2a": [
-        b'{"result": {"artifactUpdate": {"taskId": "t", "artifact": {"artifactId": "a", "parts": [{"text": "@"}]}, '
-        b'"append": true}}, "id": "r", "jsonrpc": "2.0"}',
+        (
+            b'{"result": {"artifactUpdate": {"taskId": "t", "artifact": {"artifactId": "a", "parts": [{"text": "@"}]}, '
+            b'"append": true}}, "id": "r", "jsonrpc": "2.0"}'
+        ),
         b'{"id":"r","jsonrpc":"2.0","result":{"kind":"status-update","final":false,"status":{"state":"@","n":#}}}',
     ],
 }
 inner_strings = st.sampled_from(
-    [b"", b"a", "가".encode(), b" ", b"\\n", b"\\\\", b'\\"', b"}{", b"\\ud83d", b"\\ud83d\\ude00", b"\\u00e9", "😊".encode(), b"[DONE]"]
-    + [b"stop", b"working", b"completed", b"x" * 30]
+    [
+        b"",
+        b"a",
+        "가".encode(),
+        b" ",
+        b"\\n",
+        b"\\\\",
+        b'\\"',
+        b"}{",
+        b"\\ud83d",
+        b"\\ud83d\\ude00",
+        b"\\u00e9",
+        "😊".encode(),
+        b"[DONE]",
+        b"stop",
+        b"working",
+        b"completed",
+        b"x" * 30,
+    ]
 ) | st.sampled_from([b"\x01", b"\xff", b"\xea\xb0", b"\\x", b"\\", b'"', b"\n", b"\\u12", b"\xed\xa0\x80"])
-inner_numbers = st.sampled_from([b"0", b"1", b"42", b"1755269271", b"-1", b"-0", b"9223372036854775807"]) | st.sampled_from(
+inner_numbers = st.sampled_from(
+    [b"0", b"1", b"42", b"1755269271", b"-1", b"-0", b"9223372036854775807"]
+) | st.sampled_from(
     [b"9223372036854775808", b"01", b"-", b"1.0", b"1e2", b"", b"null", b'"1"', b"1 ", b" 1", b"1" * 30]
 )
 
@@ -320,7 +405,11 @@ def repetitive(draw: st.DrawFn, dialect: str) -> bytes:
     end = draw(st.sampled_from([b"\n\n", b"\r\n\r\n"]))
     out = b""
     for i, payload in enumerate(body):
-        out += head.replace(b"@", draw(st.sampled_from([b"", b"%d" % i, b"same", b"\xff", b"a b"]))) + payload + end
+        out += (
+            head.replace(b"@", draw(st.sampled_from([b"", b"%d" % i, b"same", b"\xff", b"a b"])))
+            + payload
+            + end
+        )
     return out
 
 
@@ -328,8 +417,12 @@ def repetitive(draw: st.DrawFn, dialect: str) -> bytes:
 def sse_streams(draw: st.DrawFn) -> bytes:
     """Streams for SSEParser: lines of all kinds with all line ends."""
     names = [b"data", b"data:", b"data: ", b"event:", b"id:", b"retry:", b":", b"x:", b"", b"dat", b"id"]
-    value = st.sampled_from([b"", b"a", b" ", b"\xea\xb0\x80", b"\xff", b"\xf0\x9f", b"12", b"\x00", b"a:b", b"token"])
-    line = st.tuples(st.sampled_from(names), value, st.sampled_from([b"\n", b"\r", b"\r\n", b"\n\n", b"\r\r\n"]))
+    value = st.sampled_from(
+        [b"", b"a", b" ", b"\xea\xb0\x80", b"\xff", b"\xf0\x9f", b"12", b"\x00", b"a:b", b"token"]
+    )
+    line = st.tuples(
+        st.sampled_from(names), value, st.sampled_from([b"\n", b"\r", b"\r\n", b"\n\n", b"\r\r\n"])
+    )
     lead = draw(st.sampled_from([b"", b"", b"\xef\xbb\xbf", b"\xef\xbb"]))
     return draw(damaged(lead + b"".join(b"".join(parts) for parts in draw(st.lists(line, max_size=12)))))
 
@@ -337,7 +430,9 @@ def sse_streams(draw: st.DrawFn) -> bytes:
 @st.composite
 def json_streams(draw: st.DrawFn) -> bytes:
     """Streams for JSONStreamParser: values with any white space or none between."""
-    body = draw(st.lists(st.lists(values, max_size=3) | st.dictionaries(words, values, max_size=3), max_size=4))
+    body = draw(
+        st.lists(st.lists(values, max_size=3) | st.dictionaries(words, values, max_size=3), max_size=4)
+    )
     gap = st.sampled_from([b"", b"", b"\n", b" \t\r\n"])
     data = b"".join(draw(json_texts(value)) + draw(gap) for value in body)
     return draw(damaged(draw(st.sampled_from([b"", b"", b"\xef\xbb\xbf", b" "])) + data))

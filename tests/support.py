@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import itertools
 import json
 import os
 import random
@@ -120,7 +121,7 @@ def pieces(data: bytes, size: int) -> list[bytes]:
 def cut(data: bytes, places: Iterable[int]) -> list[bytes]:
     """`data` cut at each place; equal places give empty chunks."""
     edges = [0, *sorted(places), len(data)]
-    return [data[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [data[a:b] for a, b in itertools.pairwise(edges)]
 
 
 def many_way(data: bytes, rng: random.Random) -> list[bytes]:

@@ -7,6 +7,7 @@ every byte of one frame of each kind and 2,000 splits of a fixed seed, and with 
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from collections.abc import Iterable
@@ -211,7 +212,7 @@ def test_captures_are_equal_on_both(name: str) -> None:
             assert [event.raw for event in events] == [event.raw for event in fed[0]]
         for event in fed[0]:
             if event.raw != b"[DONE]":
-                assert event.json() == reference.json.loads(event.raw)
+                assert event.json() == json.loads(event.raw)
         assert len({parser.pending for parser in parsers}) == 1
     for parser in parsers:
         assert parser.close() == []

@@ -10,11 +10,12 @@ import inspect
 import pickle
 from typing import Any
 
-import hangang
 import pytest
 import support
-from hangang import _errors
 from support import Implementation
+
+import hangang
+from hangang import _errors
 
 TREE = {
     "HangangError": "Exception",
@@ -100,8 +101,10 @@ MESSAGES: list[tuple[str, dict[str, Any], bytes, str, int, str]] = [
         b"data: abc",
         "LimitExceededError",
         7,
-        "frame too large at byte 7: expected at most 7 bytes, found one more; "
-        "raise max_frame_bytes if such frames are expected",
+        (
+            "frame too large at byte 7: expected at most 7 bytes, found one more; "
+            "raise max_frame_bytes if such frames are expected"
+        ),
     ),
     (
         "JSONStreamParser",
@@ -109,8 +112,10 @@ MESSAGES: list[tuple[str, dict[str, Any], bytes, str, int, str]] = [
         b"[[[",
         "LimitExceededError",
         2,
-        "nesting too deep at byte 2: expected at most 2 open containers, found one more; "
-        "raise max_depth if such frames are expected",
+        (
+            "nesting too deep at byte 2: expected at most 2 open containers, found one more; "
+            "raise max_depth if such frames are expected"
+        ),
     ),
     (
         "JSONStreamParser",
@@ -118,8 +123,10 @@ MESSAGES: list[tuple[str, dict[str, Any], bytes, str, int, str]] = [
         b"[1",
         "TruncatedStreamError",
         2,
-        "stream truncated at byte 2: expected the rest of a JSON value, found the end of the stream; "
-        "the answer is incomplete",
+        (
+            "stream truncated at byte 2: expected the rest of a JSON value, found the end of the stream; "
+            "the answer is incomplete"
+        ),
     ),
     (
         "JSONStreamParser",
@@ -127,8 +134,10 @@ MESSAGES: list[tuple[str, dict[str, Any], bytes, str, int, str]] = [
         b"\xef\xbb",
         "TruncatedStreamError",
         2,
-        "stream truncated at byte 2: expected the rest of a byte order mark, found the end of the stream; "
-        "the answer is incomplete",
+        (
+            "stream truncated at byte 2: expected the rest of a byte order mark, found the end of the stream; "
+            "the answer is incomplete"
+        ),
     ),
     (
         "clova",
@@ -136,8 +145,10 @@ MESSAGES: list[tuple[str, dict[str, Any], bytes, str, int, str]] = [
         b"event:token\ndata:{",
         "TruncatedStreamError",
         18,
-        "stream truncated at byte 18: expected the blank line that ends an event, found the end of the stream; "
-        "the answer is incomplete",
+        (
+            "stream truncated at byte 18: expected the blank line that ends an event, found the end of the stream; "
+            "the answer is incomplete"
+        ),
     ),
     (
         "clova",
@@ -145,8 +156,10 @@ MESSAGES: list[tuple[str, dict[str, Any], bytes, str, int, str]] = [
         b"",
         "TruncatedStreamError",
         0,
-        "stream truncated at byte 0: expected a result or error event, found the end of the stream; "
-        "the answer is incomplete",
+        (
+            "stream truncated at byte 0: expected a result or error event, found the end of the stream; "
+            "the answer is incomplete"
+        ),
     ),
     (
         "exaone",
@@ -154,8 +167,10 @@ MESSAGES: list[tuple[str, dict[str, Any], bytes, str, int, str]] = [
         b"",
         "TruncatedStreamError",
         0,
-        "stream truncated at byte 0: expected an answering frame, found the end of the stream; "
-        "the answer is incomplete",
+        (
+            "stream truncated at byte 0: expected an answering frame, found the end of the stream; "
+            "the answer is incomplete"
+        ),
     ),
     (
         "openai",
@@ -163,8 +178,10 @@ MESSAGES: list[tuple[str, dict[str, Any], bytes, str, int, str]] = [
         b"",
         "TruncatedStreamError",
         0,
-        "stream truncated at byte 0: expected a finish reason, [DONE] or an error, found the end of the stream; "
-        "the answer is incomplete",
+        (
+            "stream truncated at byte 0: expected a finish reason, [DONE] or an error, found the end of the stream; "
+            "the answer is incomplete"
+        ),
     ),
     (
         "a2a",
@@ -172,8 +189,10 @@ MESSAGES: list[tuple[str, dict[str, Any], bytes, str, int, str]] = [
         b"",
         "TruncatedStreamError",
         0,
-        "stream truncated at byte 0: expected a final status, a message or an error, found the end of the stream; "
-        "the answer is incomplete",
+        (
+            "stream truncated at byte 0: expected a final status, a message or an error, found the end of the stream; "
+            "the answer is incomplete"
+        ),
     ),
     (
         "a2a",
@@ -181,8 +200,10 @@ MESSAGES: list[tuple[str, dict[str, Any], bytes, str, int, str]] = [
         b"",
         "TruncatedStreamError",
         0,
-        "stream truncated at byte 0: expected a final status, a last chunk, a message or an error, "
-        "found the end of the stream; the answer is incomplete",
+        (
+            "stream truncated at byte 0: expected a final status, a last chunk, a message or an error, "
+            "found the end of the stream; the answer is incomplete"
+        ),
     ),
 ]
 
@@ -235,7 +256,9 @@ def test_parse_errors_are_values(name: str) -> None:
     assert error != cls("m", offset=4)
     assert error != cls("n", offset=3)
     assert error != "m"
-    assert error != next(other for other in map(hangang.__dict__.get, PARSE) if other is not cls)("m", offset=3)
+    assert error != next(other for other in (getattr(hangang, known) for known in PARSE) if other is not cls)(
+        "m", offset=3
+    )
     with pytest.raises(TypeError):
         cls("m")
     with pytest.raises(TypeError):

@@ -186,7 +186,9 @@ def test_memory_stays_flat_over_a_long_stream(kind: str, impl: Implementation) -
         "clova": b'event:token\ndata:{"message":{"content":"' + b"x" * 8000 + b'"}}\n\n',
         "exaone": b'{"result_code": 200, "data": {"answer": "' + b"x" * 8000 + b'"}}',
         "openai": b'data: {"choices":[{"index":0,"delta":{"content":"' + b"x" * 8000 + b'"}}]}\n\n',
-        "a2a": b'data: {"result":{"artifactUpdate":{"artifact":{"parts":[{"text":"' + b"x" * 8000 + b'"}]}}}}\n\n',
+        "a2a": b'data: {"result":{"artifactUpdate":{"artifact":{"parts":[{"text":"'
+        + b"x" * 8000
+        + b'"}]}}}}\n\n',
     }[kind]
     parser = impl.parser(kind)
     stream = frame * 8

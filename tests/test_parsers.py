@@ -24,7 +24,7 @@ GOOD = {
     "openai": b'data: {"choices":[{"delta":{"content":"a"},"finish_reason":"stop"}]}\n\n',
     "a2a": b'data: {"result":{"message":{"parts":[{"text":"a"}]}}}\n\n',
 }
-BAD = {kind: b"data: x\n\n" for kind in support.DIALECTS} | {"JSONStreamParser": b"x"}
+BAD = dict.fromkeys(support.DIALECTS, b"data: x\n\n") | {"JSONStreamParser": b"x"}
 
 
 def limits_of(kind: str) -> list[str]:
@@ -336,7 +336,9 @@ def test_reentrant_calls(impl: Implementation) -> None:
     """
     parser = impl.parser("a2a")
     metadata = b'{"a":[' + b'{"b":[[],{}]},' * 200 + b"1]}"
-    update = b'data: {"result":{"statusUpdate":{"status":{"state":"completed"},"metadata":' + metadata + b"}}}\n\n"
+    update = (
+        b'data: {"result":{"statusUpdate":{"status":{"state":"completed"},"metadata":' + metadata + b"}}}\n\n"
+    )
     seen: list[str] = []
     inside = False
 

@@ -24,7 +24,7 @@ def step(parser: Any, call: str, *args: Any) -> dict[str, Any]:
     try:
         gave = getattr(parser, call)(*args)
     except ParseError as error:
-        shown = {
+        shown: dict[str, Any] = {
             "error": (type(error).__name__, error.offset, str(error), error.args, error.text),
             "events": error.events,
         }
@@ -44,7 +44,9 @@ def without_events(shown: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in shown.items() if key != "events"}
 
 
-def together(kind: str, options: dict[str, Any], calls: list[tuple[Any, ...]]) -> tuple[list[Any], Any, list[bytes]]:
+def together(
+    kind: str, options: dict[str, Any], calls: list[tuple[Any, ...]]
+) -> tuple[list[Any], Any, list[bytes]]:
     """Runs the calls on all implementations at once; what came out: data of events, the error's data, payloads."""
     parsers = [impl.parser(kind, **options) for impl in support.implementations()]
     events: list[Any] = []
@@ -124,7 +126,9 @@ def test_text_and_events_mixed(dialect: str, data: st.DataObject) -> None:
     wire = data.draw(strategies.streams(strategies.FRAMES[dialect]))
     options = data.draw(strategies.limits(dialect))
     chunks = data.draw(strategies.cuts(wire))
-    ways = data.draw(st.lists(st.sampled_from(["feed", "feed_text"]), min_size=len(chunks), max_size=len(chunks)))
+    ways = data.draw(
+        st.lists(st.sampled_from(["feed", "feed_text"]), min_size=len(chunks), max_size=len(chunks))
+    )
     together(dialect, options, list(zip(ways, chunks, strict=True)))
 
 

@@ -13,10 +13,11 @@ import tomllib
 from types import ModuleType
 from typing import Any
 
-import hangang
 import pytest
 import support
 from test_objects import FIELDS
+
+import hangang
 
 PUBLIC = {
     "hangang": """BACKEND AIFilter APIConnectionError APIError APITimeoutError AuthenticationError BadRequestError
@@ -31,8 +32,25 @@ PUBLIC = {
     "hangang.gov": "Client AsyncClient",
 }
 #: Everything of this kind must stay away from `import hangang`: HTTP libraries, and what only extras bring.
-FOREIGN = """httpx httpx2 httpcore h11 h2 requests urllib3 aiohttp anyio orjson click starlette uvicorn tenacity
-    http.client urllib.request multipart""".split()
+FOREIGN = [
+    "httpx",
+    "httpx2",
+    "httpcore",
+    "h11",
+    "h2",
+    "requests",
+    "urllib3",
+    "aiohttp",
+    "anyio",
+    "orjson",
+    "click",
+    "starlette",
+    "uvicorn",
+    "tenacity",
+    "http.client",
+    "urllib.request",
+    "multipart",
+]
 
 
 def names(text: str) -> set[str]:
@@ -139,17 +157,16 @@ def test_both_implementations_have_the_same_surface(
     one, two = native.cls(*key), pure.cls(*key)
     assert members(one) == members(two)
     assert (one.__name__, one.__module__) == (two.__name__, two.__module__)
-    parameters = [
-        [(p.name, p.default, p.kind) for p in inspect.signature(cls).parameters.values()] for cls in (one, two)
-    ]
-    assert parameters[0] == parameters[1]
+    assert parameters(one) == parameters(two)
     for name in members(one):
         if callable(getattr(one, name)):
-            described = [
-                [(p.name, p.default) for p in inspect.signature(getattr(cls, name)).parameters.values()]
-                for cls in (one, two)
-            ]
-            assert described[0] == described[1], name
+            assert parameters(getattr(one, name)) == parameters(getattr(two, name)), name
+
+
+def parameters(function: Any) -> list[tuple[str, Any, bool]]:
+    """Name, kind, and whether there is a default: what it is, is tested by test_objects and test_parsers."""
+    described = inspect.signature(function).parameters.values()
+    return [(p.name, p.kind if p.name != "self" else None, p.default is not p.empty) for p in described]
 
 
 def test_stub_names_every_native_class(native: support.Implementation) -> None:
@@ -162,7 +179,11 @@ def test_stub_names_every_native_class(native: support.Implementation) -> None:
             assert re.search(rf"\b{name}\b", text), f"{key}: {name}"
 
 
-LOADED = "import sys, json, hangang; from hangang import clova, exaone, gov, openai, a2a; print(json.dumps(sorted(sys.modules)))"
+LOADED = """
+import sys, json, hangang
+from hangang import a2a, clova, exaone, gov, openai
+print(json.dumps(sorted(sys.modules)))
+"""
 
 
 @pytest.mark.parametrize("backend", ["native", "pure"])
@@ -184,7 +205,7 @@ def test_import_needs_nothing_installed() -> None:
     code = (
         "import json, hangang\n"
         "parser = hangang.clova.StreamParser()\n"
-        'chunk = b\'data: {"message":{"content":"a","toolCalls":[{"function":{"arguments":{}}}]},"finishReason":"stop"}\\n\\n\'\n'
+        'chunk = b\'data: {"message":{"content":"a","toolCalls":[{"function":{}}]},"finishReason":"stop"}\\n\\n\'\n'
         "print(json.dumps([hangang.BACKEND, hangang.Completion.of(parser.feed(chunk) + parser.close()).text]))"
     )
     backend, text = run(code, "-S")
@@ -228,7 +249,11 @@ def test_only_absence_falls_back() -> None:
     assert run(HIDE.format(error=ABSENT), HANGANG_BACKEND="") == "pure"
     error = fails(HIDE.format(error=ABSENT), HANGANG_BACKEND="native")
     assert "ImportError: HANGANG_BACKEND=native, but" in error
-    for broken in ("ImportError('undefined symbol: x')", "ModuleNotFoundError('no y', name='y')", "OSError('z')"):
+    for broken in (
+        "ImportError('undefined symbol: x')",
+        "ModuleNotFoundError('no y', name='y')",
+        "OSError('z')",
+    ):
         for backend in ("", "native"):
             assert broken.partition("(")[0] in fails(HIDE.format(error=broken), HANGANG_BACKEND=backend)
 

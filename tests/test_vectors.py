@@ -71,7 +71,10 @@ def test_vector_at_every_split(vector: Vector, impl: Implementation) -> None:
         assert views(got.events) == want, name
         assert got.fault == fault, name
         if vector.kind == "SSEParser":
-            assert (parser.last_event_id, parser.retry) == (vector.case["last_event_id"], vector.case["retry"])
+            assert (parser.last_event_id, parser.retry) == (
+                vector.case["last_event_id"],
+                vector.case["retry"],
+            )
 
     for name, wrap in support.WRAPS.items():
         check([wrap(wire)], name)
@@ -195,7 +198,10 @@ def test_the_reference_agrees(vector: Vector) -> None:
 def test_the_given_table_is_the_given_one() -> None:
     """errors.json came with the contract; a change of it is a change of the contract."""
     table = (support.VECTORS / "errors.json").read_bytes()
-    assert hashlib.sha256(table).hexdigest() == "062610fb6524920a0c17564d5b40d8ad82671c0d9a52e965ba449a83151ee308"
+    assert (
+        hashlib.sha256(table).hexdigest()
+        == "062610fb6524920a0c17564d5b40d8ad82671c0d9a52e965ba449a83151ee308"
+    )
 
 
 def test_every_deviation_has_its_source() -> None:
