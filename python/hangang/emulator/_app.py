@@ -56,4 +56,8 @@ def build(
 
 
 async def _report(request: Request) -> Response:
-    return JSONResponse(request.app.state.emulator.report())
+    state: State = request.app.state.emulator
+    report = state.report()
+    if state.connections is not None:
+        report["connections"] = state.connections - 1  # without the one that asks
+    return JSONResponse(report)

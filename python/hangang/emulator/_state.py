@@ -136,10 +136,10 @@ class State:
         return limit - used - 1, 60 - (now - start)
 
     def report(self) -> dict[str, Any]:
-        """What `GET /_emulator` answers; `connections` leaves out the one that asks."""
+        """What is open and what was done."""
         return {
             "open_streams": self.open_streams,
-            "connections": None if self.connections is None else self.connections - 1,
+            "connections": self.connections,
             "requests": self.requests,
             "served": dict(sorted(self.served.items())),
             "agents_running": sum(not run.done for run in self.runs.values()),
