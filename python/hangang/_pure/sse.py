@@ -270,7 +270,8 @@ class SSEFramer:
         line = bytes(self.held)
         self.held.clear()
         truncated = Fault(e.TRUNCATED, fed, e.REST_OF_EVENT)
-        if line and line[0] != 0x3A:
+        # An unterminated comment is nothing between frames; inside one the stream was cut.
+        if line and (line[0] != 0x3A or self.open):
             if line[:5] != b"data:" and line != b"data":
                 raise truncated
             try:

@@ -3,19 +3,21 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use hangang::a2a::{A2a, End, Event, StreamParser};
-use pyo3::exceptions::PyValueError;
+use hangang::Rest;
+use hangang::a2a::{A2a, ArtifactUpdate, End, Event, StreamParser};
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyBytes, PyList, PyString, PyTuple};
 
 use crate::openai::error_code;
-use crate::parser::{GuardedStream, ToPython, options, stream_parser};
-use crate::record::{Lazy, Raw, Shape, default, event};
+use crate::parser::{GuardedStream, ToPython, choice, options, stream_parser};
+use crate::record::{Given, Lazy, Payload, Raw, Recent, Shape, decoded, default, event, or, predictable};
 use crate::shared::{Repeated, malformed, optional_text, text};
 
 event! {
     /// A snapshot of the task.
     A2ATask = "Task" in "hangang.a2a" {
+        signature { "(id=None, context_id=None, state='', content='', artifacts=(), history=(), metadata=None)" }
         plain { id: default::none, context_id: default::none, state: default::text, content: default::text }
         lazy { artifacts: default::tuple, history: default::tuple, metadata: default::none }
         order { id, context_id, state, content, artifacts, history, metadata }
@@ -26,6 +28,7 @@ event! {
 event! {
     /// A message of the agent, which is the whole answer.
     A2AMessage = "Message" in "hangang.a2a" {
+        signature { "(text='', role=None, message_id=None, task_id=None, context_id=None, parts=(), metadata=None)" }
         plain {
             text: default::text,
             role: default::none,
@@ -42,6 +45,7 @@ event! {
 event! {
     /// A change of the task's state.
     A2AStatusUpdate = "StatusUpdate" in "hangang.a2a" {
+        signature { "(task_id=None, context_id=None, state='', message=None, final=False, metadata=None)" }
         plain {
             task_id: default::none,
             context_id: default::none,
@@ -55,27 +59,113 @@ event! {
     }
 }
 
-event! {
-    /// A piece of an artifact.
+/// A piece of an artifact.
+#[pyclass(frozen, module = "hangang.a2a", name = "ArtifactUpdate")]
+pub(crate) struct A2AArtifactUpdate {
+    #[pyo3(get)]
+    text: Py<PyAny>,
+    rest: Py<ArtifactRest>,
+    payload: Payload,
+    /// Converted from the payload at the first read.
+    parts: PyOnceLock<Py<PyAny>>,
+}
+
+/// What an update shares with its neighbours.
+#[pyclass(frozen)]
+pub(crate) struct ArtifactRest {
+    task_id: Py<PyAny>,
+    context_id: Py<PyAny>,
+    artifact_id: Py<PyAny>,
+    name: Py<PyAny>,
+    append: Py<PyAny>,
+    last_chunk: Py<PyAny>,
+    metadata: Lazy,
+    origin: Option<Arc<Rest<hangang::a2a::ArtifactRest>>>,
+}
+
+impl A2AArtifactUpdate {
+    fn payload<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        self.payload.bytes(self.rest.get().origin.as_deref(), self.text.bind(py), None)
+    }
+}
+
+predictable! {
     A2AArtifactUpdate = "ArtifactUpdate" in "hangang.a2a" {
-        plain {
-            text: default::text,
-            task_id: default::none,
-            context_id: default::none,
-            artifact_id: default::none,
-            name: default::none,
-            append: default::no,
-            last_chunk: default::no,
-        }
-        lazy { parts: default::tuple, metadata: default::none }
+        plain { text }
+        rest { task_id, context_id, artifact_id, name, append, last_chunk }
         order { text, task_id, context_id, artifact_id, name, parts, append, last_chunk, metadata }
-        constants { thinking }
+        methods {
+            #[new]
+            #[pyo3(signature = (
+                text = Given::absent(), task_id = Given::absent(), context_id = Given::absent(), artifact_id = Given::absent(), name = Given::absent(), parts = Given::absent(),
+                append = Given::absent(), last_chunk = Given::absent(), metadata = Given::absent()
+            ), text_signature = "(text='', task_id=None, context_id=None, artifact_id=None, name=None, parts=(), append=False, last_chunk=False, metadata=None)")]
+            #[allow(clippy::too_many_arguments)]
+            fn new(
+                py: Python<'_>,
+                text: Given,
+                task_id: Given,
+                context_id: Given,
+                artifact_id: Given,
+                name: Given,
+                parts: Given,
+                append: Given,
+                last_chunk: Given,
+                metadata: Given,
+            ) -> PyResult<Self> {
+                let rest = ArtifactRest {
+                    task_id: or(py, task_id, default::none),
+                    context_id: or(py, context_id, default::none),
+                    artifact_id: or(py, artifact_id, default::none),
+                    name: or(py, name, default::none),
+                    append: or(py, append, default::no),
+                    last_chunk: or(py, last_chunk, default::no),
+                    metadata: Lazy::ready(or(py, metadata, default::none)),
+                    origin: None,
+                };
+                let given = PyOnceLock::new();
+                let _ = given.set(py, or(py, parts, default::tuple));
+                Ok(Self {
+                    text: or(py, text, default::text),
+                    rest: Py::new(py, rest)?,
+                    payload: Payload::None,
+                    parts: given,
+                })
+            }
+
+            /// The parts as plain dicts.
+            #[getter]
+            fn parts(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+                let parts = self.parts.get_or_try_init(py, || {
+                    let payload = self.payload(py)?;
+                    let origin = self.rest.get().origin.as_deref();
+                    match origin.and_then(|rest| rest.parts_of(payload.as_bytes())) {
+                        Some(json) => decoded(py, &json, Shape::Objects),
+                        None => Ok(default::tuple(py)),
+                    }
+                });
+                parts.map(|parts| parts.clone_ref(py))
+            }
+
+            /// The update's metadata, or the artifact's.
+            #[getter]
+            fn metadata(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+                self.rest.get().metadata.get(py)
+            }
+
+            /// Always empty: agents send no reasoning.
+            #[classattr]
+            fn thinking() -> &'static str {
+                ""
+            }
+        }
     }
 }
 
 event! {
     /// A JSON-RPC error.
     A2AError = "Error" in "hangang.a2a" {
+        signature { "(code=None, message='', data=None)" }
         plain { code: default::none, message: default::text }
         lazy { data: default::none }
         order { code, message, data }
@@ -86,6 +176,7 @@ event! {
 event! {
     /// A frame of a foreign shape.
     A2AUnknown = "Unknown" in "hangang.a2a" {
+        signature { "(data='')" }
         plain { data: default::text }
         lazy {}
         order { data }
@@ -96,6 +187,7 @@ event! {
 /// Objects that one stream's events share.
 #[derive(Default)]
 pub(crate) struct Cache {
+    rest: Recent<hangang::a2a::ArtifactRest, ArtifactRest>,
     task_id: Repeated,
     context_id: Repeated,
     artifact_id: Repeated,
@@ -122,6 +214,36 @@ impl Cache {
     }
 }
 
+fn artifact_update<'py>(
+    py: Python<'py>,
+    update: &ArtifactUpdate<'_>,
+    cache: &mut Cache,
+) -> PyResult<Bound<'py, PyAny>> {
+    let mut recent = std::mem::take(&mut cache.rest);
+    let rest = recent.get(py, update.rest.arc(), || {
+        let metadata = update.metadata.as_deref().map(Cow::Borrowed);
+        let rest = ArtifactRest {
+            task_id: cache.task_id.optional(py, update.task_id.as_deref()),
+            context_id: cache.context_id.optional(py, update.context_id.as_deref()),
+            artifact_id: cache.artifact_id.optional(py, update.artifact_id.as_deref()),
+            name: cache.name.optional(py, update.name.as_deref()),
+            append: boolean(py, update.append),
+            last_chunk: boolean(py, update.last_chunk),
+            metadata: cache.value(py, metadata.as_ref()),
+            origin: Some(update.rest.arc().clone()),
+        };
+        Py::new(py, rest)
+    });
+    cache.rest = recent;
+    let update = A2AArtifactUpdate {
+        text: text(py, &update.text),
+        rest: rest?,
+        payload: Payload::of(&update.payload),
+        parts: PyOnceLock::new(),
+    };
+    Ok(Bound::new(py, update)?.into_any())
+}
+
 fn boolean(py: Python<'_>, value: bool) -> Py<PyAny> {
     PyBool::new(py, value).to_owned().into_any().unbind()
 }
@@ -134,8 +256,8 @@ impl ToPython for A2a {
             Event::Task(task) => Bound::new(
                 py,
                 A2ATask {
-                    id: cache.task_id.optional(py, task.id.as_ref()),
-                    context_id: cache.context_id.optional(py, task.context_id.as_ref()),
+                    id: cache.task_id.optional(py, task.id.as_deref()),
+                    context_id: cache.context_id.optional(py, task.context_id.as_deref()),
                     state: text(py, &task.state),
                     content: text(py, &task.content),
                     artifacts: cache.objects(py, task.artifacts.as_ref()),
@@ -151,8 +273,8 @@ impl ToPython for A2a {
                     text: text(py, &message.text),
                     role: optional_text(py, message.role.as_deref()),
                     message_id: optional_text(py, message.message_id.as_deref()),
-                    task_id: cache.task_id.optional(py, message.task_id.as_ref()),
-                    context_id: cache.context_id.optional(py, message.context_id.as_ref()),
+                    task_id: cache.task_id.optional(py, message.task_id.as_deref()),
+                    context_id: cache.context_id.optional(py, message.context_id.as_deref()),
                     parts: cache.objects(py, message.parts.as_ref()),
                     metadata: cache.value(py, message.metadata.as_ref()),
                     raw: Raw::Owned((*message.raw).into()),
@@ -162,8 +284,8 @@ impl ToPython for A2a {
             Event::StatusUpdate(update) => Bound::new(
                 py,
                 A2AStatusUpdate {
-                    task_id: cache.task_id.optional(py, update.task_id.as_ref()),
-                    context_id: cache.context_id.optional(py, update.context_id.as_ref()),
+                    task_id: cache.task_id.optional(py, update.task_id.as_deref()),
+                    context_id: cache.context_id.optional(py, update.context_id.as_deref()),
                     state: text(py, &update.state),
                     message: optional_text(py, update.message.as_deref()),
                     r#final: boolean(py, update.is_final),
@@ -172,22 +294,7 @@ impl ToPython for A2a {
                 },
             )?
             .into_any(),
-            Event::ArtifactUpdate(update) => Bound::new(
-                py,
-                A2AArtifactUpdate {
-                    text: text(py, &update.text),
-                    task_id: cache.task_id.optional(py, update.task_id.as_ref()),
-                    context_id: cache.context_id.optional(py, update.context_id.as_ref()),
-                    artifact_id: cache.artifact_id.optional(py, update.artifact_id.as_ref()),
-                    name: cache.name.optional(py, update.name.as_ref()),
-                    parts: cache.objects(py, update.parts.as_ref()),
-                    append: boolean(py, update.append),
-                    last_chunk: boolean(py, update.last_chunk),
-                    metadata: cache.value(py, update.metadata.as_ref()),
-                    raw: Raw::Owned((*update.raw).into()),
-                },
-            )?
-            .into_any(),
+            Event::ArtifactUpdate(update) => artifact_update(py, &update, cache)?,
             Event::Error(error) => Bound::new(
                 py,
                 A2AError {
@@ -213,26 +320,16 @@ stream_parser! {
     /// A2A streams of protocols 0.2, 0.3 and 1.0.
     A2AStreamParser for A2a in "hangang.a2a" {
         #[new]
-        #[pyo3(signature = (*, max_frame_bytes = None, max_depth = None, errors = None, end = None))]
+        #[pyo3(signature = (*, max_frame_bytes = Given::absent(), max_depth = Given::absent(), errors = Given::absent(), end = Given::absent()), text_signature = "(*, max_frame_bytes=16777216, max_depth=128, errors='strict', end='state')")]
         fn new(
-            max_frame_bytes: Option<&Bound<'_, PyAny>>,
-            max_depth: Option<&Bound<'_, PyAny>>,
-            errors: Option<&Bound<'_, PyAny>>,
-            end: Option<&Bound<'_, PyAny>>,
+            py: Python<'_>,
+            max_frame_bytes: Given,
+            max_depth: Given,
+            errors: Given,
+            end: Given,
         ) -> PyResult<Self> {
-            let options = options(max_frame_bytes, max_depth, errors)?;
-            let end = match end {
-                None => End::State,
-                Some(end) => match end.extract::<String>().as_deref() {
-                    Ok("state") => End::State,
-                    Ok("last_chunk") => End::LastChunk,
-                    _ => {
-                        let given = end.repr()?;
-                        let text = format!("end must be 'state' or 'last_chunk', not {given}");
-                        return Err(PyValueError::new_err(text));
-                    }
-                },
-            };
+            let options = options(py, &max_frame_bytes, &max_depth, &errors)?;
+            let end = [End::State, End::LastChunk][choice(py, "end", &end, ["state", "last_chunk"])?];
             Ok(Self(GuardedStream::stream(StreamParser::with_end(end, options))))
         }
     }

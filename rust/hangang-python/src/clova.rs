@@ -1,45 +1,132 @@
 //! `hangang.clova`.
 
-use hangang::clova::{Clova, Event};
+use std::sync::Arc;
+
+use hangang::Rest;
+use hangang::clova::{Clova, Event, Token};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
 use crate::parser::{ToPython, plain_stream_parser};
-use crate::record::{Raw, default, event};
+use crate::record::{Given, Id, Payload, Raw, Recent, default, event, or, predictable};
 use crate::shared::{
-    Repeated, RepeatedInteger, ai_filter, malformed, optional_integer, optional_text, text, tool_call, tuple,
-    usage,
+    Repeated, ai_filter, malformed, optional_integer, optional_text, text, tool_call, tuple, usage,
 };
 
-event! {
-    /// A delta of the answer.
+/// A delta of the answer.
+#[pyclass(frozen, module = "hangang.clova", name = "Token")]
+pub(crate) struct ClovaToken {
+    #[pyo3(get)]
+    text: Py<PyAny>,
+    #[pyo3(get)]
+    thinking: Py<PyAny>,
+    rest: Py<TokenRest>,
+    id: Id,
+    output_length: Option<i64>,
+    payload: Payload,
+}
+
+/// What a token shares with its neighbours.
+#[pyclass(frozen)]
+pub(crate) struct TokenRest {
+    role: Py<PyAny>,
+    tool_calls: Py<PyAny>,
+    finish_reason: Py<PyAny>,
+    index: Py<PyAny>,
+    input_length: Py<PyAny>,
+    created: Py<PyAny>,
+    seed: Py<PyAny>,
+    usage: Py<PyAny>,
+    /// `id` and `output_length` of a token made by hand, which may be anything.
+    made: Option<[Py<PyAny>; 2]>,
+    origin: Option<Arc<Rest<hangang::clova::TokenRest>>>,
+}
+
+impl ClovaToken {
+    fn payload<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let text = self.text.bind(py);
+        let string = if text.is_truthy()? { text } else { self.thinking.bind(py) };
+        self.payload.bytes(self.rest.get().origin.as_deref(), string, self.output_length)
+    }
+}
+
+predictable! {
     ClovaToken = "Token" in "hangang.clova" {
-        plain {
-            text: default::text,
-            thinking: default::text,
-            role: default::none,
-            tool_calls: default::tuple,
-            finish_reason: default::none,
-            index: default::none,
-            input_length: default::none,
-            output_length: default::none,
-            created: default::none,
-            seed: default::none,
-            usage: default::none,
-            id: default::text,
-        }
-        lazy {}
+        plain { text, thinking }
+        rest { role, tool_calls, finish_reason, index, input_length, created, seed, usage }
         order {
             text, thinking, role, tool_calls, finish_reason, index, input_length, output_length, created, seed,
             usage, id,
         }
-        constants {}
+        methods {
+            #[new]
+            #[pyo3(signature = (
+                text = Given::absent(), thinking = Given::absent(), role = Given::absent(), tool_calls = Given::absent(), finish_reason = Given::absent(), index = Given::absent(),
+                input_length = Given::absent(), output_length = Given::absent(), created = Given::absent(), seed = Given::absent(), usage = Given::absent(), id = Given::absent()
+            ), text_signature = "(text='', thinking='', role=None, tool_calls=(), finish_reason=None, index=None, input_length=None, output_length=None, created=None, seed=None, usage=None, id='')")]
+            #[allow(clippy::too_many_arguments)]
+            fn new(
+                py: Python<'_>,
+                text: Given,
+                thinking: Given,
+                role: Given,
+                tool_calls: Given,
+                finish_reason: Given,
+                index: Given,
+                input_length: Given,
+                output_length: Given,
+                created: Given,
+                seed: Given,
+                usage: Given,
+                id: Given,
+            ) -> PyResult<Self> {
+                let rest = TokenRest {
+                    role: or(py, role, default::none),
+                    tool_calls: or(py, tool_calls, default::tuple),
+                    finish_reason: or(py, finish_reason, default::none),
+                    index: or(py, index, default::none),
+                    input_length: or(py, input_length, default::none),
+                    created: or(py, created, default::none),
+                    seed: or(py, seed, default::none),
+                    usage: or(py, usage, default::none),
+                    made: Some([or(py, id, default::text), or(py, output_length, default::none)]),
+                    origin: None,
+                };
+                Ok(Self {
+                    text: or(py, text, default::text),
+                    thinking: or(py, thinking, default::text),
+                    rest: Py::new(py, rest)?,
+                    id: Id::of(""),
+                    output_length: None,
+                    payload: Payload::None,
+                })
+            }
+
+            #[getter]
+            #[allow(clippy::unnecessary_wraps)]
+            fn id(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+                Ok(match &self.rest.get().made {
+                    Some([id, _]) => id.clone_ref(py),
+                    None => self.id.text(py),
+                })
+            }
+
+            #[getter]
+            #[allow(clippy::unnecessary_wraps)]
+            fn output_length(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+                Ok(match &self.rest.get().made {
+                    Some([_, output_length]) => output_length.clone_ref(py),
+                    None => optional_integer(py, self.output_length),
+                })
+            }
+        }
     }
 }
 
 event! {
     /// The whole answer again, with what is known at its end.
     ClovaResult = "Result" in "hangang.clova" {
+        signature { "(content='', thinking_content='', role=None, tool_calls=(), finish_reason=None, input_length=None, output_length=None, created=None, seed=None, usage=None, ai_filter=(), id='')" }
         plain {
             content: default::text,
             thinking_content: default::text,
@@ -66,6 +153,7 @@ event! {
 event! {
     /// `[DONE]`: nothing more comes.
     ClovaSignal = "Signal" in "hangang.clova" {
+        signature { "(data='', id='')" }
         plain { data: default::text, id: default::text }
         lazy {}
         order { data, id }
@@ -76,6 +164,7 @@ event! {
 event! {
     /// The service gave up.
     ClovaError = "Error" in "hangang.clova" {
+        signature { "(code=None, message='', id='')" }
         plain { code: default::none, message: default::text, id: default::text }
         lazy {}
         order { code, message, id }
@@ -86,6 +175,7 @@ event! {
 event! {
     /// A frame of a foreign shape or name.
     ClovaUnknown = "Unknown" in "hangang.clova" {
+        signature { "(event='message', data='', id='')" }
         plain {
             event: |py| PyString::intern(py, "message").into_any().unbind(),
             data: default::text,
@@ -97,45 +187,55 @@ event! {
     }
 }
 
-/// Objects that one stream's events share: these members hardly change from frame to frame.
+/// Objects that one stream's events share.
 #[derive(Default)]
 pub(crate) struct Cache {
+    rest: Recent<hangang::clova::TokenRest, TokenRest>,
     role: Repeated,
-    created: RepeatedInteger,
-    seed: RepeatedInteger,
-    input_length: RepeatedInteger,
+}
+
+fn token<'py>(py: Python<'py>, token: &Token<'_>, cache: &mut Cache) -> PyResult<Bound<'py, PyAny>> {
+    let rest = cache.rest.get(py, token.rest.arc(), || {
+        Py::new(
+            py,
+            TokenRest {
+                role: cache.role.optional(py, token.role.as_deref()),
+                tool_calls: tuple(py, &token.tool_calls, tool_call)?,
+                finish_reason: optional_text(py, token.finish_reason.as_deref()),
+                index: optional_integer(py, token.index),
+                input_length: optional_integer(py, token.input_length),
+                created: optional_integer(py, token.created),
+                seed: optional_integer(py, token.seed),
+                usage: usage(py, token.usage.as_ref())?,
+                made: None,
+                origin: token.rest.arc().is_template().then(|| token.rest.arc().clone()),
+            },
+        )
+    })?;
+    let token = ClovaToken {
+        text: text(py, &token.text),
+        thinking: text(py, &token.thinking),
+        rest,
+        id: Id::of(&token.id),
+        output_length: token.output_length,
+        payload: Payload::of(&token.payload),
+    };
+    Ok(Bound::new(py, token)?.into_any())
 }
 
 impl ToPython for Clova {
     type Cache = Cache;
 
+    #[inline]
     fn convert<'py>(py: Python<'py>, event: Event<'_>, cache: &mut Cache) -> PyResult<Bound<'py, PyAny>> {
         Ok(match event {
-            Event::Token(token) => Bound::new(
-                py,
-                ClovaToken {
-                    text: text(py, &token.text),
-                    thinking: text(py, &token.thinking),
-                    role: cache.role.optional(py, token.role.as_ref()),
-                    tool_calls: tuple(py, &token.tool_calls, tool_call)?,
-                    finish_reason: optional_text(py, token.finish_reason.as_deref()),
-                    index: optional_integer(py, token.index),
-                    input_length: cache.input_length.optional(py, token.input_length),
-                    output_length: optional_integer(py, token.output_length),
-                    created: cache.created.optional(py, token.created),
-                    seed: cache.seed.optional(py, token.seed),
-                    usage: usage(py, token.usage.as_ref())?,
-                    id: text(py, &token.id),
-                    raw: Raw::Owned((*token.raw).into()),
-                },
-            )?
-            .into_any(),
+            Event::Token(one) => token(py, &one, cache)?,
             Event::Result(answer) => Bound::new(
                 py,
                 ClovaResult {
                     content: text(py, &answer.content),
                     thinking_content: text(py, &answer.thinking_content),
-                    role: cache.role.optional(py, answer.role.as_ref()),
+                    role: cache.role.optional(py, answer.role.as_deref()),
                     tool_calls: tuple(py, &answer.tool_calls, tool_call)?,
                     finish_reason: optional_text(py, answer.finish_reason.as_deref()),
                     input_length: optional_integer(py, answer.input_length),

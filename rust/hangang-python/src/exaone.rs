@@ -2,34 +2,95 @@
 
 use std::sync::Arc;
 
-use hangang::exaone::{Event, Exaone};
+use hangang::Rest;
+use hangang::exaone::{Answer, Event, Exaone};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
 use crate::parser::{ToPython, plain_stream_parser};
-use crate::record::{Lazy, Raw, Shape, default, event};
+use crate::record::{Given, Lazy, Payload, Raw, Recent, Shape, default, event, or, predictable};
 use crate::shared::{Repeated, integer, malformed, optional_integer, optional_text, text};
 
-event! {
-    /// A delta of the answer, or a step on the way to it.
+/// A delta of the answer, or a step on the way to it.
+#[pyclass(frozen, module = "hangang.exaone", name = "Answer")]
+pub(crate) struct ExaoneAnswer {
+    #[pyo3(get)]
+    text: Py<PyAny>,
+    rest: Py<AnswerRest>,
+    payload: Payload,
+}
+
+/// What an answer shares with its neighbours.
+#[pyclass(frozen)]
+pub(crate) struct AnswerRest {
+    query: Py<PyAny>,
+    intent: Py<PyAny>,
+    references: Lazy,
+    progress_state: Py<PyAny>,
+    result_code: Py<PyAny>,
+    description: Py<PyAny>,
+    origin: Option<Arc<Rest<hangang::exaone::AnswerRest>>>,
+}
+
+impl ExaoneAnswer {
+    fn payload<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        self.payload.bytes(self.rest.get().origin.as_deref(), self.text.bind(py), None)
+    }
+}
+
+predictable! {
     ExaoneAnswer = "Answer" in "hangang.exaone" {
-        plain {
-            text: default::text,
-            query: default::text,
-            intent: default::text,
-            progress_state: default::text,
-            result_code: |py| integer(py, 200),
-            description: default::none,
-        }
-        lazy { references: default::tuple }
+        plain { text }
+        rest { query, intent, progress_state, result_code, description }
         order { text, query, intent, references, progress_state, result_code, description }
-        constants { thinking }
+        methods {
+            #[new]
+            #[pyo3(signature = (
+                text = Given::absent(), query = Given::absent(), intent = Given::absent(), references = Given::absent(), progress_state = Given::absent(),
+                result_code = Given::absent(), description = Given::absent()
+            ), text_signature = "(text='', query='', intent='', references=(), progress_state='', result_code=200, description=None)")]
+            #[allow(clippy::too_many_arguments)]
+            fn new(
+                py: Python<'_>,
+                text: Given,
+                query: Given,
+                intent: Given,
+                references: Given,
+                progress_state: Given,
+                result_code: Given,
+                description: Given,
+            ) -> PyResult<Self> {
+                let rest = AnswerRest {
+                    query: or(py, query, default::text),
+                    intent: or(py, intent, default::text),
+                    references: Lazy::ready(or(py, references, default::tuple)),
+                    progress_state: or(py, progress_state, default::text),
+                    result_code: or(py, result_code, |py| integer(py, 200)),
+                    description: or(py, description, default::none),
+                    origin: None,
+                };
+                Ok(Self { text: or(py, text, default::text), rest: Py::new(py, rest)?, payload: Payload::None })
+            }
+
+            /// The references, one object for all answers that repeat them.
+            #[getter]
+            fn references(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+                self.rest.get().references.get(py)
+            }
+
+            /// Always empty: the service sends no reasoning.
+            #[classattr]
+            fn thinking() -> &'static str {
+                ""
+            }
+        }
     }
 }
 
 event! {
     /// The service gave up.
     ExaoneError = "Error" in "hangang.exaone" {
+        signature { "(code=None, message='')" }
         plain { code: default::none, message: default::text }
         lazy {}
         order { code, message }
@@ -40,6 +101,7 @@ event! {
 event! {
     /// A frame of a foreign shape.
     ExaoneUnknown = "Unknown" in "hangang.exaone" {
+        signature { "(data='')" }
         plain { data: default::text }
         lazy {}
         order { data }
@@ -50,6 +112,7 @@ event! {
 /// Objects that one stream's events share.
 #[derive(Default)]
 pub(crate) struct Cache {
+    rest: Recent<hangang::exaone::AnswerRest, AnswerRest>,
     query: Repeated,
     intent: Repeated,
     progress_state: Repeated,
@@ -59,40 +122,48 @@ pub(crate) struct Cache {
 
 impl Cache {
     /// The same list for every event whose frame repeated it.
-    fn references(&mut self, py: Python<'_>, list: Option<Arc<str>>) -> Lazy {
+    fn references(&mut self, py: Python<'_>, list: Option<&Arc<str>>) -> Lazy {
         let Some(list) = list else {
             return self.none.get_or_insert_with(|| Lazy::Ready(Arc::new(default::tuple(py)))).clone();
         };
         match &self.references {
-            Some((last, shared)) if Arc::ptr_eq(last, &list) => shared.clone(),
+            Some((last, shared)) if Arc::ptr_eq(last, list) => shared.clone(),
             _ => {
-                let shared = Lazy::json(&list, Shape::References);
-                self.references = Some((list, shared.clone()));
+                let shared = Lazy::json(list, Shape::References);
+                self.references = Some((list.clone(), shared.clone()));
                 shared
             }
         }
     }
 }
 
+fn answer<'py>(py: Python<'py>, answer: &Answer<'_>, cache: &mut Cache) -> PyResult<Bound<'py, PyAny>> {
+    let mut recent = std::mem::take(&mut cache.rest);
+    let rest = recent.get(py, answer.rest.arc(), || {
+        let rest = AnswerRest {
+            query: cache.query.text(py, &answer.query),
+            intent: cache.intent.text(py, &answer.intent),
+            references: cache.references(py, answer.references.as_ref()),
+            progress_state: cache.progress_state.text(py, &answer.progress_state),
+            result_code: integer(py, answer.result_code),
+            description: optional_text(py, answer.description.as_deref()),
+            origin: answer.rest.arc().is_template().then(|| answer.rest.arc().clone()),
+        };
+        Py::new(py, rest)
+    });
+    cache.rest = recent;
+    let answer =
+        ExaoneAnswer { text: text(py, &answer.text), rest: rest?, payload: Payload::of(&answer.payload) };
+    Ok(Bound::new(py, answer)?.into_any())
+}
+
 impl ToPython for Exaone {
     type Cache = Cache;
 
+    #[inline]
     fn convert<'py>(py: Python<'py>, event: Event<'_>, cache: &mut Cache) -> PyResult<Bound<'py, PyAny>> {
         Ok(match event {
-            Event::Answer(answer) => Bound::new(
-                py,
-                ExaoneAnswer {
-                    text: text(py, &answer.text),
-                    query: cache.query.text(py, &answer.query),
-                    intent: cache.intent.text(py, &answer.intent),
-                    progress_state: cache.progress_state.text(py, &answer.progress_state),
-                    result_code: integer(py, answer.result_code),
-                    description: optional_text(py, answer.description.as_deref()),
-                    references: cache.references(py, answer.references),
-                    raw: Raw::Owned((*answer.raw).into()),
-                },
-            )?
-            .into_any(),
+            Event::Answer(one) => answer(py, &one, cache)?,
             Event::Error(error) => Bound::new(
                 py,
                 ExaoneError {

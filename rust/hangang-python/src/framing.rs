@@ -5,11 +5,12 @@ use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
 use crate::errors::raised;
 use crate::parser::{Chunk, Guarded, feed_after_close, limit};
-use crate::record::{default, record};
+use crate::record::{Given, default, record};
 
 record! {
     /// One server-sent event.
     ServerSentEvent = "ServerSentEvent" in "hangang" {
+        signature { "(event='message', data='', id='')" }
         plain {
             event: |py| PyString::intern(py, "message").into_any().unbind(),
             data: default::text,
@@ -29,9 +30,9 @@ pub(crate) struct SSEParser(Guarded<hangang::SseParser>);
 #[pymethods]
 impl SSEParser {
     #[new]
-    #[pyo3(signature = (*, max_frame_bytes = None))]
-    fn new(max_frame_bytes: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
-        let limit = limit("max_frame_bytes", max_frame_bytes, hangang::DEFAULT_MAX_FRAME_BYTES)?;
+    #[pyo3(signature = (*, max_frame_bytes = Given::absent()), text_signature = "(*, max_frame_bytes=16777216)")]
+    fn new(py: Python<'_>, max_frame_bytes: Given) -> PyResult<Self> {
+        let limit = limit(py, "max_frame_bytes", &max_frame_bytes, hangang::DEFAULT_MAX_FRAME_BYTES)?;
         Ok(Self(Guarded::new(hangang::SseParser::new(limit))))
     }
 
@@ -105,13 +106,10 @@ pub(crate) struct JSONStreamParser(Guarded<hangang::JsonStreamParser>);
 #[pymethods]
 impl JSONStreamParser {
     #[new]
-    #[pyo3(signature = (*, max_frame_bytes = None, max_depth = None))]
-    fn new(
-        max_frame_bytes: Option<&Bound<'_, PyAny>>,
-        max_depth: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Self> {
-        let size = limit("max_frame_bytes", max_frame_bytes, hangang::DEFAULT_MAX_FRAME_BYTES)?;
-        let depth = limit("max_depth", max_depth, hangang::DEFAULT_MAX_DEPTH)?;
+    #[pyo3(signature = (*, max_frame_bytes = Given::absent(), max_depth = Given::absent()), text_signature = "(*, max_frame_bytes=16777216, max_depth=128)")]
+    fn new(py: Python<'_>, max_frame_bytes: Given, max_depth: Given) -> PyResult<Self> {
+        let size = limit(py, "max_frame_bytes", &max_frame_bytes, hangang::DEFAULT_MAX_FRAME_BYTES)?;
+        let depth = limit(py, "max_depth", &max_depth, hangang::DEFAULT_MAX_DEPTH)?;
         Ok(Self(Guarded::new(hangang::JsonStreamParser::new(size, depth))))
     }
 

@@ -1,39 +1,136 @@
 //! `hangang.openai`.
 
-use hangang::openai::{Choice, Code, Event, OpenAi};
+use std::sync::Arc;
+
+use hangang::Rest;
+use hangang::openai::{Choice, Chunk, Code, Event, OpenAi};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
 use crate::parser::{ToPython, plain_stream_parser};
-use crate::record::{Raw, default, event, record};
+use crate::record::{Given, Payload, Raw, Recent, default, event, or, predictable, record};
 use crate::shared::{
-    Repeated, RepeatedInteger, integer, malformed, object, optional_text, text, tool_call, tuple, usage,
+    Repeated, integer, malformed, object, optional_integer, optional_text, text, tool_call, tuple, usage,
 };
 
-event! {
-    /// A delta, a usage report, or a whole answer.
+/// A delta, a usage report, or a whole answer.
+#[pyclass(frozen, module = "hangang.openai", name = "Chunk")]
+pub(crate) struct OpenAIChunk {
+    #[pyo3(get)]
+    text: Py<PyAny>,
+    #[pyo3(get)]
+    thinking: Py<PyAny>,
+    rest: Py<ChunkRest>,
+    payload: Payload,
+}
+
+/// What a chunk shares with its neighbours.
+#[pyclass(frozen)]
+pub(crate) struct ChunkRest {
+    role: Py<PyAny>,
+    tool_calls: Py<PyAny>,
+    finish_reason: Py<PyAny>,
+    id: Py<PyAny>,
+    model: Py<PyAny>,
+    created: Py<PyAny>,
+    usage: Py<PyAny>,
+    /// The choices as Python has them, but for the main one's text and thinking; or what a chunk made by hand
+    /// was given.
+    choices: Choices,
+    origin: Option<Arc<Rest<hangang::openai::ChunkRest>>>,
+}
+
+enum Choices {
+    Made(Py<PyAny>),
+    Parsed(Vec<OpenAIChoice>, Option<usize>),
+}
+
+impl OpenAIChunk {
+    fn payload<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let text = self.text.bind(py);
+        let string = if text.is_truthy()? { text } else { self.thinking.bind(py) };
+        self.payload.bytes(self.rest.get().origin.as_deref(), string, None)
+    }
+}
+
+predictable! {
     OpenAIChunk = "Chunk" in "hangang.openai" {
-        plain {
-            text: default::text,
-            thinking: default::text,
-            role: default::none,
-            tool_calls: default::tuple,
-            finish_reason: default::none,
-            id: default::none,
-            model: default::none,
-            created: default::none,
-            usage: default::none,
-            choices: default::tuple,
-        }
-        lazy {}
+        plain { text, thinking }
+        rest { role, tool_calls, finish_reason, id, model, created, usage }
         order { text, thinking, role, tool_calls, finish_reason, id, model, created, usage, choices }
-        constants {}
+        methods {
+            #[new]
+            #[pyo3(signature = (
+                text = Given::absent(), thinking = Given::absent(), role = Given::absent(), tool_calls = Given::absent(), finish_reason = Given::absent(), id = Given::absent(),
+                model = Given::absent(), created = Given::absent(), usage = Given::absent(), choices = Given::absent()
+            ), text_signature = "(text='', thinking='', role=None, tool_calls=(), finish_reason=None, id=None, model=None, created=None, usage=None, choices=())")]
+            #[allow(clippy::too_many_arguments)]
+            fn new(
+                py: Python<'_>,
+                text: Given,
+                thinking: Given,
+                role: Given,
+                tool_calls: Given,
+                finish_reason: Given,
+                id: Given,
+                model: Given,
+                created: Given,
+                usage: Given,
+                choices: Given,
+            ) -> PyResult<Self> {
+                let rest = ChunkRest {
+                    role: or(py, role, default::none),
+                    tool_calls: or(py, tool_calls, default::tuple),
+                    finish_reason: or(py, finish_reason, default::none),
+                    id: or(py, id, default::none),
+                    model: or(py, model, default::none),
+                    created: or(py, created, default::none),
+                    usage: or(py, usage, default::none),
+                    choices: Choices::Made(or(py, choices, default::tuple)),
+                    origin: None,
+                };
+                Ok(Self {
+                    text: or(py, text, default::text),
+                    thinking: or(py, thinking, default::text),
+                    rest: Py::new(py, rest)?,
+                    payload: Payload::None,
+                })
+            }
+
+            /// All choices, made when they are read: most readers want only the main one's text.
+            #[getter]
+            fn choices(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+                match &self.rest.get().choices {
+                    Choices::Made(choices) => Ok(choices.clone_ref(py)),
+                    Choices::Parsed(choices, main) => {
+                        let choices = choices.iter().enumerate().map(|(at, choice)| {
+                            let (text, thinking) = if Some(at) == *main {
+                                (&self.text, &self.thinking)
+                            } else {
+                                (&choice.text, &choice.thinking)
+                            };
+                            object(py, OpenAIChoice {
+                                index: choice.index.clone_ref(py),
+                                text: text.clone_ref(py),
+                                thinking: thinking.clone_ref(py),
+                                role: choice.role.clone_ref(py),
+                                tool_calls: choice.tool_calls.clone_ref(py),
+                                finish_reason: choice.finish_reason.clone_ref(py),
+                            })
+                        });
+                        let choices = choices.collect::<PyResult<Vec<_>>>()?;
+                        Ok(PyTuple::new(py, choices)?.into_any().unbind())
+                    }
+                }
+            }
+        }
     }
 }
 
 record! {
     /// A delta of one choice.
     OpenAIChoice = "Choice" in "hangang.openai" {
+        signature { "(index=0, text='', thinking='', role=None, tool_calls=(), finish_reason=None)" }
         plain {
             index: |py| integer(py, 0),
             text: default::text,
@@ -52,6 +149,7 @@ record! {
 event! {
     /// `[DONE]`.
     OpenAIDone = "Done" in "hangang.openai" {
+        signature { "()" }
         plain {}
         lazy {}
         order {}
@@ -62,6 +160,7 @@ event! {
 event! {
     /// The service gave up.
     OpenAIError = "Error" in "hangang.openai" {
+        signature { "(code=None, message='', type=None, param=None)" }
         plain { code: default::none, message: default::text, r#type: default::none, param: default::none }
         lazy {}
         order { code, message, r#type, param }
@@ -72,6 +171,7 @@ event! {
 event! {
     /// A frame of a foreign shape.
     OpenAIUnknown = "Unknown" in "hangang.openai" {
+        signature { "(data='')" }
         plain { data: default::text }
         lazy {}
         order { data }
@@ -82,9 +182,9 @@ event! {
 /// Objects that one stream's events share.
 #[derive(Default)]
 pub(crate) struct Cache {
+    rest: Recent<hangang::openai::ChunkRest, ChunkRest>,
     id: Repeated,
     model: Repeated,
-    created: RepeatedInteger,
 }
 
 pub(crate) fn error_code(py: Python<'_>, code: Option<&Code<'_>>) -> Py<PyAny> {
@@ -95,8 +195,7 @@ pub(crate) fn error_code(py: Python<'_>, code: Option<&Code<'_>>) -> Py<PyAny> {
     }
 }
 
-/// A choice's object. The chunk shows the main choice's members as its own, and shares these objects.
-fn choice(py: Python<'_>, choice: &Choice<'_>) -> PyResult<OpenAIChoice> {
+fn choice(py: Python<'_>, choice: &Choice) -> PyResult<OpenAIChoice> {
     Ok(OpenAIChoice {
         index: integer(py, choice.index),
         text: text(py, &choice.text),
@@ -107,41 +206,44 @@ fn choice(py: Python<'_>, choice: &Choice<'_>) -> PyResult<OpenAIChoice> {
     })
 }
 
+fn chunk<'py>(py: Python<'py>, chunk: &Chunk<'_>, cache: &mut Cache) -> PyResult<Bound<'py, PyAny>> {
+    let Cache { rest, id, model } = cache;
+    let rest = rest.get(py, chunk.rest.arc(), || {
+        let choices = chunk.choices.iter().map(|one| choice(py, one)).collect::<PyResult<Vec<_>>>()?;
+        // The chunk shows the main choice's members as its own, and shares their objects.
+        let main = chunk.main.and_then(|main| choices.get(main));
+        let own = |pick: fn(&OpenAIChoice) -> &Py<PyAny>, absent: fn(Python<'_>) -> Py<PyAny>| {
+            main.map_or_else(|| absent(py), |choice| pick(choice).clone_ref(py))
+        };
+        let rest = ChunkRest {
+            role: own(|choice| &choice.role, default::none),
+            tool_calls: own(|choice| &choice.tool_calls, default::tuple),
+            finish_reason: own(|choice| &choice.finish_reason, default::none),
+            id: id.optional(py, chunk.id.as_deref()),
+            model: model.optional(py, chunk.model.as_deref()),
+            created: optional_integer(py, chunk.created),
+            usage: usage(py, chunk.usage.as_ref())?,
+            choices: Choices::Parsed(choices, chunk.main),
+            origin: chunk.rest.arc().is_template().then(|| chunk.rest.arc().clone()),
+        };
+        Py::new(py, rest)
+    })?;
+    let chunk = OpenAIChunk {
+        text: text(py, &chunk.text),
+        thinking: text(py, &chunk.thinking),
+        rest,
+        payload: Payload::of(&chunk.payload),
+    };
+    Ok(Bound::new(py, chunk)?.into_any())
+}
+
 impl ToPython for OpenAi {
     type Cache = Cache;
 
+    #[inline]
     fn convert<'py>(py: Python<'py>, event: Event<'_>, cache: &mut Cache) -> PyResult<Bound<'py, PyAny>> {
         Ok(match event {
-            Event::Chunk(chunk) => {
-                let main = chunk.choices.iter().position(|choice| choice.index == 0);
-                let choices =
-                    chunk.choices.iter().map(|one| choice(py, one)).collect::<PyResult<Vec<_>>>()?;
-                let own = main.map(|at| &choices[at]);
-                let member = |pick: fn(&OpenAIChoice) -> &Py<PyAny>, absent: fn(Python<'_>) -> Py<PyAny>| {
-                    own.map_or_else(|| absent(py), |choice| pick(choice).clone_ref(py))
-                };
-                let text = member(|choice| &choice.text, default::text);
-                let thinking = member(|choice| &choice.thinking, default::text);
-                let role = member(|choice| &choice.role, default::none);
-                let tool_calls = member(|choice| &choice.tool_calls, default::tuple);
-                let finish_reason = member(|choice| &choice.finish_reason, default::none);
-                let choices =
-                    choices.into_iter().map(|choice| object(py, choice)).collect::<PyResult<Vec<_>>>()?;
-                let chunk = OpenAIChunk {
-                    text,
-                    thinking,
-                    role,
-                    tool_calls,
-                    finish_reason,
-                    id: cache.id.optional(py, chunk.id.as_ref()),
-                    model: cache.model.optional(py, chunk.model.as_ref()),
-                    created: cache.created.optional(py, chunk.created),
-                    usage: usage(py, chunk.usage.as_ref())?,
-                    choices: PyTuple::new(py, choices)?.into_any().unbind(),
-                    raw: Raw::Owned((*chunk.raw).into()),
-                };
-                Bound::new(py, chunk)?.into_any()
-            }
+            Event::Chunk(one) => chunk(py, &one, cache)?,
             Event::Done => Bound::new(py, OpenAIDone { raw: Raw::Owned((*b"[DONE]").into()) })?.into_any(),
             Event::Error(error) => Bound::new(
                 py,

@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyInt, PyList, PyMemoryView, PyString};
 
 use crate::errors::raised;
+use crate::record::Given;
 
 /// A chunk's bytes: read in place from `bytes`, copied once from what its owner may change.
 pub(crate) enum Chunk<'a> {
@@ -49,15 +50,15 @@ impl<'a> Chunk<'a> {
 }
 
 /// A limit given as an int between 1 and 2**62.
-pub(crate) fn limit(name: &str, value: Option<&Bound<'_, PyAny>>, default: usize) -> PyResult<usize> {
-    let Some(value) = value else { return Ok(default) };
+pub(crate) fn limit(py: Python<'_>, name: &str, value: &Given, default: usize) -> PyResult<usize> {
+    let Some(value) = value.0.as_ref().map(|value| value.bind(py)) else { return Ok(default) };
     if !value.is_instance_of::<PyInt>() {
         let kind = value.get_type().name()?;
         return Err(PyTypeError::new_err(format!("{name} must be an int, not {kind}")));
     }
     let number = match value.extract::<u64>() {
         Ok(number) => Some(number),
-        Err(error) if error.is_instance_of::<PyOverflowError>(value.py()) => None,
+        Err(error) if error.is_instance_of::<PyOverflowError>(py) => None,
         Err(error) => return Err(error),
     };
     match number.and_then(|number| usize::try_from(number).ok()) {
@@ -66,28 +67,34 @@ pub(crate) fn limit(name: &str, value: Option<&Bound<'_, PyAny>>, default: usize
     }
 }
 
+/// One of two words.
+pub(crate) fn choice(py: Python<'_>, name: &str, value: &Given, words: [&str; 2]) -> PyResult<usize> {
+    let Some(value) = value.0.as_ref().map(|value| value.bind(py)) else { return Ok(0) };
+    let given = value.extract::<String>().unwrap_or_default();
+    words.iter().position(|word| *word == given).map_or_else(
+        || {
+            let [first, second] = words;
+            let text = format!("{name} must be '{first}' or '{second}', not {}", value.repr()?);
+            Err(PyValueError::new_err(text))
+        },
+        Ok,
+    )
+}
+
 pub(crate) fn options(
-    max_frame_bytes: Option<&Bound<'_, PyAny>>,
-    max_depth: Option<&Bound<'_, PyAny>>,
-    errors: Option<&Bound<'_, PyAny>>,
+    py: Python<'_>,
+    max_frame_bytes: &Given,
+    max_depth: &Given,
+    errors: &Given,
 ) -> PyResult<Options> {
     let default = Options::default();
-    let max_frame_bytes = limit("max_frame_bytes", max_frame_bytes, default.max_frame_bytes)?;
-    let max_depth = limit("max_depth", max_depth, default.max_depth)?;
-    let errors = match errors {
-        None => Errors::Strict,
-        Some(errors) => match errors.extract::<String>().as_deref() {
-            Ok("strict") => Errors::Strict,
-            Ok("report") => Errors::Report,
-            _ => {
-                let given = errors.repr()?;
-                return Err(PyValueError::new_err(format!(
-                    "errors must be 'strict' or 'report', not {given}"
-                )));
-            }
-        },
-    };
-    Ok(Options { max_frame_bytes, max_depth, errors })
+    Ok(Options {
+        max_frame_bytes: limit(py, "max_frame_bytes", max_frame_bytes, default.max_frame_bytes)?,
+        max_depth: limit(py, "max_depth", max_depth, default.max_depth)?,
+        errors: [Errors::Strict, Errors::Report][choice(py, "errors", errors, ["strict", "report"])?],
+        // Read at construction, so that one process can compare both ways.
+        predict: std::env::var_os("HANGANG_PREDICT").is_none_or(|value| value != "0"),
+    })
 }
 
 /// A parser's state behind its lock. The lock is only ever tried: an overlapping call is the caller's mistake.
@@ -299,13 +306,14 @@ macro_rules! plain_stream_parser {
             $(#[doc = $doc])*
             $name for $dialect in $module {
                 #[new]
-                #[pyo3(signature = (*, max_frame_bytes = None, max_depth = None, errors = None))]
+                #[pyo3(signature = (*, max_frame_bytes = $crate::record::Given::absent(), max_depth = $crate::record::Given::absent(), errors = $crate::record::Given::absent()), text_signature = "(*, max_frame_bytes=16777216, max_depth=128, errors='strict')")]
                 fn new(
-                    max_frame_bytes: Option<&Bound<'_, PyAny>>,
-                    max_depth: Option<&Bound<'_, PyAny>>,
-                    errors: Option<&Bound<'_, PyAny>>,
+                    py: Python<'_>,
+                    max_frame_bytes: $crate::record::Given,
+                    max_depth: $crate::record::Given,
+                    errors: $crate::record::Given,
                 ) -> PyResult<Self> {
-                    let options = $crate::parser::options(max_frame_bytes, max_depth, errors)?;
+                    let options = $crate::parser::options(py, &max_frame_bytes, &max_depth, &errors)?;
                     Ok(Self($crate::parser::GuardedStream::stream(hangang::StreamParser::new(options))))
                 }
             }

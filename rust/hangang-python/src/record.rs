@@ -4,22 +4,12 @@
 //! that hold JSON of any shape are the exception: [`Lazy`] converts them when they are first read, once for all
 //! events that share them.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
-
-/// A field as Python sees it.
-pub(crate) trait Member {
-    fn get(&self, py: Python<'_>) -> PyResult<Py<PyAny>>;
-}
-
-impl Member for Py<PyAny> {
-    fn get(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        Ok(self.clone_ref(py))
-    }
-}
 
 /// How a JSON text becomes the field's value.
 #[derive(Clone, Copy)]
@@ -54,8 +44,12 @@ impl Lazy {
     }
 }
 
-impl Member for Lazy {
-    fn get(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+impl Lazy {
+    pub(crate) fn ready(value: Py<PyAny>) -> Self {
+        Self::Ready(Arc::new(value))
+    }
+
+    pub(crate) fn get(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         match self {
             Self::Ready(value) => Ok(value.clone_ref(py)),
             Self::Json(shared) => {
@@ -95,11 +89,113 @@ impl Raw {
             Self::Owned(bytes) => PyBytes::new(py, bytes),
         }
     }
+}
 
-    pub(crate) fn json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        static LOADS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        let text = self.bytes(py).call_method1("decode", ("utf-8",))?;
-        LOADS.import(py, "json", "loads")?.call1((text,))
+/// What the payload of a predictable event is rebuilt from. Its string is the event's own text where it has no
+/// escapes, so that nothing is kept twice.
+pub(crate) enum Payload {
+    None,
+    Received(Box<[u8]>),
+    Predicted(Option<Box<[u8]>>),
+}
+
+impl Payload {
+    pub(crate) fn of(raw: &hangang::Raw<'_>) -> Self {
+        match raw {
+            hangang::Raw::Received(bytes) => Self::Received((**bytes).into()),
+            hangang::Raw::Predicted { string } => Self::Predicted(string.as_deref().map(Into::into)),
+        }
+    }
+
+    /// The payload's bytes; `rest` is what the event shares with its template, `text` its string.
+    pub(crate) fn bytes<'py, T>(
+        &self,
+        rest: Option<&hangang::Rest<T>>,
+        text: &Bound<'py, PyAny>,
+        counter: Option<i64>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let py = text.py();
+        Ok(match (self, rest) {
+            (Self::Received(bytes), _) => PyBytes::new(py, bytes),
+            (Self::Predicted(string), Some(rest)) => {
+                let raw = hangang::Raw::Predicted { string: string.as_deref().map(Cow::Borrowed) };
+                PyBytes::new(py, &raw.bytes(rest, text.cast::<PyString>()?.to_cow()?.as_ref(), counter))
+            }
+            _ => PyBytes::new(py, b""),
+        })
+    }
+}
+
+/// An id in the event itself where it is as short as a UUID, so that it costs no allocation.
+pub(crate) enum Id {
+    Short(u8, [u8; 38]),
+    Long(Box<str>),
+}
+
+impl Id {
+    #[inline]
+    pub(crate) fn of(id: &str) -> Self {
+        let mut short = [0; 38];
+        match (u8::try_from(id.len()), short.get_mut(..id.len())) {
+            (Ok(length), Some(place)) => {
+                place.copy_from_slice(id.as_bytes());
+                Self::Short(length, short)
+            }
+            _ => Self::Long(id.into()),
+        }
+    }
+
+    pub(crate) fn text(&self, py: Python<'_>) -> Py<PyAny> {
+        let text = match self {
+            Self::Short(length, bytes) => {
+                std::str::from_utf8(&bytes[..usize::from(*length)]).unwrap_or_default()
+            }
+            Self::Long(text) => text,
+        };
+        PyString::new(py, text).into_any().unbind()
+    }
+}
+
+/// `json.loads` of a payload, strictly decoded.
+pub(crate) fn loads<'py>(py: Python<'py>, payload: &Bound<'py, PyBytes>) -> PyResult<Bound<'py, PyAny>> {
+    static LOADS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let text = payload.call_method1("decode", ("utf-8",))?;
+    LOADS.import(py, "json", "loads")?.call1((text,))
+}
+
+/// Converts a JSON text at its first read.
+pub(crate) fn decoded(py: Python<'_>, text: &str, shape: Shape) -> PyResult<Py<PyAny>> {
+    decode(py, text, shape)
+}
+
+/// The last shared members that events of one stream had, as Python objects: a stream has few templates, and
+/// its events come in runs.
+pub(crate) struct Recent<T, P>(Vec<(Arc<hangang::Rest<T>>, Py<P>)>);
+
+impl<T, P> Default for Recent<T, P> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T, P> Recent<T, P> {
+    /// The object for `rest`, made by `make` when it is new.
+    #[inline]
+    pub(crate) fn get(
+        &mut self,
+        py: Python<'_>,
+        rest: &Arc<hangang::Rest<T>>,
+        make: impl FnOnce() -> PyResult<Py<P>>,
+    ) -> PyResult<Py<P>> {
+        if let Some(at) = self.0.iter().position(|(known, _)| Arc::ptr_eq(known, rest)) {
+            return Ok(self.0[at].1.clone_ref(py));
+        }
+        let object = make()?;
+        if rest.is_template() {
+            self.0.truncate(3); // as many as a parser has templates
+            self.0.insert(0, (rest.clone(), object.clone_ref(py)));
+        }
+        Ok(object)
     }
 }
 
@@ -142,65 +238,24 @@ pub(crate) fn reduce<'py>(
     PyTuple::new(py, [restore.clone(), (short, class, fields).into_pyobject(py)?.into_any()])
 }
 
-/// A class of plain and lazy fields. `order` is the public order of all of them.
-macro_rules! record {
-    (
-        $(#[doc = $doc:literal])*
-        $name:ident = $class:literal in $module:literal {
-            plain { $($plain:ident: $default:expr),* $(,)? }
-            lazy { $($lazy:ident: $lazy_default:expr),* $(,)? }
-            order { $($order:ident),* $(,)? }
-            hidden { $($hidden:ident: $hidden_type:ty = $hidden_default:expr),* $(,)? }
-            methods { $($methods:tt)* }
-        }
-    ) => {
-        $(#[doc = $doc])*
-        #[pyclass(frozen, module = $module, name = $class)]
-        pub(crate) struct $name {
-            $(#[pyo3(get)] pub(crate) $plain: Py<PyAny>,)*
-            $(pub(crate) $lazy: $crate::record::Lazy,)*
-            $(pub(crate) $hidden: $hidden_type,)*
-        }
-
+/// What every class of the public surface has: fields in a fixed order, compared, printed, hashed, matched and
+/// pickled by them. Each field is a method `fn name(&self, py) -> PyResult<Py<PyAny>>` of the class.
+macro_rules! surface {
+    ($name:ident = $class:literal in $module:literal {
+        order { $($order:ident),* $(,)? }
+        methods { $($methods:tt)* }
+    }) => {
         impl $name {
             const FIELDS: &'static [&'static str] = &[$(stringify!($order)),*];
 
             fn fields<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-                let fields: Vec<Py<PyAny>> = vec![$($crate::record::Member::get(&self.$order, py)?),*];
+                let fields: Vec<Py<PyAny>> = vec![$(self.$order(py)?),*];
                 PyTuple::new(py, fields)
             }
         }
 
         #[pymethods]
         impl $name {
-            #[new]
-            #[pyo3(signature = ($($order = None),*))]
-            #[allow(clippy::too_many_arguments)]
-            fn new(py: Python<'_>, $($order: Option<Py<PyAny>>),*) -> Self {
-                let _ = py;
-                Self {
-                    $($plain: match $plain {
-                        Some(value) => value,
-                        None => {
-                            let default: fn(Python<'_>) -> Py<PyAny> = $default;
-                            default(py)
-                        }
-                    },)*
-                    $($lazy: {
-                        let default: fn(Python<'_>) -> Py<PyAny> = $lazy_default;
-                        $crate::record::Lazy::Ready(std::sync::Arc::new($lazy.unwrap_or_else(|| default(py))))
-                    },)*
-                    $($hidden: $hidden_default,)*
-                }
-            }
-
-            $(
-                #[getter]
-                fn $lazy(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-                    $crate::record::Member::get(&self.$lazy, py)
-                }
-            )*
-
             #[classattr]
             fn __match_args__(py: Python<'_>) -> PyResult<Bound<'_, PyTuple>> {
                 PyTuple::new(py, Self::FIELDS.iter().map(|name| $crate::record::public(name)))
@@ -229,11 +284,72 @@ macro_rules! record {
     };
 }
 
+/// A class of plain and lazy fields. `order` is the public order of all of them.
+macro_rules! record {
+    (
+        $(#[doc = $doc:literal])*
+        $name:ident = $class:literal in $module:literal {
+            signature { $signature:literal }
+            plain { $($plain:ident: $default:expr),* $(,)? }
+            lazy { $($lazy:ident: $lazy_default:expr),* $(,)? }
+            order { $($order:ident),* $(,)? }
+            hidden { $($hidden:ident: $hidden_type:ty = $hidden_default:expr),* $(,)? }
+            methods { $($methods:tt)* }
+        }
+    ) => {
+        $(#[doc = $doc])*
+        #[pyclass(frozen, module = $module, name = $class)]
+        pub(crate) struct $name {
+            $(#[pyo3(get)] pub(crate) $plain: Py<PyAny>,)*
+            $(pub(crate) $lazy: $crate::record::Lazy,)*
+            $(pub(crate) $hidden: $hidden_type,)*
+        }
+
+        #[allow(clippy::unnecessary_wraps)]
+        impl $name {
+            $(
+                fn $plain(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+                    Ok(self.$plain.clone_ref(py))
+                }
+            )*
+        }
+
+        $crate::record::surface! {
+            $name = $class in $module {
+                order { $($order),* }
+                methods {
+                    #[new]
+                    #[pyo3(signature = ($($order = $crate::record::Given::absent()),*), text_signature = $signature)]
+                    #[allow(clippy::too_many_arguments)]
+                    fn new(py: Python<'_>, $($order: $crate::record::Given),*) -> Self {
+                        let _ = py;
+                        Self {
+                            $($plain: $crate::record::or(py, $plain, $default),)*
+                            $($lazy: $crate::record::Lazy::ready($crate::record::or(py, $lazy, $lazy_default)),)*
+                            $($hidden: $hidden_default,)*
+                        }
+                    }
+
+                    $(
+                        #[getter]
+                        fn $lazy(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+                            self.$lazy.get(py)
+                        }
+                    )*
+
+                    $($methods)*
+                }
+            }
+        }
+    };
+}
+
 /// A record that a payload stands behind. `constants` are attributes that the kind of event has no field for.
 macro_rules! event {
     (
         $(#[doc = $doc:literal])*
         $name:ident = $class:literal in $module:literal {
+            signature { $signature:literal }
             plain { $($plain:tt)* }
             lazy { $($lazy:tt)* }
             order { $($order:tt)* }
@@ -243,6 +359,7 @@ macro_rules! event {
         $crate::record::record! {
             $(#[doc = $doc])*
             $name = $class in $module {
+                signature { $signature }
                 plain { $($plain)* }
                 lazy { $($lazy)* }
                 order { $($order)* }
@@ -256,7 +373,7 @@ macro_rules! event {
 
                     /// `json.loads` of the payload.
                     fn json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-                        self.raw.json(py)
+                        $crate::record::loads(py, &self.raw.bytes(py))
                     }
 
                     $(
@@ -272,7 +389,77 @@ macro_rules! event {
     };
 }
 
-pub(crate) use {event, record};
+/// The methods of an event whose payload may have to be rebuilt: its class has a method `payload`.
+/// `rest` are the fields that stand in the object it shares with its neighbours.
+macro_rules! predictable {
+    ($name:ident = $class:literal in $module:literal {
+        plain { $($plain:ident),* }
+        rest { $($rest:ident),* }
+        order { $($order:ident),* $(,)? }
+        methods { $($methods:tt)* }
+    }) => {
+        #[allow(clippy::unnecessary_wraps)]
+        impl $name {
+            $(
+                fn $plain(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+                    Ok(self.$plain.clone_ref(py))
+                }
+            )*
+        }
+
+        $crate::record::surface! {
+            $name = $class in $module {
+                order { $($order),* }
+                methods {
+                    $(
+                        #[getter]
+                        #[allow(clippy::unnecessary_wraps)]
+                        fn $rest(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+                            Ok(self.rest.get().$rest.clone_ref(py))
+                        }
+                    )*
+
+                    /// The payload's bytes as received; `b""` for an event that no parser made.
+                    #[getter]
+                    fn raw<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+                        self.payload(py)
+                    }
+
+                    /// `json.loads` of the payload.
+                    fn json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+                        $crate::record::loads(py, &self.payload(py)?)
+                    }
+
+                    $($methods)*
+                }
+            }
+        }
+    };
+}
+
+pub(crate) use {event, predictable, record, surface};
+
+/// An argument of a constructor, or the field's default.
+pub(crate) fn or(py: Python<'_>, given: Given, default: fn(Python<'_>) -> Py<PyAny>) -> Py<PyAny> {
+    given.0.unwrap_or_else(|| default(py))
+}
+
+/// An argument that may be left out; unlike an `Option` it tells `None` from nothing.
+pub(crate) struct Given(pub(crate) Option<Py<PyAny>>);
+
+impl Given {
+    pub(crate) const fn absent() -> Self {
+        Self(None)
+    }
+}
+
+impl FromPyObject<'_, '_> for Given {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
+        Ok(Self(Some(object.to_owned().unbind())))
+    }
+}
 
 /// Defaults of fields.
 pub(crate) mod default {

@@ -1,7 +1,5 @@
 //! Types that several dialects share.
 
-use std::borrow::Cow;
-
 use pyo3::PyClass;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple};
@@ -11,6 +9,7 @@ use crate::record::{default, record};
 record! {
     /// A piece of a tool call, or a whole one.
     ToolCallDelta = "ToolCallDelta" in "hangang" {
+        signature { "(index=None, id=None, type=None, name=None, partial_json=None, arguments=None)" }
         plain {
             index: default::none,
             id: default::none,
@@ -29,6 +28,7 @@ record! {
 record! {
     /// Token counts.
     Usage = "Usage" in "hangang" {
+        signature { "(prompt_tokens=None, completion_tokens=None, total_tokens=None, thinking_tokens=None)" }
         plain {
             prompt_tokens: default::none,
             completion_tokens: default::none,
@@ -45,6 +45,7 @@ record! {
 record! {
     /// One verdict of CLOVA's AI filter.
     AIFilter = "AIFilter" in "hangang" {
+        signature { "(group_name=None, name=None, score=None, result=None)" }
         plain {
             group_name: default::none,
             name: default::none,
@@ -61,6 +62,7 @@ record! {
 record! {
     /// A frame that was delimited and judged bad, where the parser reports instead of failing.
     Malformed = "Malformed" in "hangang" {
+        signature { "(raw=b'', error=None)" }
         plain { raw: |py| PyBytes::new(py, b"").into_any().unbind(), error: default::none }
         lazy {}
         order { raw, error }
@@ -174,39 +176,21 @@ pub(crate) fn malformed<'py>(
 pub(crate) struct Repeated(Option<(Box<str>, Py<PyAny>)>);
 
 impl Repeated {
-    pub(crate) fn text(&mut self, py: Python<'_>, value: &Cow<'_, str>) -> Py<PyAny> {
+    pub(crate) fn text(&mut self, py: Python<'_>, value: &str) -> Py<PyAny> {
         match &self.0 {
-            Some((last, object)) if **last == **value => object.clone_ref(py),
+            Some((last, object)) if **last == *value => object.clone_ref(py),
             _ => {
                 let object = text(py, value);
-                self.0 = Some((value.as_ref().into(), object.clone_ref(py)));
+                self.0 = Some((value.into(), object.clone_ref(py)));
                 object
             }
         }
     }
 
-    pub(crate) fn optional(&mut self, py: Python<'_>, value: Option<&Cow<'_, str>>) -> Py<PyAny> {
+    pub(crate) fn optional(&mut self, py: Python<'_>, value: Option<&str>) -> Py<PyAny> {
         match value {
             Some(value) => self.text(py, value),
             None => py.None(),
-        }
-    }
-}
-
-/// The same for numbers.
-#[derive(Default)]
-pub(crate) struct RepeatedInteger(Option<(i64, Py<PyAny>)>);
-
-impl RepeatedInteger {
-    pub(crate) fn optional(&mut self, py: Python<'_>, value: Option<i64>) -> Py<PyAny> {
-        let Some(value) = value else { return py.None() };
-        match &self.0 {
-            Some((last, object)) if *last == value => object.clone_ref(py),
-            _ => {
-                let object = integer(py, value);
-                self.0 = Some((value, object.clone_ref(py)));
-                object
-            }
         }
     }
 }

@@ -10,13 +10,15 @@
 //! - a stray `[DONE]` means nothing.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::clova::own;
 use crate::error::{Fault, Missing};
-use crate::json::{Cursor, Kind};
+use crate::json::{Cursor, Kind, StringSpan, Text};
 use crate::openai::{Code, code};
 use crate::parser::{Dialect, Frame, Keep, Options, StreamEvent};
-use crate::shared::{Malformed, optional_list, optional_object};
+use crate::shared::{Malformed, boxed, optional_list, optional_object};
+use crate::template::{Marks, Raw, Rest, Shared, Slot, Values};
 
 /// The parser of A2A streams.
 pub type StreamParser = crate::parser::StreamParser<A2a>;
@@ -40,7 +42,7 @@ pub enum Event<'a> {
     /// A change of the task's state.
     StatusUpdate(Box<StatusUpdate<'a>>),
     /// A piece of an artifact.
-    ArtifactUpdate(Box<ArtifactUpdate<'a>>),
+    ArtifactUpdate(ArtifactUpdate<'a>),
     /// A JSON-RPC error.
     Error(Box<Error<'a>>),
     /// A frame of a foreign shape.
@@ -110,29 +112,69 @@ pub struct StatusUpdate<'a> {
     pub raw: Cow<'a, [u8]>,
 }
 
-/// A piece of an artifact.
+/// A piece of an artifact. Members that neighbours repeat are [`ArtifactRest`]'s, and read as if they were the
+/// update's own.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ArtifactUpdate<'a> {
     /// Its text parts.
     pub text: Cow<'a, str>,
+    /// The members that neighbours repeat.
+    pub rest: Shared<'a, ArtifactRest>,
+    /// What stands behind [`raw`](Self::raw).
+    pub payload: Raw<'a>,
+}
+
+/// What an artifact update's neighbours repeat.
+#[derive(Debug, Default, PartialEq)]
+pub struct ArtifactRest {
     /// The task's id.
-    pub task_id: Option<Cow<'a, str>>,
+    pub task_id: Option<Box<str>>,
     /// The conversation's id.
-    pub context_id: Option<Cow<'a, str>>,
+    pub context_id: Option<Box<str>>,
     /// Which artifact.
-    pub artifact_id: Option<Cow<'a, str>>,
+    pub artifact_id: Option<Box<str>>,
     /// The artifact's name.
-    pub name: Option<Cow<'a, str>>,
-    /// JSON array.
-    pub parts: Option<Cow<'a, str>>,
+    pub name: Option<Box<str>>,
     /// Whether the parts follow those that came before, or replace them.
     pub append: bool,
     /// The artifact is complete.
     pub last_chunk: bool,
     /// JSON object.
-    pub metadata: Option<Cow<'a, str>>,
+    pub metadata: Option<Box<str>>,
+    /// Where the parts stand in the payload: bytes before them, and bytes behind.
+    parts: Option<(usize, usize)>,
+}
+
+impl std::ops::Deref for ArtifactUpdate<'_> {
+    type Target = ArtifactRest;
+
+    fn deref(&self) -> &ArtifactRest {
+        &self.rest
+    }
+}
+
+impl ArtifactUpdate<'_> {
     /// The payload as received.
-    pub raw: Cow<'a, [u8]>,
+    #[must_use]
+    pub fn raw(&self) -> Cow<'_, [u8]> {
+        self.payload.bytes(self.rest.arc(), &self.text, None)
+    }
+
+    /// The parts as JSON array.
+    #[must_use]
+    pub fn parts(&self) -> Option<String> {
+        self.rest.parts_of(&self.raw())
+    }
+}
+
+impl ArtifactRest {
+    /// The parts as JSON array, cut out of an update's payload.
+    #[must_use]
+    pub fn parts_of(&self, payload: &[u8]) -> Option<String> {
+        let (before, behind) = self.parts?;
+        let parts = payload.get(before..payload.len().checked_sub(behind)?)?;
+        String::from_utf8(parts.to_vec()).ok()
+    }
 }
 
 /// A JSON-RPC error.
@@ -211,18 +253,11 @@ impl<'a> StreamEvent<'a> for Event<'a> {
                 metadata: update.metadata.map(own),
                 raw: own(update.raw),
             })),
-            Self::ArtifactUpdate(update) => Event::ArtifactUpdate(Box::new(ArtifactUpdate {
+            Self::ArtifactUpdate(update) => Event::ArtifactUpdate(ArtifactUpdate {
                 text: own(update.text),
-                task_id: update.task_id.map(own),
-                context_id: update.context_id.map(own),
-                artifact_id: update.artifact_id.map(own),
-                name: update.name.map(own),
-                parts: update.parts.map(own),
-                append: update.append,
-                last_chunk: update.last_chunk,
-                metadata: update.metadata.map(own),
-                raw: own(update.raw),
-            })),
+                rest: update.rest.into_owned(),
+                payload: update.payload.into_owned(),
+            }),
             Self::Error(error) => Event::Error(Box::new(Error {
                 code: error.code.map(Code::into_owned),
                 message: own(error.message),
@@ -290,6 +325,24 @@ impl Dialect for A2a {
         Ok(Some(event))
     }
 
+    type Rest = ArtifactRest;
+
+    fn rest<'e>(event: &'e Event<'_>) -> Option<&'e Arc<Rest<ArtifactRest>>> {
+        match event {
+            Event::ArtifactUpdate(update) => Some(update.rest.arc()),
+            _ => None,
+        }
+    }
+
+    fn predicted<'a>(&mut self, rest: &'a Arc<Rest<ArtifactRest>>, values: Values<'a>) -> Event<'a> {
+        // A template's frame was parsed in full, and what it meant for the end is noted already.
+        Event::ArtifactUpdate(ArtifactUpdate {
+            text: values.string,
+            rest: Shared::template(rest),
+            payload: values.raw,
+        })
+    }
+
     fn done<'a>(&mut self, _frame: &Frame<'a>) -> Option<Event<'a>> {
         None
     }
@@ -317,8 +370,12 @@ fn fold(name: &str, prefix: &str) -> String {
 /// Parts: their JSON and the text in them.
 #[derive(Default)]
 struct Parts<'a> {
+    /// Where the JSON begins in the payload.
+    start: usize,
     json: Option<&'a str>,
     text: Cow<'a, str>,
+    /// The inside of the only text.
+    string: Option<StringSpan>,
 }
 
 /// An artifact, or a status's message.
@@ -340,8 +397,10 @@ struct Status<'a> {
 #[derive(Default)]
 struct Body<'a> {
     kind: Option<Cow<'a, str>>,
+    has_id: bool,
     id: Option<Cow<'a, str>>,
     context_id: Option<Cow<'a, str>>,
+    has_task_id: bool,
     task_id: Option<Cow<'a, str>>,
     message_id: Option<Cow<'a, str>>,
     role: Option<Cow<'a, str>>,
@@ -430,9 +489,9 @@ impl<'a> Body<'a> {
         cursor.object(|cursor, name| {
             match name {
                 "kind" => self.kind = cursor.optional_string()?,
-                "id" => self.id = cursor.optional_string()?,
+                "id" => (self.has_id, self.id) = (true, cursor.optional_string()?),
                 "contextId" => self.context_id = cursor.optional_string()?,
-                "taskId" => self.task_id = cursor.optional_string()?,
+                "taskId" => (self.has_task_id, self.task_id) = (true, cursor.optional_string()?),
                 "messageId" => self.message_id = cursor.optional_string()?,
                 "role" => self.role = cursor.optional_string()?,
                 "status" => self.status = optional_object(cursor, status)?,
@@ -467,8 +526,8 @@ impl<'a> Body<'a> {
         match self.event_of_member(frame) {
             Ok(event) => Some(event),
             Err(body) if body.artifact.is_some() => Some(body.artifact_update(frame)),
-            Err(body) if body.status.is_some() && body.task_id.is_some() => Some(body.status_update(frame)),
-            Err(body) if body.status.is_some() && body.id.is_some() => Some(body.task(frame)),
+            Err(body) if body.status.is_some() && body.has_task_id => Some(body.status_update(frame)),
+            Err(body) if body.status.is_some() && body.has_id => Some(body.task(frame)),
             Err(body) if body.parts.json.is_some() => Some(body.message(frame)),
             Err(_) => None,
         }
@@ -533,18 +592,27 @@ impl<'a> Body<'a> {
 
     fn artifact_update(self, frame: &Frame<'a>) -> Event<'a> {
         let artifact = self.artifact.unwrap_or_default();
-        Event::ArtifactUpdate(Box::new(ArtifactUpdate {
+        if let Some(string) = artifact.parts.string {
+            // The text joins from one part: with an empty one it is still that part's.
+            frame.marks.set(Some(Marks { slot: Slot::Text, string, counter: None, may_be_empty: true }));
+        }
+        Event::ArtifactUpdate(ArtifactUpdate {
             text: artifact.parts.text,
-            task_id: self.task_id,
-            context_id: self.context_id,
-            artifact_id: artifact.id,
-            name: artifact.name,
-            parts: artifact.parts.json.map(Cow::Borrowed),
-            append: self.append,
-            last_chunk: self.last_chunk,
-            metadata: self.metadata.or(artifact.metadata).map(Cow::Borrowed),
-            raw: Cow::Borrowed(frame.payload),
-        }))
+            rest: Shared::new(ArtifactRest {
+                task_id: boxed(self.task_id),
+                context_id: boxed(self.context_id),
+                artifact_id: boxed(artifact.id),
+                name: boxed(artifact.name),
+                append: self.append,
+                last_chunk: self.last_chunk,
+                metadata: self.metadata.or(artifact.metadata).map(Into::into),
+                parts: artifact.parts.json.map(|json| {
+                    let before = artifact.parts.start;
+                    (before, frame.payload.len() - before - json.len())
+                }),
+            }),
+            payload: Raw::Received(Cow::Borrowed(frame.payload)),
+        })
     }
 }
 
@@ -634,19 +702,28 @@ fn inner<'a>(cursor: &mut Cursor<'a>) -> Result<Inner<'a>, Fault> {
 fn parts<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Fault> {
     let start = cursor.mark()?;
     let mut text = Cow::Borrowed("");
+    let mut strings = 0;
+    let mut string = None;
     let list = optional_list(cursor, |cursor| {
-        let mut part = None;
+        let mut part = Text::default();
         cursor.object(|cursor, name| {
             match name {
-                "text" => part = cursor.optional_string()?,
+                "text" => part = cursor.text()?,
                 _ => cursor.skip()?,
             }
             Ok(())
         })?;
-        join(&mut text, part.unwrap_or_default());
+        strings += usize::from(part.span.is_some());
+        string = string.or(part.span);
+        join(&mut text, part.value);
         Ok(())
     })?;
-    Ok(Parts { json: list.map(|_| cursor.since(start)), text })
+    Ok(Parts {
+        start,
+        json: list.map(|_| cursor.since(start)),
+        text,
+        string: string.filter(|_| strings == 1),
+    })
 }
 
 fn artifacts<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Fault> {
@@ -656,7 +733,7 @@ fn artifacts<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Fault> {
         join(&mut text, inner(cursor)?.parts.text);
         Ok(())
     })?;
-    Ok(Parts { json: list.map(|_| cursor.since(start)), text })
+    Ok(Parts { start, json: list.map(|_| cursor.since(start)), text, string: None })
 }
 
 /// Joins without a copy while there is only one piece.

@@ -8,14 +8,16 @@
 //! - `result` or an error ends the stream; `signal` alone does not, and its absence is no fault.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::error::{Fault, Missing};
-use crate::json::{Cursor, Kind};
+use crate::json::{Cursor, Kind, Text};
 use crate::parser::{Dialect, Frame, Keep, StreamEvent};
 use crate::shared::{
-    AiFilter, Malformed, ToolCallDelta, Usage, boxed, finish_reason, joined_parts, optional_list,
+    AiFilter, Malformed, Pieces, ToolCallDelta, Usage, boxed, finish_reason, joined_parts, optional_list,
     optional_object, tool_calls,
 };
+use crate::template::{Marks, Raw, Rest, Shared, Slot, Values};
 
 /// The parser of CLOVA streams.
 pub type StreamParser = crate::parser::StreamParser<Clova>;
@@ -38,15 +40,29 @@ pub enum Event<'a> {
     Malformed(Malformed<'a>),
 }
 
-/// A delta: text or thinking or pieces of tool calls.
+/// A delta: text or thinking or pieces of tool calls. Members that neighbours repeat are [`TokenRest`]'s, and
+/// read as if they were the token's own.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Token<'a> {
     /// Answer text.
     pub text: Cow<'a, str>,
     /// Reasoning text (v3).
     pub thinking: Cow<'a, str>,
+    /// v1: tokens of the answer so far.
+    pub output_length: Option<i64>,
+    /// The SSE id.
+    pub id: Cow<'a, str>,
+    /// The members that neighbours repeat.
+    pub rest: Shared<'a, TokenRest>,
+    /// What stands behind [`raw`](Self::raw).
+    pub payload: Raw<'a>,
+}
+
+/// What a token's neighbours repeat.
+#[derive(Debug, Default, PartialEq)]
+pub struct TokenRest {
     /// `assistant`.
-    pub role: Option<Cow<'a, str>>,
+    pub role: Option<Box<str>>,
     /// Pieces of tool calls (v3).
     pub tool_calls: Box<[ToolCallDelta]>,
     /// As a rule none before the result.
@@ -55,18 +71,29 @@ pub struct Token<'a> {
     pub index: Option<i64>,
     /// v1: tokens of the prompt.
     pub input_length: Option<i64>,
-    /// v1: tokens of the answer so far.
-    pub output_length: Option<i64>,
     /// v3: Unix time, in seconds as a rule (`wire/clova.md` §11).
     pub created: Option<i64>,
     /// v3: the seed in use, up to 4294967295.
     pub seed: Option<i64>,
     /// v3: none before the result.
     pub usage: Option<Usage>,
-    /// The SSE id.
-    pub id: Cow<'a, str>,
+}
+
+impl std::ops::Deref for Token<'_> {
+    type Target = TokenRest;
+
+    fn deref(&self) -> &TokenRest {
+        &self.rest
+    }
+}
+
+impl Token<'_> {
     /// The payload as received.
-    pub raw: Cow<'a, [u8]>,
+    #[must_use]
+    pub fn raw(&self) -> Cow<'_, [u8]> {
+        let string = if self.text.is_empty() { &self.thinking } else { &self.text };
+        self.payload.bytes(self.rest.arc(), string, self.output_length)
+    }
 }
 
 /// The whole answer.
@@ -186,17 +213,10 @@ impl Token<'_> {
         Token {
             text: own(self.text),
             thinking: own(self.thinking),
-            role: self.role.map(own),
-            tool_calls: self.tool_calls,
-            finish_reason: self.finish_reason,
-            index: self.index,
-            input_length: self.input_length,
             output_length: self.output_length,
-            created: self.created,
-            seed: self.seed,
-            usage: self.usage,
             id: own(self.id),
-            raw: own(self.raw),
+            rest: self.rest.into_owned(),
+            payload: self.payload.into_owned(),
         }
     }
 }
@@ -234,6 +254,27 @@ impl Dialect for Clova {
         let event = decode(frame)?;
         self.ended |= matches!(event, Event::Result(_) | Event::Error(_));
         Ok(Some(event))
+    }
+
+    type Rest = TokenRest;
+
+    fn rest<'e>(event: &'e Event<'_>) -> Option<&'e Arc<Rest<TokenRest>>> {
+        match event {
+            Event::Token(token) => Some(token.rest.arc()),
+            _ => None,
+        }
+    }
+
+    fn predicted<'a>(&mut self, rest: &'a Arc<Rest<TokenRest>>, mut values: Values<'a>) -> Event<'a> {
+        let (text, thinking) = values.text_and_thinking();
+        Event::Token(Token {
+            text,
+            thinking,
+            output_length: values.counter,
+            id: values.id,
+            rest: Shared::template(rest),
+            payload: values.raw,
+        })
     }
 
     fn done<'a>(&mut self, frame: &Frame<'a>) -> Option<Event<'a>> {
@@ -295,8 +336,8 @@ fn decode<'a>(frame: &Frame<'a>) -> Result<Event<'a>, Fault> {
 #[derive(Default)]
 struct Message<'a> {
     role: Option<Cow<'a, str>>,
-    content: Cow<'a, str>,
-    thinking: Cow<'a, str>,
+    content: Text<'a>,
+    thinking: Text<'a>,
     tool_calls: Box<[ToolCallDelta]>,
 }
 
@@ -314,7 +355,8 @@ struct Fields<'a> {
     stop_reason: Option<Cow<'a, str>>,
     index: Option<i64>,
     input_length: Option<i64>,
-    output_length: Option<i64>,
+    /// The counter of v1, with the place of its digits.
+    output_length: Option<(i64, (usize, usize))>,
     created: Option<i64>,
     seed: Option<i64>,
     usage: Option<Usage>,
@@ -348,7 +390,7 @@ impl<'a> Fields<'a> {
                 "stopReason" => self.stop_reason = cursor.optional_string()?,
                 "index" => self.index = cursor.optional_integer()?,
                 "inputLength" => self.input_length = cursor.optional_integer()?,
-                "outputLength" => self.output_length = cursor.optional_integer()?,
+                "outputLength" => self.output_length = cursor.placed_integer()?,
                 "created" => self.created = cursor.optional_integer()?,
                 "seed" => self.seed = cursor.optional_integer()?,
                 "usage" => self.usage = optional_object(cursor, usage)?,
@@ -378,20 +420,36 @@ impl<'a> Fields<'a> {
     fn token(self, frame: &Frame<'a>) -> Token<'a> {
         let finish_reason = self.reason();
         let message = self.message.unwrap_or_default();
+        // Two strings at once are rare: such a frame becomes no template.
+        let string = match (message.content.value.is_empty(), message.thinking.value.is_empty()) {
+            (_, true) if message.content.span.is_some() => {
+                message.content.span.map(|span| (Slot::Text, span))
+            }
+            (true, _) => message.thinking.span.map(|span| (Slot::Thinking, span)),
+            _ => None,
+        };
+        let counter = self.output_length.map(|(_, place)| place);
+        if let Some((slot, string)) = string
+            && counter.is_none_or(|(start, _)| start > string.end)
+        {
+            frame.marks.set(Some(Marks { slot, string, counter, may_be_empty: true }));
+        }
         Token {
-            text: message.content,
-            thinking: message.thinking,
-            role: message.role,
-            tool_calls: message.tool_calls,
-            finish_reason,
-            index: self.index,
-            input_length: self.input_length,
-            output_length: self.output_length,
-            created: self.created,
-            seed: self.seed,
-            usage: self.usage,
+            text: message.content.value,
+            thinking: message.thinking.value,
+            output_length: self.output_length.map(|(number, _)| number),
             id: frame.id(),
-            raw: Cow::Borrowed(frame.payload),
+            rest: Shared::new(TokenRest {
+                role: boxed(message.role),
+                tool_calls: message.tool_calls,
+                finish_reason,
+                index: self.index,
+                input_length: self.input_length,
+                created: self.created,
+                seed: self.seed,
+                usage: self.usage,
+            }),
+            payload: Raw::Received(Cow::Borrowed(frame.payload)),
         }
     }
 
@@ -399,13 +457,13 @@ impl<'a> Fields<'a> {
         let finish_reason = self.reason();
         let message = self.message.unwrap_or_default();
         Answer {
-            content: message.content,
-            thinking_content: message.thinking,
+            content: message.content.value,
+            thinking_content: message.thinking.value,
             role: message.role,
             tool_calls: message.tool_calls,
             finish_reason,
             input_length: self.input_length,
-            output_length: self.output_length,
+            output_length: self.output_length.map(|(number, _)| number),
             created: self.created,
             seed: self.seed,
             usage: self.usage,
@@ -462,12 +520,14 @@ fn message<'a>(cursor: &mut Cursor<'a>) -> Result<Message<'a>, Fault> {
             "role" => message.role = cursor.optional_string()?,
             "content" => {
                 message.content = match cursor.kind()? {
-                    Kind::Array => Cow::Owned(joined_parts(cursor)?.unwrap_or_default()),
-                    _ => cursor.optional_string()?.unwrap_or_default(),
+                    Kind::Array => {
+                        Text { value: Cow::Owned(joined_parts(cursor)?.unwrap_or_default()), span: None }
+                    }
+                    _ => cursor.text()?,
                 }
             }
-            "thinkingContent" => message.thinking = cursor.optional_string()?.unwrap_or_default(),
-            "toolCalls" => message.tool_calls = tool_calls(cursor)?,
+            "thinkingContent" => message.thinking = cursor.text()?,
+            "toolCalls" => message.tool_calls = tool_calls(cursor, Pieces::PartialJson)?,
             _ => cursor.skip()?,
         }
         Ok(())

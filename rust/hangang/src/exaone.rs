@@ -11,9 +11,10 @@ use std::sync::Arc;
 
 use crate::clova::own;
 use crate::error::{Fault, Missing};
-use crate::json::{Cursor, Kind};
+use crate::json::{Cursor, Kind, Text};
 use crate::parser::{Dialect, Frame, Keep, StreamEvent};
-use crate::shared::{Malformed, optional_object};
+use crate::shared::{Malformed, boxed, optional_object};
+use crate::template::{Marks, Raw, Rest, Shared, Slot, Values};
 
 /// The parser of EXAONE streams.
 pub type StreamParser = crate::parser::StreamParser<Exaone>;
@@ -32,25 +33,48 @@ pub enum Event<'a> {
     Malformed(Malformed<'a>),
 }
 
-/// One frame.
+/// One frame. Members that neighbours repeat are [`AnswerRest`]'s, and read as if they were the answer's own.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Answer<'a> {
     /// The delta.
     pub text: Cow<'a, str>,
+    /// The members that neighbours repeat.
+    pub rest: Shared<'a, AnswerRest>,
+    /// What stands behind [`raw`](Self::raw).
+    pub payload: Raw<'a>,
+}
+
+/// What an answer's neighbours repeat.
+#[derive(Debug, Default, PartialEq)]
+pub struct AnswerRest {
     /// The user's query, echoed.
-    pub query: Cow<'a, str>,
+    pub query: Box<str>,
     /// `chitchat`, `web_search`, …; `""` while planning.
-    pub intent: Cow<'a, str>,
-    /// The references as a JSON array, shared by all frames that repeat it; `None` where there are none.
+    pub intent: Box<str>,
+    /// The references as a JSON array, one object for all frames that repeat it; `None` where there are none.
     pub references: Option<Arc<str>>,
     /// `planning`, `optimizing`, `answering`, …
-    pub progress_state: Cow<'a, str>,
+    pub progress_state: Box<str>,
     /// 200.
     pub result_code: i64,
     /// As a rule none.
-    pub description: Option<Cow<'a, str>>,
+    pub description: Option<Box<str>>,
+}
+
+impl std::ops::Deref for Answer<'_> {
+    type Target = AnswerRest;
+
+    fn deref(&self) -> &AnswerRest {
+        &self.rest
+    }
+}
+
+impl Answer<'_> {
     /// The payload as received.
-    pub raw: Cow<'a, [u8]>,
+    #[must_use]
+    pub fn raw(&self) -> Cow<'_, [u8]> {
+        self.payload.bytes(self.rest.arc(), &self.text, None)
+    }
 }
 
 /// An error inside the stream.
@@ -95,13 +119,8 @@ impl<'a> StreamEvent<'a> for Event<'a> {
         match self {
             Self::Answer(answer) => Event::Answer(Answer {
                 text: own(answer.text),
-                query: own(answer.query),
-                intent: own(answer.intent),
-                references: answer.references,
-                progress_state: own(answer.progress_state),
-                result_code: answer.result_code,
-                description: answer.description.map(own),
-                raw: own(answer.raw),
+                rest: answer.rest.into_owned(),
+                payload: answer.payload.into_owned(),
             }),
             Self::Error(Error { code, message, raw }) => {
                 Event::Error(Error { code, message: own(message), raw: own(raw) })
@@ -151,16 +170,26 @@ impl Dialect for Exaone {
         cursor.end()?;
         let event = match result_code {
             Some(200) => {
-                self.ended |= data.progress_state == "answering";
+                self.ended |= &*data.progress_state == "answering";
+                if let Some(string) = data.answer.span {
+                    frame.marks.set(Some(Marks {
+                        slot: Slot::Text,
+                        string,
+                        counter: None,
+                        may_be_empty: true,
+                    }));
+                }
                 Event::Answer(Answer {
-                    text: data.answer,
-                    query: data.query,
-                    intent: data.intent,
-                    references: self.share(data.references),
-                    progress_state: data.progress_state,
-                    result_code: 200,
-                    description,
-                    raw,
+                    text: data.answer.value,
+                    rest: Shared::new(AnswerRest {
+                        query: data.query.into(),
+                        intent: data.intent.into(),
+                        references: self.share(data.references),
+                        progress_state: data.progress_state.into(),
+                        result_code: 200,
+                        description: boxed(description),
+                    }),
+                    payload: Raw::Received(raw),
                 })
             }
             Some(_) => {
@@ -170,6 +199,20 @@ impl Dialect for Exaone {
             None => Event::Unknown(Unknown { data: Cow::Borrowed(text), raw }),
         };
         Ok(Some(event))
+    }
+
+    type Rest = AnswerRest;
+
+    fn rest<'e>(event: &'e Event<'_>) -> Option<&'e Arc<Rest<AnswerRest>>> {
+        match event {
+            Event::Answer(answer) => Some(answer.rest.arc()),
+            _ => None,
+        }
+    }
+
+    fn predicted<'a>(&mut self, rest: &'a Arc<Rest<AnswerRest>>, values: Values<'a>) -> Event<'a> {
+        // A template's frame was parsed in full, and what it meant for the end is noted already.
+        Event::Answer(Answer { text: values.string, rest: Shared::template(rest), payload: values.raw })
     }
 
     fn done<'a>(&mut self, frame: &Frame<'a>) -> Option<Event<'a>> {
@@ -196,7 +239,7 @@ impl Exaone {
 struct Data<'a> {
     query: Cow<'a, str>,
     intent: Cow<'a, str>,
-    answer: Cow<'a, str>,
+    answer: Text<'a>,
     progress_state: Cow<'a, str>,
     references: Option<&'a str>,
 }
@@ -207,7 +250,7 @@ fn read_data<'a>(cursor: &mut Cursor<'a>) -> Result<Data<'a>, Fault> {
         match name {
             "query" => data.query = cursor.optional_string()?.unwrap_or_default(),
             "intent" => data.intent = cursor.optional_string()?.unwrap_or_default(),
-            "answer" => data.answer = cursor.optional_string()?.unwrap_or_default(),
+            "answer" => data.answer = cursor.text()?,
             "progress_state" => data.progress_state = cursor.optional_string()?.unwrap_or_default(),
             "references" => {
                 let (kind, list) = cursor.raw()?;

@@ -45,6 +45,13 @@ impl StringSpan {
     }
 }
 
+/// A decoded string and where its inside stands in the payload.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Text<'a> {
+    pub(crate) value: Cow<'a, str>,
+    pub(crate) span: Option<StringSpan>,
+}
+
 /// Open brackets, one bit each, so that depth costs memory only where it is used.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Brackets {
@@ -404,6 +411,20 @@ impl<'a> Cursor<'a> {
         Ok(self.optional_span()?.map(|span| span.decode(self.text)))
     }
 
+    /// The value's string with the place of its inside, or an empty text without a place.
+    pub(crate) fn text(&mut self) -> Walk<Text<'a>> {
+        Ok(self
+            .optional_span()?
+            .map_or_else(Text::default, |span| Text { value: span.decode(self.text), span: Some(span) }))
+    }
+
+    /// The value as [`optional_integer`](Self::optional_integer), with the place of its digits.
+    pub(crate) fn placed_integer(&mut self) -> Walk<Option<(i64, (usize, usize))>> {
+        let start = self.mark()?;
+        let number = self.optional_integer()?;
+        Ok(number.map(|number| (number, (start, self.position))))
+    }
+
     /// The value's span between the quotes, or `None` for a value of another kind.
     pub(crate) fn optional_span(&mut self) -> Walk<Option<StringSpan>> {
         match self.kind()? {
@@ -456,6 +477,29 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// Where the inside of a string ends that begins at `start`, and whether it has escapes; `None` where it is not
+/// what JSON allows between quotes, or not whole. UTF-8 is not looked at.
+#[inline]
+pub(crate) fn string_end(bytes: &[u8], start: usize) -> Option<(usize, bool)> {
+    let mut at = start;
+    let mut escaped = false;
+    loop {
+        at = plain_end(bytes, at);
+        match bytes.get(at)? {
+            b'"' => return Some((at, escaped)),
+            b'\\' => {
+                escaped = true;
+                match bytes.get(at + 1)? {
+                    b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => at += 2,
+                    b'u' if bytes.get(at + 2..at + 6)?.iter().all(u8::is_ascii_hexdigit) => at += 6,
+                    _ => return None,
+                }
+            }
+            _ => return None,
+        }
+    }
+}
+
 /// Where a run of plain string bytes ends: at a quote, a backslash or a control character, or at the end.
 fn plain_end(bytes: &[u8], mut at: usize) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
@@ -485,9 +529,13 @@ fn plain_end(bytes: &[u8], mut at: usize) -> usize {
 
 /// The payload as text, or the first of its faults in UTF-8 and in JSON.
 pub(crate) fn check_utf8(payload: &[u8], max_depth: usize) -> Result<&str, Fault> {
-    std::str::from_utf8(payload).map_err(|error| {
-        let position = error.valid_up_to();
-        let utf8 = Fault { kind: ErrorKind::InvalidUtf8 { found: payload[position] }, position };
+    // The fast check only says yes or no; the standard one says where.
+    simdutf8::basic::from_utf8(payload).map_err(|_| {
+        let position = std::str::from_utf8(payload).map_or_else(|error| error.valid_up_to(), str::len);
+        let utf8 = Fault {
+            kind: ErrorKind::InvalidUtf8 { found: payload.get(position).copied().unwrap_or(0) },
+            position,
+        };
         // A JSON fault before the ill-formed sequence comes first; one at its first byte does not.
         match std::str::from_utf8(&payload[..position]).map(|prefix| judge_text(prefix, max_depth)) {
             Ok(Err(json)) if json.position < position => json,

@@ -23,6 +23,8 @@ pub const DEFAULT_MAX_DEPTH: usize = 128;
 pub(crate) struct JsonFrame<'f> {
     pub(crate) bytes: &'f [u8],
     pub(crate) offset: u64,
+    /// Where it begins in the chunk, if it lies whole in it.
+    pub(crate) place: Option<usize>,
 }
 
 impl JsonFrame<'_> {
@@ -84,9 +86,17 @@ impl JsonFramer {
         }
     }
 
-    /// Whether the next byte may begin a value.
-    pub(crate) fn is_between(&self) -> bool {
-        self.state == State::Between
+    /// Goes to the first byte of the next value; false inside one.
+    #[inline]
+    pub(crate) fn begin(&mut self, chunk: &[u8], at: &mut usize) -> bool {
+        if self.state != State::Between || self.bom != Bom::Over {
+            return false;
+        }
+        self.release();
+        while chunk.get(*at).copied().is_some_and(is_space) {
+            *at += 1;
+        }
+        true
     }
 
     fn release(&mut self) {
@@ -140,14 +150,16 @@ impl JsonFramer {
             Some(length) => {
                 *at = from + length;
                 self.state = State::Between;
-                let bytes = if self.held.is_empty() {
-                    &part[..length]
-                } else {
-                    self.held.extend_from_slice(&part[..length]);
-                    self.handed_out = true;
-                    &self.held
-                };
-                Ok(Some(JsonFrame { bytes, offset: self.start }))
+                if self.held.is_empty() {
+                    return Ok(Some(JsonFrame {
+                        bytes: &part[..length],
+                        offset: self.start,
+                        place: Some(from),
+                    }));
+                }
+                self.held.extend_from_slice(&part[..length]);
+                self.handed_out = true;
+                Ok(Some(JsonFrame { bytes: &self.held, offset: self.start, place: None }))
             }
             None if from + part.len() < chunk.len() => {
                 let limit = self.max_frame_bytes;
@@ -211,7 +223,7 @@ impl JsonFramer {
     /// A bracket closed what was not open: the first fault of the bytes so far, at the latest that bracket.
     fn mismatch(&mut self, part: &[u8]) -> ParseError {
         self.held.extend_from_slice(part);
-        let frame = JsonFrame { bytes: &self.held, offset: self.start };
+        let frame = JsonFrame { bytes: &self.held, offset: self.start, place: None };
         let last = self.held.len() - 1;
         let fault = judge(&self.held, usize::MAX).err().unwrap_or(Fault::json(
             Expected::Value,

@@ -36,9 +36,11 @@ pub mod openai;
 mod parser;
 mod shared;
 mod sse;
+mod template;
 
 pub use error::{ErrorKind, Expected, Fault, Missing, ParseError};
 pub use json_stream::{DEFAULT_MAX_DEPTH, JsonStreamParser};
 pub use parser::{Dialect, Errors, Frame, Keep, Options, StreamEvent, StreamParser};
 pub use shared::{AiFilter, Malformed, ToolCallDelta, Usage};
 pub use sse::{DEFAULT_MAX_FRAME_BYTES, ServerSentEvent, SseParser};
+pub use template::{Raw, Rest, Shared, Values};

@@ -10,14 +10,16 @@
 //! - `[DONE]`, an error or a finish reason ends the stream.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use crate::clova::own;
 use crate::error::{Fault, Missing};
-use crate::json::{Cursor, Kind};
+use crate::json::{Cursor, Kind, Text};
 use crate::parser::{Dialect, Frame, Keep, StreamEvent};
 use crate::shared::{
-    Malformed, ToolCallDelta, Usage, finish_reason, joined_parts, optional_object, tool_calls,
+    Malformed, Pieces, ToolCallDelta, Usage, boxed, finish_reason, joined_parts, optional_object, tool_calls,
 };
+use crate::template::{Marks, Raw, Rest, Shared, Slot, Values};
 
 /// The parser of OpenAI-compatible streams.
 pub type StreamParser = crate::parser::StreamParser<OpenAi>;
@@ -38,42 +40,71 @@ pub enum Event<'a> {
     Malformed(Malformed<'a>),
 }
 
-/// One chunk.
+/// One chunk. Its text and thinking are those of its main choice; members that neighbours repeat are
+/// [`ChunkRest`]'s, and read as if they were the chunk's own.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Chunk<'a> {
+    /// Answer text of the main choice.
+    pub text: Cow<'a, str>,
+    /// Reasoning text of the main choice.
+    pub thinking: Cow<'a, str>,
+    /// The members that neighbours repeat.
+    pub rest: Shared<'a, ChunkRest>,
+    /// What stands behind [`raw`](Self::raw).
+    pub payload: Raw<'a>,
+}
+
+/// What a chunk's neighbours repeat.
+#[derive(Debug, Default, PartialEq)]
+pub struct ChunkRest {
     /// The stream's id, the same in all its chunks.
-    pub id: Option<Cow<'a, str>>,
+    pub id: Option<Box<str>>,
     /// The model as the server names it.
-    pub model: Option<Cow<'a, str>>,
+    pub model: Option<Box<str>>,
     /// Unix time in seconds.
     pub created: Option<i64>,
     /// Token counts, as a rule in one chunk without choices.
     pub usage: Option<Usage>,
-    /// The choices of this chunk.
-    pub choices: Vec<Choice<'a>>,
-    /// The payload as received.
-    pub raw: Cow<'a, [u8]>,
+    /// The choices; the main one's text and thinking stand in the chunk.
+    pub choices: Box<[Choice]>,
+    /// Which choice carries the answer: the first whose index is 0.
+    pub main: Option<usize>,
 }
 
-impl<'a> Chunk<'a> {
-    /// The choice that carries the answer: the first whose index is 0.
+impl std::ops::Deref for Chunk<'_> {
+    type Target = ChunkRest;
+
+    fn deref(&self) -> &ChunkRest {
+        &self.rest
+    }
+}
+
+impl Chunk<'_> {
+    /// The payload as received.
     #[must_use]
-    pub fn main(&self) -> Option<&Choice<'a>> {
-        self.choices.iter().find(|choice| choice.index == 0)
+    pub fn raw(&self) -> Cow<'_, [u8]> {
+        let string = if self.text.is_empty() { &self.thinking } else { &self.text };
+        self.payload.bytes(self.rest.arc(), string, None)
+    }
+
+    /// The choice that carries the answer.
+    #[must_use]
+    pub fn main_choice(&self) -> Option<&Choice> {
+        self.choices.get(self.main?)
     }
 }
 
 /// A delta of one choice.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Choice<'a> {
+pub struct Choice {
     /// Which of the `n` answers.
     pub index: i64,
-    /// Answer text.
-    pub text: Cow<'a, str>,
-    /// Reasoning text.
-    pub thinking: Cow<'a, str>,
+    /// Answer text; empty in the main choice, whose text is the chunk's.
+    pub text: Box<str>,
+    /// Reasoning text; empty in the main choice.
+    pub thinking: Box<str>,
     /// `assistant`, in the first chunk.
-    pub role: Option<Cow<'a, str>>,
+    pub role: Option<Box<str>>,
     /// Pieces of tool calls.
     pub tool_calls: Box<[ToolCallDelta]>,
     /// Why the model stopped.
@@ -127,7 +158,7 @@ impl<'a> StreamEvent<'a> for Event<'a> {
 
     fn text(&self) -> &str {
         match self {
-            Self::Chunk(chunk) => chunk.main().map_or("", |choice| &choice.text),
+            Self::Chunk(chunk) => &chunk.text,
             _ => "",
         }
     }
@@ -147,12 +178,10 @@ impl<'a> StreamEvent<'a> for Event<'a> {
     fn into_owned(self) -> Event<'static> {
         match self {
             Self::Chunk(chunk) => Event::Chunk(Chunk {
-                id: chunk.id.map(own),
-                model: chunk.model.map(own),
-                created: chunk.created,
-                usage: chunk.usage,
-                choices: chunk.choices.into_iter().map(Choice::into_owned).collect(),
-                raw: own(chunk.raw),
+                text: own(chunk.text),
+                thinking: own(chunk.thinking),
+                rest: chunk.rest.into_owned(),
+                payload: chunk.payload.into_owned(),
             }),
             Self::Done => Event::Done,
             Self::Error(error) => Event::Error(Box::new(Error {
@@ -166,19 +195,6 @@ impl<'a> StreamEvent<'a> for Event<'a> {
                 Event::Unknown(Unknown { data: own(data), raw: own(raw) })
             }
             Self::Malformed(malformed) => Event::Malformed(malformed.into_owned()),
-        }
-    }
-}
-
-impl Choice<'_> {
-    fn into_owned(self) -> Choice<'static> {
-        Choice {
-            index: self.index,
-            text: own(self.text),
-            thinking: own(self.thinking),
-            role: self.role.map(own),
-            tool_calls: self.tool_calls,
-            finish_reason: self.finish_reason,
         }
     }
 }
@@ -217,6 +233,20 @@ impl Dialect for OpenAi {
         Ok(Some(event))
     }
 
+    type Rest = ChunkRest;
+
+    fn rest<'e>(event: &'e Event<'_>) -> Option<&'e Arc<Rest<ChunkRest>>> {
+        match event {
+            Event::Chunk(chunk) => Some(chunk.rest.arc()),
+            _ => None,
+        }
+    }
+
+    fn predicted<'a>(&mut self, rest: &'a Arc<Rest<ChunkRest>>, mut values: Values<'a>) -> Event<'a> {
+        let (text, thinking) = values.text_and_thinking();
+        Event::Chunk(Chunk { text, thinking, rest: Shared::template(rest), payload: values.raw })
+    }
+
     fn done<'a>(&mut self, _frame: &Frame<'a>) -> Option<Event<'a>> {
         self.ended = true;
         Some(Event::Done)
@@ -246,7 +276,7 @@ struct Fields<'a> {
     model: Option<Cow<'a, str>>,
     created: Option<i64>,
     usage: Option<Usage>,
-    choices: Option<Vec<Choice<'a>>>,
+    choices: Option<Vec<Delta<'a>>>,
     choice_error: Option<Failure<'a>>,
     error: Failure<'a>,
     /// `code`, `message`, `type`, `param` at top level.
@@ -315,9 +345,44 @@ impl<'a> Fields<'a> {
         if let Some(failure) = self.choice_error {
             return Some(failure.event(self.custom_status, raw));
         }
-        let chunk = |choices| {
-            let (id, model, created, usage) = (self.id, self.model, self.created, self.usage);
-            Some(Event::Chunk(Chunk { id, model, created, usage, choices, raw: raw.clone() }))
+        let chunk = |choices: Vec<Delta<'a>>| {
+            let main = choices.iter().position(|delta| delta.choice.index == 0);
+            let mut text = Text::default();
+            let mut thinking = Text::default();
+            let mut rest = Vec::with_capacity(choices.len());
+            for (at, delta) in choices.into_iter().enumerate() {
+                let mut choice = delta.choice;
+                if Some(at) == main {
+                    (text, thinking) = (delta.text, delta.thinking);
+                } else {
+                    choice.text = delta.text.value.into();
+                    choice.thinking = delta.thinking.value.into();
+                }
+                rest.push(choice);
+            }
+            let string = match (text.value.is_empty(), thinking.value.is_empty()) {
+                (_, true) if text.span.is_some() => text.span.map(|span| (Slot::Text, span)),
+                (true, false) => thinking.span.map(|span| (Slot::Thinking, span)),
+                _ => None,
+            };
+            if let Some((slot, string)) = string {
+                // Without its reasoning a delta would be searched for another name of it.
+                let may_be_empty = slot == Slot::Text;
+                frame.marks.set(Some(Marks { slot, string, counter: None, may_be_empty }));
+            }
+            Some(Event::Chunk(Chunk {
+                text: text.value,
+                thinking: thinking.value,
+                rest: Shared::new(ChunkRest {
+                    id: boxed(self.id),
+                    model: boxed(self.model),
+                    created: self.created,
+                    usage: self.usage,
+                    choices: rest.into(),
+                    main,
+                }),
+                payload: Raw::Received(raw.clone()),
+            }))
         };
         if let Some(choices) = self.choices {
             return chunk(choices);
@@ -398,7 +463,7 @@ fn error<'a>(cursor: &mut Cursor<'a>) -> Result<Failure<'a>, Fault> {
     Ok(failure)
 }
 
-type Choices<'a> = (Option<Vec<Choice<'a>>>, Option<Failure<'a>>);
+type Choices<'a> = (Option<Vec<Delta<'a>>>, Option<Failure<'a>>);
 
 fn choices<'a>(cursor: &mut Cursor<'a>) -> Result<Choices<'a>, Fault> {
     let mut failure = None;
@@ -424,32 +489,39 @@ fn choices<'a>(cursor: &mut Cursor<'a>) -> Result<Choices<'a>, Fault> {
 
 /// The names under which servers send reasoning, in the order in which one is taken.
 #[derive(Default)]
-struct Reasoning<'a>([Option<Cow<'a, str>>; 4]);
+struct Reasoning<'a>([Text<'a>; 4]);
 
 impl<'a> Reasoning<'a> {
     /// Reads the member if it is one of the names.
     fn read(&mut self, cursor: &mut Cursor<'a>, name: &str) -> Result<bool, Fault> {
         const NAMES: [&str; 4] = ["reasoning_content", "reasoning", "thinking", "thinking_content"];
         let Some(at) = NAMES.iter().position(|&known| known == name) else { return Ok(false) };
-        self.0[at] = cursor.optional_string()?;
+        self.0[at] = cursor.text()?;
         Ok(true)
     }
 
-    fn first(self) -> Option<Cow<'a, str>> {
-        self.0.into_iter().flatten().find(|text| !text.is_empty())
+    fn first(self) -> Option<Text<'a>> {
+        self.0.into_iter().find(|text| !text.value.is_empty())
     }
 }
 
 #[derive(Default)]
-struct Delta<'a> {
+struct Content<'a> {
     role: Option<Cow<'a, str>>,
-    text: Cow<'a, str>,
+    text: Text<'a>,
     reasoning: Reasoning<'a>,
     details: Option<String>,
     tool_calls: Box<[ToolCallDelta]>,
 }
 
-fn choice<'a>(cursor: &mut Cursor<'a>, position: i64) -> Result<(Choice<'a>, Option<Failure<'a>>), Fault> {
+/// A choice, with its strings still in place.
+struct Delta<'a> {
+    choice: Choice,
+    text: Text<'a>,
+    thinking: Text<'a>,
+}
+
+fn choice<'a>(cursor: &mut Cursor<'a>, position: i64) -> Result<(Delta<'a>, Option<Failure<'a>>), Fault> {
     let mut index = None;
     let mut streamed = None;
     let mut whole = None;
@@ -459,8 +531,8 @@ fn choice<'a>(cursor: &mut Cursor<'a>, position: i64) -> Result<(Choice<'a>, Opt
     cursor.object(|cursor, name| {
         match name {
             "index" => index = cursor.optional_integer()?,
-            "delta" => streamed = optional_object(cursor, delta)?,
-            "message" => whole = optional_object(cursor, delta)?,
+            "delta" => streamed = optional_object(cursor, content)?,
+            "message" => whole = optional_object(cursor, content)?,
             "finish_reason" => reason = cursor.optional_string()?,
             "error" => {
                 failure = if cursor.kind()? == Kind::Object {
@@ -478,41 +550,43 @@ fn choice<'a>(cursor: &mut Cursor<'a>, position: i64) -> Result<(Choice<'a>, Opt
         }
         Ok(())
     })?;
-    let delta = streamed.or(whole).unwrap_or_default();
-    let thinking = delta.reasoning.first().or_else(|| reasoning.first());
+    let content = streamed.or(whole).unwrap_or_default();
+    let details = content.details.map(|details| Text { value: Cow::Owned(details), span: None });
+    let thinking = content.reasoning.first().or_else(|| reasoning.first()).or(details).unwrap_or_default();
     let choice = Choice {
         index: index.unwrap_or(position),
-        text: delta.text,
-        thinking: thinking.or(delta.details.map(Cow::Owned)).unwrap_or_default(),
-        role: delta.role,
-        tool_calls: delta.tool_calls,
+        role: boxed(content.role),
+        tool_calls: content.tool_calls,
         finish_reason: reason.filter(|reason| reason != "null").and_then(|reason| finish_reason(&reason)),
+        ..Choice::default()
     };
-    Ok((choice, failure))
+    Ok((Delta { choice, text: content.text, thinking }, failure))
 }
 
-fn delta<'a>(cursor: &mut Cursor<'a>) -> Result<Delta<'a>, Fault> {
-    let mut delta = Delta::default();
+fn content<'a>(cursor: &mut Cursor<'a>) -> Result<Content<'a>, Fault> {
+    let mut content = Content::default();
     cursor.object(|cursor, name| {
         match name {
-            "role" => delta.role = cursor.optional_string()?,
+            "role" => content.role = cursor.optional_string()?,
             "content" => {
-                delta.text = match cursor.kind()? {
-                    Kind::Array => Cow::Owned(joined_parts(cursor)?.unwrap_or_default()),
-                    _ => cursor.optional_string()?.unwrap_or_default(),
+                content.text = match cursor.kind()? {
+                    Kind::Array => {
+                        Text { value: Cow::Owned(joined_parts(cursor)?.unwrap_or_default()), span: None }
+                    }
+                    _ => cursor.text()?,
                 }
             }
-            "tool_calls" => delta.tool_calls = tool_calls(cursor)?,
-            "reasoning_details" => delta.details = joined_parts(cursor)?,
+            "tool_calls" => content.tool_calls = tool_calls(cursor, Pieces::Arguments)?,
+            "reasoning_details" => content.details = joined_parts(cursor)?,
             _ => {
-                if !delta.reasoning.read(cursor, name)? {
+                if !content.reasoning.read(cursor, name)? {
                     cursor.skip()?;
                 }
             }
         }
         Ok(())
     })?;
-    Ok(delta)
+    Ok(content)
 }
 
 fn usage(cursor: &mut Cursor<'_>) -> Result<Usage, Fault> {

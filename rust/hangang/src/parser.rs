@@ -11,12 +11,15 @@
 //! - after an error every call returns the same error.
 
 use std::borrow::Cow;
+use std::cell::Cell;
+use std::sync::Arc;
 
 use crate::error::{ErrorKind, Expected, Fault, Missing, ParseError};
 use crate::json::{check_utf8, is_space, judge};
 use crate::json_stream::{DEFAULT_MAX_DEPTH, JsonFramer};
 use crate::shared::Malformed;
 use crate::sse::{BOM, Bom, DEFAULT_MAX_FRAME_BYTES, SseFramer, event_name};
+use crate::template::{Marks, Place, Rest, Templates, Values};
 
 /// What a bad frame does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,6 +40,8 @@ pub struct Options {
     pub max_depth: usize,
     /// What a bad frame does.
     pub errors: Errors,
+    /// Whether frames that repeat are predicted. It changes nothing but the speed.
+    pub predict: bool,
 }
 
 impl Default for Options {
@@ -45,6 +50,7 @@ impl Default for Options {
             max_frame_bytes: DEFAULT_MAX_FRAME_BYTES,
             max_depth: DEFAULT_MAX_DEPTH,
             errors: Errors::Strict,
+            predict: true,
         }
     }
 }
@@ -56,9 +62,22 @@ pub struct Frame<'a> {
     pub(crate) name: &'a [u8],
     pub(crate) last_event_id: &'a [u8],
     pub(crate) max_depth: usize,
+    /// What the dialect found in the payload that may change from frame to frame.
+    pub(crate) marks: Cell<Option<Marks>>,
+    /// Whether the dialect read it as JSON, which foreign events need not be.
+    pub(crate) judged: Cell<bool>,
 }
 
 impl<'a> Frame<'a> {
+    pub(crate) const fn new(
+        payload: &'a [u8],
+        name: &'a [u8],
+        last_event_id: &'a [u8],
+        max_depth: usize,
+    ) -> Self {
+        Self { payload, name, last_event_id, max_depth, marks: Cell::new(None), judged: Cell::new(true) }
+    }
+
     /// The payload as text, or its first fault.
     pub(crate) fn text(&self) -> Result<&'a str, Fault> {
         check_utf8(self.payload, self.max_depth)
@@ -66,6 +85,7 @@ impl<'a> Frame<'a> {
 
     /// The payload as text where it need not be JSON.
     pub(crate) fn plain_text(&self) -> Result<&'a str, Fault> {
+        self.judged.set(false);
         std::str::from_utf8(self.payload).map_err(|error| {
             let position = error.valid_up_to();
             Fault { kind: ErrorKind::InvalidUtf8 { found: self.payload[position] }, position }
@@ -119,6 +139,15 @@ pub trait Dialect {
     /// Judges a frame and turns it into an event; `None` for one that means nothing.
     fn decode<'a>(&mut self, frame: &Frame<'a>) -> Result<Option<Self::Event<'a>>, Fault>;
 
+    /// The members that neighbouring events share.
+    type Rest;
+
+    /// The shared members of an event that was parsed in full.
+    fn rest<'e>(event: &'e Self::Event<'_>) -> Option<&'e Arc<Rest<Self::Rest>>>;
+
+    /// The event of a frame that equals an earlier one but for `values`.
+    fn predicted<'a>(&mut self, rest: &'a Arc<Rest<Self::Rest>>, values: Values<'a>) -> Self::Event<'a>;
+
     /// What the payload `[DONE]` is, which is not JSON.
     fn done<'a>(&mut self, frame: &Frame<'a>) -> Option<Self::Event<'a>>;
 
@@ -156,6 +185,7 @@ pub struct StreamParser<D: Dialect> {
     failed: Option<ParseError>,
     closed: bool,
     kept: Vec<(Keep, D::Event<'static>)>,
+    templates: Templates<Arc<Rest<D::Rest>>>,
     examined: u64,
 }
 
@@ -186,6 +216,7 @@ impl<D: Dialect> StreamParser<D> {
             failed: None,
             closed: false,
             kept: Vec::new(),
+            templates: Templates::new(options.predict),
             examined: 0,
         }
     }
@@ -284,7 +315,7 @@ impl<D: Dialect> StreamParser<D> {
     /// Bytes examined so far, every pass over a byte counted: a debug counter for the law of linear time.
     #[must_use]
     pub const fn examined(&self) -> u64 {
-        self.examined
+        self.examined + self.templates.examined
     }
 
     fn fail(&mut self, error: ParseError) -> Result<(), ParseError> {
@@ -299,46 +330,95 @@ impl<D: Dialect> StreamParser<D> {
         if let Framing::Unknown(detection) = self.framing {
             self.detect(detection, chunk, &mut at)?;
         }
-        self.examined += (chunk.len() - at) as u64;
-        let max_depth = self.options.max_depth;
-        let report = self.options.errors == Errors::Report;
         loop {
-            // Both framings: the payload, judged by the dialect, and the place of its fault.
-            let outcome;
-            let payload;
-            match &mut self.framing {
-                Framing::Unknown(_) => return Ok(()),
-                Framing::Sse(framer) => {
-                    let Some(sse) = framer.next(chunk, &mut at, self.fed)? else { return Ok(()) };
-                    self.examined += 2 * sse.data.len() as u64;
-                    let frame =
-                        Frame { payload: sse.data, name: sse.event, last_event_id: sse.id, max_depth };
-                    payload = sse.data;
-                    outcome = if sse.data == DONE {
-                        Ok(self.dialect.done(&frame))
-                    } else {
-                        self.dialect
-                            .decode(&frame)
-                            .map_err(|fault| ParseError::new(fault.kind, sse.locate(fault.position)))
-                    };
-                }
-                Framing::Json(framer) => {
-                    let Some(value) = framer.next(chunk, &mut at, self.fed)? else { return Ok(()) };
-                    self.examined += 2 * value.bytes.len() as u64;
-                    let frame = Frame { payload: value.bytes, name: b"", last_event_id: b"", max_depth };
-                    payload = value.bytes;
-                    outcome = self.dialect.decode(&frame).map_err(|fault| value.error(fault));
-                }
-            }
-            match outcome {
-                Ok(Some(event)) => on_event(event),
-                Ok(None) => {}
-                Err(error) if report && !matches!(error.kind(), ErrorKind::TooDeep { .. }) => {
-                    on_event(D::Event::malformed(Malformed { raw: Cow::Borrowed(payload), error }));
-                }
-                Err(error) => return Err(error),
+            self.predict(chunk, &mut at, on_event);
+            if at == chunk.len() || !self.parse_frame(chunk, &mut at, on_event)? {
+                return Ok(());
             }
         }
+    }
+
+    /// Takes frames off the chunk for as long as templates fit.
+    #[inline]
+    fn predict(&mut self, chunk: &[u8], at: &mut usize, on_event: &mut impl FnMut(D::Event<'_>)) {
+        let limit = self.options.max_frame_bytes;
+        while *at < chunk.len() {
+            let between = match &mut self.framing {
+                Framing::Unknown(_) => false,
+                Framing::Sse(framer) => framer.begin(chunk, at),
+                Framing::Json(framer) => framer.begin(chunk, at),
+            };
+            let rest = &chunk[*at..];
+            let Some(hit) = between.then(|| self.templates.find(rest, limit)).flatten() else { return };
+            let Some((shared, mut values)) = self.templates.values(&hit, rest) else { return };
+            if let Framing::Sse(framer) = &mut self.framing {
+                framer.skip(&rest[..hit.length], hit.id);
+                values.id = String::from_utf8_lossy(framer.last_event_id_bytes());
+            }
+            on_event(self.dialect.predicted(shared, values));
+            *at += hit.length;
+        }
+    }
+
+    /// Parses the next frame in full; false when the chunk has no whole one left.
+    fn parse_frame(
+        &mut self,
+        chunk: &[u8],
+        at: &mut usize,
+        on_event: &mut impl FnMut(D::Event<'_>),
+    ) -> Result<bool, ParseError> {
+        let max_depth = self.options.max_depth;
+        let report = self.options.errors == Errors::Report;
+        let from = *at;
+        // Both framings: the payload, the dialect's judgement with the place of its fault, and where the frame
+        // lies in the chunk.
+        let outcome;
+        let frame;
+        let place;
+        match &mut self.framing {
+            Framing::Unknown(_) => return Ok(false),
+            Framing::Sse(framer) => {
+                let next = framer.next(chunk, at, self.fed);
+                self.examined += (*at - from) as u64;
+                let Some(sse) = next? else { return Ok(false) };
+                self.examined += 2 * sse.data.len() as u64;
+                frame = Frame::new(sse.data, sse.event, sse.id, max_depth);
+                place = sse.place;
+                outcome = if sse.data == DONE {
+                    Ok(self.dialect.done(&frame))
+                } else {
+                    self.dialect
+                        .decode(&frame)
+                        .map_err(|fault| ParseError::new(fault.kind, sse.locate(fault.position)))
+                };
+            }
+            Framing::Json(framer) => {
+                let next = framer.next(chunk, at, self.fed);
+                self.examined += (*at - from) as u64;
+                let Some(value) = next? else { return Ok(false) };
+                self.examined += 2 * value.bytes.len() as u64;
+                frame = Frame::new(value.bytes, b"", b"", max_depth);
+                place = value.place.map(|from| Place { from, to: *at, payload: from, id: None });
+                outcome = self.dialect.decode(&frame).map_err(|fault| value.error(fault));
+            }
+        }
+        match outcome {
+            Ok(Some(event)) => {
+                if let (Some(place), Some(marks)) = (place, frame.marks.get())
+                    && self.templates.may_learn()
+                    && let Some(rest) = D::rest(&event)
+                {
+                    self.templates.learn(chunk, place, &marks, rest, frame.payload);
+                }
+                on_event(event);
+            }
+            Ok(None) => {}
+            Err(error) if report && !matches!(error.kind(), ErrorKind::TooDeep { .. }) => {
+                on_event(D::Event::malformed(Malformed { raw: Cow::Borrowed(frame.payload), error }));
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(true)
     }
 
     fn detect(&mut self, mut state: Detection, chunk: &[u8], at: &mut usize) -> Result<(), ParseError> {
@@ -401,14 +481,17 @@ impl<D: Dialect> StreamParser<D> {
             Framing::Json(framer) => framer.end()?,
             Framing::Sse(framer) => {
                 if let Some(sse) = framer.end(self.fed)? {
-                    self.examined += 4 * sse.data.len() as u64;
+                    self.examined += 2 * sse.data.len() as u64;
                     let max_depth = self.options.max_depth;
-                    let frame =
-                        Frame { payload: sse.data, name: sse.event, last_event_id: sse.id, max_depth };
+                    let frame = Frame::new(sse.data, sse.event, sse.id, max_depth);
                     let event = if sse.data == DONE {
                         self.dialect.done(&frame)
-                    } else if is_object(sse.data) && judge(sse.data, max_depth).is_ok() {
-                        self.dialect.decode(&frame).map_err(|_| Missing::BlankLine)?
+                    } else if is_object(sse.data) {
+                        let event = self.dialect.decode(&frame).map_err(|_| Missing::BlankLine)?;
+                        if !frame.judged.get() {
+                            judge(sse.data, max_depth).map_err(|_| Missing::BlankLine)?;
+                        }
+                        event
                     } else {
                         return Err(Missing::BlankLine);
                     };

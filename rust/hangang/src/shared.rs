@@ -116,9 +116,17 @@ pub(crate) fn joined_parts(cursor: &mut Cursor<'_>) -> Result<Option<String>, Fa
     Ok(parts.map(|parts| parts.into_iter().flatten().collect()))
 }
 
-/// The list of tool calls at the cursor; anything else is no call. The names are the same in both spellings of
-/// the list (`toolCalls`, `tool_calls`).
-pub(crate) fn tool_calls(cursor: &mut Cursor<'_>) -> Result<Box<[ToolCallDelta]>, Fault> {
+/// How a dialect sends a call's arguments in pieces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pieces {
+    /// As `partialJson` (CLOVA).
+    PartialJson,
+    /// As strings in `arguments` (OpenAI-compatible).
+    Arguments,
+}
+
+/// The list of tool calls at the cursor; anything else is no call.
+pub(crate) fn tool_calls(cursor: &mut Cursor<'_>, pieces: Pieces) -> Result<Box<[ToolCallDelta]>, Fault> {
     let calls = optional_list(cursor, |cursor| {
         let mut call = ToolCallDelta::default();
         cursor.object(|cursor, name| {
@@ -132,7 +140,9 @@ pub(crate) fn tool_calls(cursor: &mut Cursor<'_>) -> Result<Box<[ToolCallDelta]>
                         cursor.object(|cursor, name| {
                             match name {
                                 "name" => call.name = boxed(cursor.optional_string()?),
-                                "partialJson" => call.partial_json = boxed(cursor.optional_string()?),
+                                "partialJson" if pieces == Pieces::PartialJson => {
+                                    call.partial_json = boxed(cursor.optional_string()?);
+                                }
                                 "arguments" => call.arguments = arguments(cursor)?,
                                 _ => cursor.skip()?,
                             }

@@ -17,6 +17,7 @@ use std::borrow::Cow;
 use memchr::memchr2;
 
 use crate::error::{ErrorKind, Missing, ParseError};
+use crate::template::Place;
 
 /// The default limit of a frame, in bytes.
 pub const DEFAULT_MAX_FRAME_BYTES: usize = 16 << 20;
@@ -49,6 +50,8 @@ pub(crate) struct SseFrame<'f> {
     pub(crate) data: &'f [u8],
     pub(crate) id: &'f [u8],
     pub(crate) lines: &'f [DataLine],
+    /// Where it lies, if it lies whole in the chunk and has one data line: then it can become a template.
+    pub(crate) place: Option<Place>,
 }
 
 impl SseFrame<'_> {
@@ -101,6 +104,8 @@ enum Line {
     Comment,
     /// The value's position in the line.
     Data(usize),
+    /// The same, of an id that counts.
+    Id(usize),
     Other,
 }
 
@@ -170,11 +175,18 @@ impl SseFramer {
         }
         // The frame's only data line, while it lies in this chunk and is not copied.
         let mut in_place: Option<(usize, usize)> = None;
+        // Where the frame began, if it began in this chunk, and the value of its only id line.
+        let mut began = self.is_between().then_some(*at);
+        let mut id_lines = 0;
+        let mut id = None;
         loop {
             if self.after_cr && *at < chunk.len() {
                 // This LF is the second half of a CRLF whose CR may have come in an earlier chunk.
                 if chunk[*at] == b'\n' {
                     *at += 1;
+                    if !self.open {
+                        began = began.map(|_| *at);
+                    }
                 }
                 self.after_cr = false;
             }
@@ -204,6 +216,10 @@ impl SseFramer {
                         self.data.extend_from_slice(&chunk[start + value..end]);
                     }
                     self.data_len += line.len() - value;
+                } else if let Line::Id(value) = meaning {
+                    id_lines += 1;
+                    // A line without a colon has no value that could differ in the next frame.
+                    id = (value > 2).then_some((start + value, end));
                 }
                 meaning
             } else {
@@ -221,10 +237,19 @@ impl SseFramer {
             self.open = false;
             if self.lines.is_empty() {
                 self.event.clear();
+                (began, id_lines, id) = (Some(*at), 0, None);
                 continue;
             }
-            let place = in_place.map_or(DataPlace::Own, |(from, to)| DataPlace::Chunk(from, to));
-            return Ok(Some(self.dispatch(chunk, &place)));
+            let data = in_place.map_or(DataPlace::Own, |(from, to)| DataPlace::Chunk(from, to));
+            let place = match (began, in_place) {
+                (Some(from), Some((payload, _))) if id_lines == 0 || (id_lines == 1 && id.is_some()) => {
+                    Some(Place { from, to: *at, payload, id })
+                }
+                _ => None,
+            };
+            let mut frame = self.dispatch(chunk, &data);
+            frame.place = place;
+            return Ok(Some(frame));
         }
     }
 
@@ -361,6 +386,7 @@ impl SseFramer {
                 self.id.clear();
                 self.id.extend_from_slice(&line[value..]);
                 self.id_changed = true;
+                return Line::Id(value);
             }
             b"retry" => {
                 // ASCII digits only; a time beyond u64 is as good as for ever.
@@ -391,7 +417,42 @@ impl SseFramer {
             DataPlace::Chunk(from, to) => &chunk[from..to],
             DataPlace::Own => &self.data,
         };
-        SseFrame { event: &self.event, data, id: &self.last_event_id, lines: &self.lines }
+        SseFrame { event: &self.event, data, id: &self.last_event_id, lines: &self.lines, place: None }
+    }
+
+    /// Whether a frame would begin at the next byte.
+    pub(crate) fn is_between(&self) -> bool {
+        self.bom == Bom::Over && !self.open && self.line.is_empty()
+    }
+
+    /// Goes to the first byte of the next frame; false inside one.
+    #[inline]
+    pub(crate) fn begin(&mut self, chunk: &[u8], at: &mut usize) -> bool {
+        if !self.is_between() {
+            return false;
+        }
+        if self.after_cr
+            && let Some(&byte) = chunk.get(*at)
+        {
+            *at += usize::from(byte == b'\n');
+            self.after_cr = false;
+        }
+        true
+    }
+
+    /// A template has read the frame up to here: what remains of it is the id and its last byte.
+    #[inline]
+    pub(crate) fn skip(&mut self, frame: &[u8], id: Option<(usize, usize)>) {
+        self.release();
+        if let Some((from, to)) = id {
+            self.last_event_id.clear();
+            self.last_event_id.extend_from_slice(&frame[from..to]);
+        }
+        self.after_cr = frame.last() == Some(&b'\r');
+    }
+
+    pub(crate) fn last_event_id_bytes(&self) -> &[u8] {
+        &self.last_event_id
     }
 
     /// Forgets the frame that was handed out.

@@ -32,13 +32,14 @@ fn bytes(text: &Value) -> Vec<u8> {
     text.as_str().expect("a string").chars().map(|c| u8::try_from(u32::from(c)).expect("latin-1")).collect()
 }
 
-fn options(case: &Value) -> Options {
+fn options(case: &Value, predict: bool) -> Options {
     let given = &case["options"];
     let number = |name: &str, default: usize| given[name].as_u64().map_or(default, |n| n as usize);
     Options {
         max_frame_bytes: number("max_frame_bytes", hangang::DEFAULT_MAX_FRAME_BYTES),
         max_depth: number("max_depth", hangang::DEFAULT_MAX_DEPTH),
         errors: if given["errors"] == "report" { Errors::Report } else { Errors::Strict },
+        predict,
     }
 }
 
@@ -144,14 +145,14 @@ fn framing() {
                 );
                 match case["parser"].as_str() {
                     Some("JSONStreamParser") => {
-                        let (frames, error) = run_json(&chunks, options(case));
+                        let (frames, error) = run_json(&chunks, options(case, true));
                         let want: Vec<_> =
                             case["frames"].as_array().expect("frames").iter().map(bytes).collect();
                         assert_eq!(frames, want, "{context}");
                         check_error(case, error, &context);
                     }
                     Some("SSEParser") => {
-                        let (events, error, id, retry) = run_sse(&chunks, options(case));
+                        let (events, error, id, retry) = run_sse(&chunks, options(case, true));
                         let want: Vec<[String; 3]> = case["events"]
                             .as_array()
                             .expect("events")
@@ -185,13 +186,15 @@ fn dialects() {
     for (file, vectors) in vectors() {
         for case in vectors["dialects"].as_array().into_iter().flatten() {
             let wire = bytes(&case["wire"]);
-            for chunks in splits(&wire) {
+            for (chunks, predict) in
+                splits(&wire).into_iter().flat_map(|chunks| [(chunks.clone(), true), (chunks, false)])
+            {
                 let context = format!(
                     "{file}: {}: {:?}",
                     case["name"],
                     chunks.iter().map(|c| c.len()).collect::<Vec<_>>()
                 );
-                let options = options(case);
+                let options = options(case, predict);
                 let (seen, error) = match case["parser"].as_str() {
                     Some("clova") => run_dialect(clova::StreamParser::new(options), &chunks),
                     Some("exaone") => run_dialect(exaone::StreamParser::new(options), &chunks),

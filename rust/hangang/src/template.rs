@@ -1,0 +1,446 @@
+//! Prediction: a frame that equals an earlier one but for a string, an id and a counter is already parsed.
+//!
+//! Rules:
+//! - a template is the bytes of a whole frame with holes: the value of its `id:` line, the string that carries
+//!   the delta, and v1's counter. Equal fixed bytes and a valid value in each hole mean an equal parse;
+//! - only whole frames within one chunk are predicted, and only where a frame begins with nothing held;
+//! - a frame no longer than the limit cannot break one, and its brackets are those of the template;
+//! - prediction never raises: whatever does not fit goes to the full parse, which knows the rules of error;
+//! - it is paid for: a hit saves two passes over its bytes, and failed attempts spend what hits have saved,
+//!   plus a constant advance. So the law of three passes holds against a stream made to mispredict.
+
+use std::borrow::Cow;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+
+use crate::json::{StringSpan, string_end, unescape};
+
+/// Most templates of a parser, the last used first.
+const MAX_TEMPLATES: usize = 4;
+/// Longest frame that becomes a template.
+const MAX_TEMPLATE_BYTES: usize = 64 << 10;
+/// What failed attempts may spend before a hit has saved anything, in bytes.
+const ADVANCE: i64 = 32 << 10;
+/// Longest counter, in digits: it cannot pass 64 bits.
+const MAX_DIGITS: usize = 18;
+
+/// Which field the string hole fills.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Slot {
+    Text,
+    Thinking,
+}
+
+/// What a dialect found in a payload that may change from frame to frame.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Marks {
+    pub(crate) slot: Slot,
+    pub(crate) string: StringSpan,
+    /// The digits of the counter, behind the string.
+    pub(crate) counter: Option<(usize, usize)>,
+    /// Whether an empty string there means the same kind of event.
+    pub(crate) may_be_empty: bool,
+}
+
+/// The payload of a template, to rebuild that of a predicted event.
+#[derive(Debug)]
+pub(crate) struct Pattern {
+    payload: Box<[u8]>,
+    string: (usize, usize),
+    counter: Option<(usize, usize)>,
+}
+
+impl Pattern {
+    fn rebuild(&self, string: &[u8], counter: Option<i64>) -> Vec<u8> {
+        let mut payload = Vec::with_capacity(self.payload.len() + string.len());
+        payload.extend_from_slice(&self.payload[..self.string.0]);
+        payload.extend_from_slice(string);
+        let mut rest = self.string.1;
+        if let (Some((start, end)), Some(counter)) = (self.counter, counter) {
+            payload.extend_from_slice(&self.payload[rest..start]);
+            payload.extend_from_slice(counter.to_string().as_bytes());
+            rest = end;
+        }
+        payload.extend_from_slice(&self.payload[rest..]);
+        payload
+    }
+}
+
+/// The members of an event that its neighbours repeat.
+#[derive(Debug, Default)]
+pub struct Rest<T> {
+    fields: T,
+    pattern: OnceLock<Pattern>,
+}
+
+impl<T> Rest<T> {
+    /// Whether later frames may be predicted from the one that these members came with.
+    #[must_use]
+    pub fn is_template(&self) -> bool {
+        self.pattern.get().is_some()
+    }
+}
+
+impl<T> Deref for Rest<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.fields
+    }
+}
+
+/// The members that neighbours repeat: an event's own, or those of the frame that predicted it.
+#[derive(Debug)]
+pub struct Shared<'a, T>(Sharing<'a, T>);
+
+#[derive(Debug)]
+enum Sharing<'a, T> {
+    Own(Arc<Rest<T>>),
+    Template(&'a Arc<Rest<T>>),
+}
+
+impl<'a, T> Shared<'a, T> {
+    pub(crate) fn new(fields: T) -> Self {
+        Self(Sharing::Own(Arc::new(Rest { fields, pattern: OnceLock::new() })))
+    }
+
+    pub(crate) const fn template(rest: &'a Arc<Rest<T>>) -> Self {
+        Self(Sharing::Template(rest))
+    }
+
+    /// The counted object: the same for all events that one template predicted.
+    #[must_use]
+    pub const fn arc(&self) -> &Arc<Rest<T>> {
+        match &self.0 {
+            Sharing::Own(rest) => rest,
+            Sharing::Template(rest) => rest,
+        }
+    }
+
+    pub(crate) fn into_owned(self) -> Shared<'static, T> {
+        Shared(Sharing::Own(match self.0 {
+            Sharing::Own(rest) => rest,
+            Sharing::Template(rest) => rest.clone(),
+        }))
+    }
+}
+
+impl<T> Clone for Shared<'_, T> {
+    fn clone(&self) -> Self {
+        Self(match &self.0 {
+            Sharing::Own(rest) => Sharing::Own(rest.clone()),
+            Sharing::Template(rest) => Sharing::Template(rest),
+        })
+    }
+}
+
+impl<T: Default> Default for Shared<'_, T> {
+    fn default() -> Self {
+        Self::new(T::default())
+    }
+}
+
+impl<T: PartialEq> PartialEq for Shared<'_, T> {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl<T> Deref for Shared<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.arc().fields
+    }
+}
+
+/// The payload behind an event: as received, or what is needed to rebuild it from its template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Raw<'a> {
+    /// The payload itself.
+    Received(Cow<'a, [u8]>),
+    /// The template's payload with this event's values in its holes. `string` is the string as received where
+    /// it has escapes; without, it is the decoded text.
+    Predicted {
+        /// The bytes between the quotes.
+        string: Option<Cow<'a, [u8]>>,
+    },
+}
+
+impl Default for Raw<'_> {
+    fn default() -> Self {
+        Self::Received(Cow::Borrowed(b""))
+    }
+}
+
+impl Raw<'_> {
+    pub(crate) fn into_owned(self) -> Raw<'static> {
+        match self {
+            Self::Received(bytes) => Raw::Received(Cow::Owned(bytes.into_owned())),
+            Self::Predicted { string } => {
+                Raw::Predicted { string: string.map(|string| Cow::Owned(string.into_owned())) }
+            }
+        }
+    }
+
+    /// The payload's bytes as received. `text` is the string that the event decoded, `counter` its counter.
+    #[must_use]
+    pub fn bytes<T>(&self, rest: &Rest<T>, text: &str, counter: Option<i64>) -> Cow<'_, [u8]> {
+        match self {
+            Self::Received(bytes) => Cow::Borrowed(bytes),
+            Self::Predicted { string } => match rest.pattern.get() {
+                Some(pattern) => {
+                    let string = string.as_deref().unwrap_or(text.as_bytes());
+                    Cow::Owned(pattern.rebuild(string, counter))
+                }
+                None => Cow::Borrowed(b""),
+            },
+        }
+    }
+}
+
+/// The values that a predicted frame brought.
+pub struct Values<'a> {
+    pub(crate) slot: Slot,
+    pub(crate) string: Cow<'a, str>,
+    pub(crate) raw: Raw<'a>,
+    pub(crate) counter: Option<i64>,
+    pub(crate) id: Cow<'a, str>,
+}
+
+impl<'a> Values<'a> {
+    /// The string as the pair of answer text and reasoning text.
+    pub(crate) fn text_and_thinking(&mut self) -> (Cow<'a, str>, Cow<'a, str>) {
+        let string = std::mem::take(&mut self.string);
+        match self.slot {
+            Slot::Text => (string, Cow::Borrowed("")),
+            Slot::Thinking => (Cow::Borrowed(""), string),
+        }
+    }
+}
+
+/// Where a whole frame lies in its chunk.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+    /// Where the payload begins.
+    pub(crate) payload: usize,
+    /// The value of the frame's only `id:` line.
+    pub(crate) id: Option<(usize, usize)>,
+}
+
+/// A frame with holes.
+#[derive(Debug)]
+struct Template<S> {
+    frame: Box<[u8]>,
+    id: Option<(usize, usize)>,
+    string: (usize, usize),
+    counter: Option<(usize, usize)>,
+    slot: Slot,
+    may_be_empty: bool,
+    shared: S,
+}
+
+/// What a match found, as places in the chunk.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hit {
+    template: usize,
+    pub(crate) length: usize,
+    pub(crate) id: Option<(usize, usize)>,
+    string: StringSpan,
+    counter: Option<i64>,
+}
+
+/// The templates of one parser.
+#[derive(Debug)]
+pub(crate) struct Templates<S> {
+    list: Vec<Template<S>>,
+    /// Bytes that failed attempts may still spend. Never positive where prediction is switched off.
+    credit: i64,
+    /// Bytes looked at, for the parser's debug counter.
+    pub(crate) examined: u64,
+}
+
+impl<S> Templates<S> {
+    pub(crate) const fn new(enabled: bool) -> Self {
+        Self { list: Vec::new(), credit: if enabled { ADVANCE } else { 0 }, examined: 0 }
+    }
+
+    pub(crate) const fn may_learn(&self) -> bool {
+        self.credit > 0
+    }
+
+    /// Finds the template of the frame that begins at the start of `rest`.
+    #[inline]
+    pub(crate) fn find(&mut self, rest: &[u8], max_frame_bytes: usize) -> Option<Hit> {
+        if self.credit <= 0 {
+            return None;
+        }
+        for at in 0..self.list.len() {
+            let mut looked_at = 0;
+            let hit = self.list[at].matches(rest, &mut looked_at);
+            self.examined += looked_at as u64;
+            match hit {
+                Some(mut hit) if hit.length <= max_frame_bytes => {
+                    self.credit = self
+                        .credit
+                        .saturating_add(2 * hit.length as i64 - looked_at as i64)
+                        .min(ADVANCE << 8);
+                    if at != 0 {
+                        self.list[..=at].rotate_right(1);
+                    }
+                    hit.template = 0;
+                    return Some(hit);
+                }
+                _ => self.credit -= looked_at as i64,
+            }
+        }
+        None
+    }
+
+    /// The values of a hit, and what its event shares with its neighbours; `None` if the string, the only hole
+    /// where bytes outside ASCII count, is ill-formed.
+    #[inline]
+    pub(crate) fn values<'a>(&'a self, hit: &Hit, rest: &'a [u8]) -> Option<(&'a S, Values<'a>)> {
+        let template = &self.list[hit.template];
+        let inside = std::str::from_utf8(&rest[hit.string.start..hit.string.end]).ok()?;
+        let (string, raw) = if hit.string.escaped {
+            (Cow::Owned(unescape(inside)), Some(Cow::Borrowed(inside.as_bytes())))
+        } else {
+            (Cow::Borrowed(inside), None)
+        };
+        let values = Values {
+            slot: template.slot,
+            string,
+            raw: Raw::Predicted { string: raw },
+            counter: hit.counter,
+            id: Cow::Borrowed(""),
+        };
+        Some((&template.shared, values))
+    }
+}
+
+impl<T> Templates<Arc<Rest<T>>> {
+    /// Makes a template of a frame that lies whole in the chunk and was parsed in full.
+    pub(crate) fn learn(
+        &mut self,
+        chunk: &[u8],
+        place: Place,
+        marks: &Marks,
+        shared: &Arc<Rest<T>>,
+        payload: &[u8],
+    ) {
+        let frame = &chunk[place.from..place.to];
+        if frame.len() > MAX_TEMPLATE_BYTES {
+            return;
+        }
+        let pattern = Pattern {
+            payload: payload.into(),
+            string: (marks.string.start, marks.string.end),
+            counter: marks.counter,
+        };
+        if shared.pattern.set(pattern).is_err() {
+            return;
+        }
+        self.credit -= frame.len() as i64;
+        let shift = place.payload - place.from;
+        self.list.truncate(MAX_TEMPLATES - 1);
+        self.list.insert(
+            0,
+            Template {
+                frame: frame.into(),
+                id: place.id.map(|(start, end)| (start - place.from, end - place.from)),
+                string: (marks.string.start + shift, marks.string.end + shift),
+                counter: marks.counter.map(|(start, end)| (start + shift, end + shift)),
+                slot: marks.slot,
+                may_be_empty: marks.may_be_empty,
+                shared: shared.clone(),
+            },
+        );
+    }
+}
+
+impl<S> Template<S> {
+    /// Compares fixed bytes and reads holes; `None` where anything does not fit or the frame is not whole.
+    #[inline]
+    fn matches(&self, rest: &[u8], looked_at: &mut usize) -> Option<Hit> {
+        let mut at = 0;
+        let mut fixed_from = 0;
+        let mut id = None;
+        if let Some((start, end)) = self.id {
+            *looked_at = start;
+            if !rest.starts_with(&self.frame[..start]) {
+                return None;
+            }
+            let id_end = self.id_end(rest, start, end - start)?;
+            *looked_at = id_end;
+            id = Some((start, id_end));
+            at = id_end;
+            fixed_from = end;
+        }
+        let head = &self.frame[fixed_from..self.string.0];
+        *looked_at += head.len();
+        if !rest[at..].starts_with(head) {
+            return None;
+        }
+        at += head.len();
+        let (string, escaped) = string_end(rest, at)?;
+        *looked_at += string - at;
+        let string = StringSpan { start: at, end: string, escaped };
+        if string.start == string.end && !self.may_be_empty {
+            return None;
+        }
+        at = string.end;
+        fixed_from = self.string.1;
+        let mut counter = None;
+        if let Some((start, end)) = self.counter {
+            let between = &self.frame[fixed_from..start];
+            *looked_at += between.len();
+            if !rest[at..].starts_with(between) {
+                return None;
+            }
+            at += between.len();
+            let (number, digits) = read_counter(&rest[at..])?;
+            counter = Some(number);
+            at += digits;
+            fixed_from = end;
+        }
+        let tail = &self.frame[fixed_from..];
+        *looked_at += tail.len();
+        if !rest[at..].starts_with(tail) {
+            return None;
+        }
+        Some(Hit { template: 0, length: at + tail.len(), id, string, counter })
+    }
+
+    /// Where the id's value ends, which has almost always the length of the one before.
+    #[inline]
+    fn id_end(&self, rest: &[u8], start: usize, guess: usize) -> Option<usize> {
+        let value = rest.get(start..start + guess)?;
+        if value.first() == Some(&b' ') && self.frame[start - 1] == b':' {
+            // The space after the colon is no part of the value: another layout than the template's.
+            return None;
+        }
+        let terminator = self.frame[start + guess];
+        if rest.get(start + guess) == Some(&terminator) && value.iter().all(|&byte| byte >= b' ') {
+            return Some(start + guess);
+        }
+        let length = memchr::memchr2(b'\n', b'\r', &rest[start..])?;
+        let value = &rest[start..start + length];
+        if value.first() == Some(&b' ') && self.frame[start - 1] == b':' {
+            return None;
+        }
+        value.iter().all(|&byte| byte >= b' ').then_some(start + length)
+    }
+}
+
+/// A number as a counter writes it: without sign, without leading zeros.
+fn read_counter(rest: &[u8]) -> Option<(i64, usize)> {
+    let digits = rest.iter().take(MAX_DIGITS + 1).take_while(|byte| byte.is_ascii_digit()).count();
+    if digits == 0 || digits > MAX_DIGITS || (digits > 1 && rest[0] == b'0') {
+        return None;
+    }
+    let number = rest[..digits].iter().fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0'));
+    Some((number, digits))
+}
