@@ -154,9 +154,11 @@ def report(with_cases: bool) -> str:
         # A wrong way in would look like a wrong answer to every case.
         assert decode([b"data: a\n", b"\n"]) == [("message", "a", "")], name
     table = [(case, [result(decode, case) for decode in decoders.values()]) for case in cases()]
+    legend = (
+        "`yes`: right whole and at every split; `whole`: right only in one piece; `no`: wrong in one piece."
+    )
     out = [
-        f"{len(table)} cases, CPython {platform.python_version()}. `yes`: right whole and at every split; `whole`: "
-        "right only in one piece; `no`: wrong in one piece.",
+        f"{len(table)} cases, CPython {platform.python_version()}. {legend}",
         "",
         row(["decoder", "yes", "whole", "no"]),
         row(["---"] * 4),
