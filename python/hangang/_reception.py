@@ -59,11 +59,11 @@ class Reception:
     def feed(self, chunk: bytes) -> None:
         """A chunk has come. The batch before it was delivered."""
         events = self._pump.feed(chunk)
-        self.metrics.arrived(len(chunk), events)
-        self._take(events)
-        if events:
-            self._progress = time.monotonic()
-        elif not self.done and self._stall is not None and time.monotonic() - self._progress > self._stall:
+        now = self.metrics.arrived(len(chunk), events)
+        if events or self._pump.error is not None:
+            self._take(events)
+            self._progress = now
+        elif self._stall is not None and now - self._progress > self._stall:
             # Keep-alive comments wake the socket but are no progress (wire/openai.md §6).
             self.broke(self.stalled())
 
