@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import httpx2
 import pytest
+from support import CAPTURES
 from transports import KEY, QUESTION, SERVICES, Answer, Script, json_answer
 
 import hangang
@@ -564,6 +565,14 @@ def test_an_answer_that_is_not_json_is_an_error() -> None:
         gov_with(script).rag.collections.get("c")
 
 
+def test_errors_can_be_pickled() -> None:
+    data = (CAPTURES / "clova" / "error_midstream.sse").read_bytes()
+    with pytest.raises(hangang.StreamError) as caught:
+        clova_with(Script([Answer(data)])).chat("HCX-005", QUESTION)
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (again.code, again.completion) == ("42901", caught.value.completion)  # type: ignore[attr-defined]
+
+
 # --- the same, awaited
 
 
@@ -843,6 +852,7 @@ def test_codes_that_no_table_has() -> None:
     assert status_of("99999") is status_of(None) is status_of("x", "y") is status_of(-5) is None
     assert (status_of(500), status_of("404"), status_of(None, "BadRequestError")) == (500, 404, 400)
     assert fault_of([]) is fault_of({"status": {"code": "20000"}}) is fault_of({"result_code": 200}) is None
+    assert fault_of({"id": 1, "error_message": None, "error": ""}) is None
     assert fault_of({"error": {}}) is fault_of({"error": None}) is fault_of({"result": 1}) is None
 
 

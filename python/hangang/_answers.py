@@ -182,7 +182,7 @@ def fault_of(value: Any) -> Fault | None:
         return Fault(message, code, _text(error.get("type")) or None)
     if (number := _code(value.get("result_code"))) is not None:
         return None if str(number) == "200" else Fault(_text(value.get("description")), number)
-    if value.get("object") == "error" or "error_message" in value:
+    if value.get("object") == "error" or _text(value.get("error_message")):
         message = _text(value.get("message")) or _text(value.get("error_message"))
         code = _code(value.get("code"))
         kind = _text(value.get("type")) or _text(value.get("error_type")) or None

@@ -98,8 +98,9 @@ class TimeoutLike(Protocol):
 class ConnectionOptions(TypedDict, total=False):
     """Keyword arguments that every client takes.
 
-    - `base_url`: where the service is; without it the service's variable in the environment, then the
-      documented address. Plain http only to loopback, or with `allow_insecure=True`.
+    - `base_url`: where the service is, without the paths of its endpoints; without it the service's
+      variable in the environment, then the documented address. Plain http only to loopback, or with
+      `allow_insecure=True`.
     - `http_client`: an httpx or httpx2 client of the right kind; it stays open when ours is closed.
     - `timeout`: seconds for connecting, for each read and write, and for a free connection; or the
       `Timeout` of the HTTP library. Without it: 10 to connect, 600 to read, 60 to write, or those of
@@ -245,7 +246,11 @@ class Stream(_StreamBase):
         return self.completion
 
     def close(self) -> None:
-        """Close the connection, whatever is still to come. Safe to call again."""
+        """Close the connection, whatever is still to come. Safe to call again.
+
+        From another thread than the one that reads, it takes effect when the next bytes arrive or a
+        timeout ends the wait: a blocked read cannot be called back.
+        """
         if not self._closed:
             self._closed = True
             self._release()
