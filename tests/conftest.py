@@ -38,6 +38,17 @@ def impl(request: pytest.FixtureRequest) -> support.Implementation:
     return load(request.param)
 
 
+@pytest.fixture(params=("on", "off"))
+def predict(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Runs a test with prediction and without: parsers read HANGANG_PREDICT when they are made."""
+    on: bool = request.param == "on"
+    if on:
+        monkeypatch.delenv("HANGANG_PREDICT", raising=False)
+    else:
+        monkeypatch.setenv("HANGANG_PREDICT", "0")
+    return on
+
+
 @pytest.fixture
 def native() -> support.Implementation:
     return load("native")

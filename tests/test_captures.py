@@ -92,7 +92,7 @@ def view(event: Any, name: str) -> Any:
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_capture_gives_the_documented_result(name: str, impl: Implementation) -> None:
+def test_capture_gives_the_documented_result(name: str, impl: Implementation, predict: bool) -> None:
     expected = EXPECTED[name]
     data = STREAMS[name][1]
     assert len(data) == expected.size
@@ -144,7 +144,7 @@ def test_capture_shares_references(impl: Implementation) -> None:
 
 
 @pytest.mark.parametrize("name", STREAMS)
-def test_capture_in_other_pieces(name: str, impl: Implementation) -> None:
+def test_capture_in_other_pieces(name: str, impl: Implementation, predict: bool) -> None:
     """Byte by byte, with empty chunks, 500 random many-way splits, all three input types."""
     check = Check(impl, name)
     data = check.data
@@ -162,7 +162,7 @@ def test_capture_in_other_pieces(name: str, impl: Implementation) -> None:
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_capture_at_every_split(name: str, impl: Implementation) -> None:
+def test_capture_at_every_split(name: str, impl: Implementation, predict: bool) -> None:
     check = Check(impl, name)
     for at in range(len(check.data) + 1):
         check.same(support.two_way(check.data, at), f"cut at {at}", full=at % 16 == 0)

@@ -2,15 +2,12 @@
 
 Each test first holds the whole stream against the table, strictly, then every other way of feeding the
 same bytes against the whole: every two-way split, byte by byte, empty chunks between, the three input
-types, and `feed_text`. `HANGANG_PREDICT=0` runs the same in a process of its own.
+types, and `feed_text`; with prediction and without.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -52,7 +49,7 @@ def views(events: list[Any]) -> Any:
 
 
 @pytest.mark.parametrize("vector", TABLE, ids=ids)
-def test_vector_at_every_split(vector: Vector, impl: Implementation) -> None:
+def test_vector_at_every_split(vector: Vector, impl: Implementation, predict: bool) -> None:
     wire = vector.wire
     whole, parser = run(impl, vector, [wire])
     expected = {key: vector.case[key] for key in ("error", "frames", "texts", "events") if key in vector.case}
@@ -212,14 +209,3 @@ def test_every_deviation_has_its_source() -> None:
     refused = [vector for vector in TABLE if vector.case["name"].startswith("refused: ")]
     assert refused
     assert all(vector.case["error"] for vector in refused)
-
-
-@pytest.mark.skipif(os.environ.get("HANGANG_PREDICT") == "0", reason="this is the run without prediction")
-def test_the_same_without_prediction() -> None:
-    """Prediction is exact: without it every vector and every capture gives the same."""
-    environ = dict(os.environ, HANGANG_PREDICT="0")
-    tests = "test_vector_at_every_split or test_feed_text_equals_feed or at_every_split or in_other_pieces"
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-k", tests]
-    files = [str(support.REPO / "tests" / name) for name in ("test_vectors.py", "test_captures.py")]
-    result = subprocess.run([*command, *files], env=environ, cwd=support.REPO, capture_output=True, text=True)
-    assert result.returncode == 0, result.stdout[-3000:]
