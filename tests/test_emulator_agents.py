@@ -343,3 +343,28 @@ def test_agents_that_are_not_there(client: httpx.Client) -> None:
         assert answer.status_code == status
         assert "error" in answer.json()
     assert call(client, "message/send", {}, path=TEAM, authorization="Bearer a-wrong").status_code == 401
+
+
+def test_other_parts_in_0_3(client: httpx.Client) -> None:
+    events = decode("a2a", say(client, "data", old=True).content)
+    (mixed,) = [event for event in events if getattr(event, "name", None) == "mixed"]
+    file = {"name": "a.bin", "mimeType": "application/octet-stream", "bytes": "AAFoaQ=="}
+    link = {"name": "x.pdf", "mimeType": "application/pdf", "uri": "https://example.com/x.pdf"}
+    assert mixed.parts == (
+        {"kind": "data", "data": {"n": 1.0, "f": 1.5}},
+        {"kind": "file", "file": file},
+        {"kind": "file", "file": link},
+    )
+    sent = message("hi", True)
+    sent["parts"] += [{"kind": "file", "file": file}, {"type": "file", "file": link}]
+    result = call(client, "message/send", {"message": sent}).json()["result"]
+    assert [part["kind"] for part in result["history"][0]["parts"]] == ["text", "file", "file"]
+    assert result["history"][0]["parts"][1]["file"] == file
+
+
+def test_pings_while_the_agent_works(client: httpx.Client) -> None:
+    sent = {"message": message("hi", False)}
+    controls = {"x_hangang_rate": "40", "x_hangang_tokens": "8", "x_hangang_keepalive": "0.01"}
+    answer = call(client, "SendStreamingMessage", sent, **controls)
+    assert answer.content.count(b": ping - ") >= 10
+    assert decode("a2a", answer.content)[-1].state == "completed"

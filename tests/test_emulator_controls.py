@@ -244,6 +244,14 @@ def test_malformed_event(client: httpx.Client, name: str, kind: str, error: type
         assert len(events) == len(good)
 
 
+def test_a_spoiled_end_marker(client: httpx.Client) -> None:
+    count = ask(client, "gov-chat").content.count(b"\n\n")
+    body = ask(client, "gov-chat", {"x-hangang-malformed": str(count)}).content
+    assert body.endswith(b"data:nope [DONE]\n\n")
+    with pytest.raises(hangang.InvalidJSONError):
+        decode("openai", body)
+
+
 @pytest.mark.parametrize("name", STREAMS)
 @pytest.mark.parametrize("after", [0, 3])
 def test_error_event_on_200(client: httpx.Client, name: str, after: int) -> None:
@@ -436,6 +444,15 @@ def test_module_runs() -> None:
         process.send_signal(2)
         assert process.wait(5) == 0
         process.stdout.close()
+
+
+def test_unknown_paths_in_the_words_of_their_service(client: httpx.Client) -> None:
+    for path in ("/v3/nothing", "/v1/rag42/nothing", "/api/v1/nothing"):
+        answer = client.post(path)
+        assert (answer.status_code, answer.json()["status"]["code"]) == (404, "40400")
+    assert client.post("/v1/chatexaone/nothing").json()["result_code"] == 404
+    assert client.post("/v1/openai/nothing").json()["error"]["code"] == "40400"
+    assert client.get(STREAMS["clova-v3"][0]).status_code == 405
 
 
 def test_keys_are_needed_everywhere(client: httpx.Client) -> None:

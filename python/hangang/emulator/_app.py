@@ -7,11 +7,13 @@ from collections.abc import AsyncGenerator, Collection
 from typing import Unpack
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from . import agents, clova, clova_compatible, clova_tools, exaone, gov, rag, tools
+from ._call import Call, Refusal, Service
 from ._controls import ControlOptions, Controls
 from ._state import State
 
@@ -50,6 +52,7 @@ def build(
             *tools.routes(),
         ],
         lifespan=lifespan,
+        exception_handlers={404: _no_such_path, 405: _no_such_path},
     )
     app.state.emulator = state
     return app
@@ -61,3 +64,22 @@ async def _report(request: Request) -> Response:
     if state.connections is not None:
         report["connections"] = state.connections - 1  # without the one that asks
     return JSONResponse(report)
+
+
+async def _no_such_path(request: Request, error: Exception) -> Response:
+    """An unknown path, or another method, in the words of the service that it looks like."""
+    state: State = request.app.state.emulator
+    call = Call(request, state, Controls(), _service_of(request.url.path))
+    status = error.status_code if isinstance(error, HTTPException) else 404
+    refused = call.service.complete(Refusal(404))
+    return call.refuse(Refusal(status, refused.code, refused.message))
+
+
+def _service_of(path: str) -> Service:
+    if path.startswith(("/v1/chatexaone", "/v1/files", "/v1/code-cli")):
+        return exaone.SERVICE
+    if path.startswith("/v1/openai"):
+        return clova_compatible.SERVICE
+    if path.startswith(("/api/", "/v1/rag42", "/rag42", "/v1/text", "/tools", "/v1/tools", "/v1/audio")):
+        return gov.TOOLS
+    return clova.SERVICE

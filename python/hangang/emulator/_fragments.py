@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from random import Random
 
-_SIZES = (1, 1, 2, 3, 5, 8, 13, 34, 89, 233, 610)
+_SIZES = (1, 2, 3, 5, 8, 13, 34, 89, 233, 610, 1597)
 
 
 class Fragmenter:

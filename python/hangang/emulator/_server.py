@@ -109,6 +109,8 @@ def make_server(app: Starlette, *, log_level: str = "critical") -> Server:
             log_config=None,
             log_level=log_level,
             access_log=False,
+            # A client under load may take long to come back to an idle connection.
+            timeout_keep_alive=75,
             timeout_graceful_shutdown=2,
         )
     )
