@@ -138,6 +138,7 @@ def test_cut_of_a_long_stream(name: str, kind: str) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", LARGE)
 def test_cut_at_each_offset_of_a_long_stream(name: str) -> None:
     reader = Reader(service_of(name), max_retries=0)
