@@ -251,7 +251,7 @@ fn boolean(py: Python<'_>, value: bool) -> Py<PyAny> {
 impl ToPython for A2a {
     type Cache = Cache;
 
-    fn convert<'py>(py: Python<'py>, event: Event<'_>, cache: &mut Cache) -> PyResult<Bound<'py, PyAny>> {
+    fn convert<'py>(py: Python<'py>, event: &Event<'_>, cache: &mut Cache) -> PyResult<Bound<'py, PyAny>> {
         Ok(match event {
             Event::Task(task) => Bound::new(
                 py,
@@ -294,7 +294,7 @@ impl ToPython for A2a {
                 },
             )?
             .into_any(),
-            Event::ArtifactUpdate(update) => artifact_update(py, &update, cache)?,
+            Event::ArtifactUpdate(update) => artifact_update(py, update, cache)?,
             Event::Error(error) => Bound::new(
                 py,
                 A2AError {
@@ -310,7 +310,7 @@ impl ToPython for A2a {
                 A2AUnknown { data: text(py, &unknown.data), raw: Raw::Owned((*unknown.raw).into()) },
             )?
             .into_any(),
-            Event::Malformed(bad) => malformed(py, &bad)?,
+            Event::Malformed(bad) => malformed(py, bad)?,
             _ => py.None().into_bound(py),
         })
     }

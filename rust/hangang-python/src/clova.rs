@@ -227,9 +227,9 @@ impl ToPython for Clova {
     type Cache = Cache;
 
     #[inline]
-    fn convert<'py>(py: Python<'py>, event: Event<'_>, cache: &mut Cache) -> PyResult<Bound<'py, PyAny>> {
+    fn convert<'py>(py: Python<'py>, event: &Event<'_>, cache: &mut Cache) -> PyResult<Bound<'py, PyAny>> {
         Ok(match event {
-            Event::Token(one) => token(py, &one, cache)?,
+            Event::Token(one) => token(py, one, cache)?,
             Event::Result(answer) => Bound::new(
                 py,
                 ClovaResult {
@@ -278,7 +278,7 @@ impl ToPython for Clova {
                 },
             )?
             .into_any(),
-            Event::Malformed(bad) => malformed(py, &bad)?,
+            Event::Malformed(bad) => malformed(py, bad)?,
             _ => py.None().into_bound(py),
         })
     }

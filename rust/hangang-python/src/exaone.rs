@@ -161,9 +161,9 @@ impl ToPython for Exaone {
     type Cache = Cache;
 
     #[inline]
-    fn convert<'py>(py: Python<'py>, event: Event<'_>, cache: &mut Cache) -> PyResult<Bound<'py, PyAny>> {
+    fn convert<'py>(py: Python<'py>, event: &Event<'_>, cache: &mut Cache) -> PyResult<Bound<'py, PyAny>> {
         Ok(match event {
-            Event::Answer(one) => answer(py, &one, cache)?,
+            Event::Answer(one) => answer(py, one, cache)?,
             Event::Error(error) => Bound::new(
                 py,
                 ExaoneError {
@@ -178,7 +178,7 @@ impl ToPython for Exaone {
                 ExaoneUnknown { data: text(py, &unknown.data), raw: Raw::Owned((*unknown.raw).into()) },
             )?
             .into_any(),
-            Event::Malformed(bad) => malformed(py, &bad)?,
+            Event::Malformed(bad) => malformed(py, bad)?,
             _ => py.None().into_bound(py),
         })
     }

@@ -241,9 +241,9 @@ impl ToPython for OpenAi {
     type Cache = Cache;
 
     #[inline]
-    fn convert<'py>(py: Python<'py>, event: Event<'_>, cache: &mut Cache) -> PyResult<Bound<'py, PyAny>> {
+    fn convert<'py>(py: Python<'py>, event: &Event<'_>, cache: &mut Cache) -> PyResult<Bound<'py, PyAny>> {
         Ok(match event {
-            Event::Chunk(one) => chunk(py, &one, cache)?,
+            Event::Chunk(one) => chunk(py, one, cache)?,
             Event::Done => Bound::new(py, OpenAIDone { raw: Raw::Owned((*b"[DONE]").into()) })?.into_any(),
             Event::Error(error) => Bound::new(
                 py,
@@ -261,7 +261,7 @@ impl ToPython for OpenAi {
                 OpenAIUnknown { data: text(py, &unknown.data), raw: Raw::Owned((*unknown.raw).into()) },
             )?
             .into_any(),
-            Event::Malformed(bad) => malformed(py, &bad)?,
+            Event::Malformed(bad) => malformed(py, bad)?,
             _ => py.None().into_bound(py),
         })
     }

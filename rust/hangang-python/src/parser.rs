@@ -145,15 +145,20 @@ pub(crate) trait ToPython: Dialect {
 
     fn convert<'py>(
         py: Python<'py>,
-        event: Self::Event<'_>,
+        event: &Self::Event<'_>,
         cache: &mut Self::Cache,
     ) -> PyResult<Bound<'py, PyAny>>;
 }
+
+/// Most events whose room is kept between calls.
+const KEPT_ROOM: usize = 1024;
 
 /// A dialect's parser with what its events share.
 pub(crate) struct Stream<D: ToPython> {
     parser: StreamParser<D>,
     cache: D::Cache,
+    /// The room of the last call's events, to be used again.
+    room: Vec<Py<PyAny>>,
 }
 
 pub(crate) type GuardedStream<D> = Guarded<Stream<D>>;
@@ -162,19 +167,20 @@ pub(crate) type GuardedStream<D> = Guarded<Stream<D>>;
 struct Events<'py, 'c, D: ToPython> {
     py: Python<'py>,
     cache: &'c mut D::Cache,
-    list: Vec<Bound<'py, PyAny>>,
+    list: &'c mut Vec<Py<PyAny>>,
     failure: Option<PyErr>,
 }
 
 impl<'py, 'c, D: ToPython> Events<'py, 'c, D> {
-    const fn new(py: Python<'py>, cache: &'c mut D::Cache) -> Self {
-        Self { py, cache, list: Vec::new(), failure: None }
+    fn new(py: Python<'py>, cache: &'c mut D::Cache, list: &'c mut Vec<Py<PyAny>>) -> Self {
+        list.clear();
+        Self { py, cache, list, failure: None }
     }
 
     fn push(&mut self, event: D::Event<'_>) {
         if self.failure.is_none() {
-            match D::convert(self.py, event, self.cache) {
-                Ok(event) => self.list.push(event),
+            match D::convert(self.py, &event, self.cache) {
+                Ok(event) => self.list.push(event.unbind()),
                 Err(failure) => self.failure = Some(failure),
             }
         }
@@ -184,7 +190,8 @@ impl<'py, 'c, D: ToPython> Events<'py, 'c, D> {
         if let Some(failure) = self.failure {
             return Err(failure);
         }
-        let list = PyList::new(self.py, self.list)?;
+        let list = PyList::new(self.py, self.list.drain(..))?;
+        self.list.shrink_to(KEPT_ROOM);
         match outcome {
             Ok(()) => Ok(list),
             Err(error) => Err(raised(self.py, &error, Some(list), None)),
@@ -194,7 +201,7 @@ impl<'py, 'c, D: ToPython> Events<'py, 'c, D> {
 
 impl<D: ToPython> GuardedStream<D> {
     pub(crate) fn stream(parser: StreamParser<D>) -> Self {
-        Self::new(Stream { parser, cache: D::Cache::default() })
+        Self::new(Stream { parser, cache: D::Cache::default(), room: Vec::new() })
     }
 
     pub(crate) fn feed<'py>(&self, chunk: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
@@ -204,11 +211,11 @@ impl<D: ToPython> GuardedStream<D> {
             if *closed {
                 return Err(feed_after_close());
             }
-            let mut events = Events::<D>::new(py, &mut stream.cache);
+            let mut events = Events::<D>::new(py, &mut stream.cache, &mut stream.room);
             let outcome = stream.parser.feed_with(chunk.bytes(), |event| events.push(event));
             if outcome.is_err() {
                 // What feed_text kept is older than what this call completed, and comes out with it.
-                let newer = std::mem::take(&mut events.list);
+                let newer = std::mem::take(events.list);
                 for event in stream.parser.take_kept() {
                     events.push(event);
                 }
@@ -229,7 +236,7 @@ impl<D: ToPython> GuardedStream<D> {
             match stream.parser.feed_text(chunk.bytes(), &mut text) {
                 Ok(()) => Ok(PyString::new(py, &text)),
                 Err(error) => {
-                    let mut events = Events::<D>::new(py, &mut stream.cache);
+                    let mut events = Events::<D>::new(py, &mut stream.cache, &mut stream.room);
                     for event in stream.parser.take_kept() {
                         events.push(event);
                     }
@@ -242,7 +249,7 @@ impl<D: ToPython> GuardedStream<D> {
 
     pub(crate) fn close<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         self.with(|stream, closed| {
-            let mut events = Events::<D>::new(py, &mut stream.cache);
+            let mut events = Events::<D>::new(py, &mut stream.cache, &mut stream.room);
             let outcome = stream.parser.close(|event| events.push(event));
             *closed = outcome.is_ok();
             events.finish(outcome)

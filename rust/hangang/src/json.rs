@@ -501,7 +501,7 @@ pub(crate) fn string_end(bytes: &[u8], start: usize) -> Option<(usize, bool)> {
 }
 
 /// Where a run of plain string bytes ends: at a quote, a backslash or a control character, or at the end.
-fn plain_end(bytes: &[u8], mut at: usize) -> usize {
+pub(crate) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = 0x8080_8080_8080_8080;
     // Eight bytes at once: a byte equal to x makes (word ^ x*ONES) zero there, a byte below 0x20 borrows.

@@ -23,8 +23,6 @@ pub const DEFAULT_MAX_DEPTH: usize = 128;
 pub(crate) struct JsonFrame<'f> {
     pub(crate) bytes: &'f [u8],
     pub(crate) offset: u64,
-    /// Where it begins in the chunk, if it lies whole in it.
-    pub(crate) place: Option<usize>,
 }
 
 impl JsonFrame<'_> {
@@ -151,15 +149,11 @@ impl JsonFramer {
                 *at = from + length;
                 self.state = State::Between;
                 if self.held.is_empty() {
-                    return Ok(Some(JsonFrame {
-                        bytes: &part[..length],
-                        offset: self.start,
-                        place: Some(from),
-                    }));
+                    return Ok(Some(JsonFrame { bytes: &part[..length], offset: self.start }));
                 }
                 self.held.extend_from_slice(&part[..length]);
                 self.handed_out = true;
-                Ok(Some(JsonFrame { bytes: &self.held, offset: self.start, place: None }))
+                Ok(Some(JsonFrame { bytes: &self.held, offset: self.start }))
             }
             None if from + part.len() < chunk.len() => {
                 let limit = self.max_frame_bytes;
@@ -223,7 +217,7 @@ impl JsonFramer {
     /// A bracket closed what was not open: the first fault of the bytes so far, at the latest that bracket.
     fn mismatch(&mut self, part: &[u8]) -> ParseError {
         self.held.extend_from_slice(part);
-        let frame = JsonFrame { bytes: &self.held, offset: self.start, place: None };
+        let frame = JsonFrame { bytes: &self.held, offset: self.start };
         let last = self.held.len() - 1;
         let fault = judge(&self.held, usize::MAX).err().unwrap_or(Fault::json(
             Expected::Value,

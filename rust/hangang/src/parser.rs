@@ -19,7 +19,7 @@ use crate::json::{check_utf8, is_space, judge};
 use crate::json_stream::{DEFAULT_MAX_DEPTH, JsonFramer};
 use crate::shared::Malformed;
 use crate::sse::{BOM, Bom, DEFAULT_MAX_FRAME_BYTES, SseFramer, event_name};
-use crate::template::{Marks, Place, Rest, Templates, Values};
+use crate::template::{Marks, Partial, Place, Rest, Step, Templates, Values};
 
 /// What a bad frame does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -93,7 +93,7 @@ impl<'a> Frame<'a> {
     }
 
     pub(crate) fn id(&self) -> Cow<'a, str> {
-        String::from_utf8_lossy(self.last_event_id)
+        text_of(self.last_event_id)
     }
 
     pub(crate) fn event(&self) -> Cow<'a, str> {
@@ -186,6 +186,8 @@ pub struct StreamParser<D: Dialect> {
     closed: bool,
     kept: Vec<(Keep, D::Event<'static>)>,
     templates: Templates<Arc<Rest<D::Rest>>>,
+    /// The frame that the last chunk cut, while a template fits it.
+    partial: Partial,
     examined: u64,
 }
 
@@ -217,6 +219,7 @@ impl<D: Dialect> StreamParser<D> {
             closed: false,
             kept: Vec::new(),
             templates: Templates::new(options.predict),
+            partial: Partial::default(),
             examined: 0,
         }
     }
@@ -307,6 +310,13 @@ impl<D: Dialect> StreamParser<D> {
         match &self.framing {
             Framing::Unknown(Detection { bom: Bom::Matching(seen), .. }) => *seen,
             Framing::Unknown(_) => 0,
+            Framing::Sse(framer) if self.partial.is_active() => {
+                // What SSE holds of a frame depends on its lines: a copy of the framer reads them.
+                let mut framer = framer.clone();
+                let _ = framer.next(&self.templates.rebuild(&self.partial), &mut 0, self.partial.offset);
+                framer.pending()
+            }
+            Framing::Json(_) if self.partial.is_active() => self.partial.length,
             Framing::Sse(framer) => framer.pending(),
             Framing::Json(framer) => framer.pending(),
         }
@@ -321,6 +331,7 @@ impl<D: Dialect> StreamParser<D> {
     fn fail(&mut self, error: ParseError) -> Result<(), ParseError> {
         self.failed = Some(error);
         // Nothing of the stream is needed any more.
+        self.partial.finish();
         self.framing = Framing::Json(JsonFramer::after_bom(0, 0));
         Err(error)
     }
@@ -329,6 +340,9 @@ impl<D: Dialect> StreamParser<D> {
         let mut at = 0;
         if let Framing::Unknown(detection) = self.framing {
             self.detect(detection, chunk, &mut at)?;
+        }
+        if self.partial.is_active() && !self.resume(chunk, &mut at, on_event)? {
+            return Ok(());
         }
         loop {
             self.predict(chunk, &mut at, on_event);
@@ -349,15 +363,78 @@ impl<D: Dialect> StreamParser<D> {
                 Framing::Json(framer) => framer.begin(chunk, at),
             };
             let rest = &chunk[*at..];
-            let Some(hit) = between.then(|| self.templates.find(rest, limit)).flatten() else { return };
+            if !between || rest.is_empty() {
+                return;
+            }
+            let Some(hit) = self.templates.find(rest, limit) else {
+                if rest.len() <= limit
+                    && self.templates.follow(rest, self.fed + *at as u64, &mut self.partial)
+                {
+                    *at = chunk.len();
+                }
+                return;
+            };
             let Some((shared, mut values)) = self.templates.values(&hit, rest) else { return };
             if let Framing::Sse(framer) = &mut self.framing {
-                framer.skip(&rest[..hit.length], hit.id);
-                values.id = String::from_utf8_lossy(framer.last_event_id_bytes());
+                framer.skip(hit.id.map(|(start, end)| &rest[start..end]), rest.get(hit.length - 1).copied());
+                values.id = text_of(framer.last_event_id_bytes());
             }
             on_event(self.dialect.predicted(shared, values));
             *at += hit.length;
         }
+    }
+
+    /// Goes on with a frame that an earlier chunk cut; false when this one does not complete it either.
+    fn resume(
+        &mut self,
+        chunk: &[u8],
+        at: &mut usize,
+        on_event: &mut impl FnMut(D::Event<'_>),
+    ) -> Result<bool, ParseError> {
+        if *at == chunk.len() {
+            return Ok(false);
+        }
+        let limit = self.options.max_frame_bytes;
+        match self.templates.step(&chunk[*at..], limit, &mut self.partial) {
+            Step::Short => {
+                *at = chunk.len();
+                Ok(false)
+            }
+            Step::Complete(length) if self.templates.complete(&self.partial).is_some() => {
+                *at += length;
+                if let Framing::Sse(framer) = &mut self.framing {
+                    let (has_id, last) = self.templates.end_of(&self.partial);
+                    framer.skip(has_id.then(|| self.partial.id()), last);
+                }
+                if let Some((shared, mut values)) = self.templates.complete(&self.partial) {
+                    if let Framing::Sse(framer) = &self.framing {
+                        values.id = text_of(framer.last_event_id_bytes());
+                    }
+                    on_event(self.dialect.predicted(shared, values));
+                }
+                self.partial.finish();
+                Ok(true)
+            }
+            Step::Complete(length) | Step::Miss(length) => {
+                *at += length;
+                self.unfollow(on_event)?;
+                Ok(true)
+            }
+        }
+    }
+
+    /// Gives what has come of a followed frame to the full parse.
+    fn unfollow(&mut self, on_event: &mut impl FnMut(D::Event<'_>)) -> Result<(), ParseError> {
+        let bytes = self.templates.rebuild(&self.partial);
+        self.partial.finish();
+        let fed = std::mem::replace(&mut self.fed, self.partial.offset);
+        let mut at = 0;
+        let mut outcome = Ok(true);
+        while outcome == Ok(true) {
+            outcome = self.parse_frame(&bytes, &mut at, on_event);
+        }
+        self.fed = fed;
+        outcome.map(|_| ())
     }
 
     /// Parses the next frame in full; false when the chunk has no whole one left.
@@ -375,6 +452,7 @@ impl<D: Dialect> StreamParser<D> {
         let outcome;
         let frame;
         let place;
+        let whole;
         match &mut self.framing {
             Framing::Unknown(_) => return Ok(false),
             Framing::Sse(framer) => {
@@ -384,6 +462,7 @@ impl<D: Dialect> StreamParser<D> {
                 self.examined += 2 * sse.data.len() as u64;
                 frame = Frame::new(sse.data, sse.event, sse.id, max_depth);
                 place = sse.place;
+                whole = chunk;
                 outcome = if sse.data == DONE {
                     Ok(self.dialect.done(&frame))
                 } else {
@@ -398,7 +477,9 @@ impl<D: Dialect> StreamParser<D> {
                 let Some(value) = next? else { return Ok(false) };
                 self.examined += 2 * value.bytes.len() as u64;
                 frame = Frame::new(value.bytes, b"", b"", max_depth);
-                place = value.place.map(|from| Place { from, to: *at, payload: from, id: None });
+                // A value is its own frame, whether it lies in the chunk or was held.
+                place = Some(Place { from: 0, to: value.bytes.len(), payload: 0, id: None });
+                whole = value.bytes;
                 outcome = self.dialect.decode(&frame).map_err(|fault| value.error(fault));
             }
         }
@@ -408,7 +489,9 @@ impl<D: Dialect> StreamParser<D> {
                     && self.templates.may_learn()
                     && let Some(rest) = D::rest(&event)
                 {
-                    self.templates.learn(chunk, place, &marks, rest, frame.payload);
+                    let bytes = &whole[place.from..place.to];
+                    let place = place.relative();
+                    self.templates.learn(bytes, place, &marks, rest, frame.payload);
                 }
                 on_event(event);
             }
@@ -475,6 +558,10 @@ impl<D: Dialect> StreamParser<D> {
     }
 
     fn finish(&mut self, on_event: &mut impl FnMut(D::Event<'_>)) -> Result<(), Missing> {
+        if self.partial.is_active() && self.unfollow(on_event).is_err() {
+            // Every byte of it fitted a good frame within the limits.
+            return Err(Missing::BlankLine);
+        }
         match &mut self.framing {
             Framing::Unknown(Detection { bom: Bom::Matching(1..), .. }) => return Err(Missing::RestOfBom),
             Framing::Unknown(_) => {}
@@ -503,6 +590,11 @@ impl<D: Dialect> StreamParser<D> {
         }
         self.dialect.missing().map_or(Ok(()), Err)
     }
+}
+
+/// Text with U+FFFD for what is ill-formed. Almost nothing ever is, and the plain check is the faster one.
+fn text_of(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 fn is_object(payload: &[u8]) -> bool {

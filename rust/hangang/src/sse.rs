@@ -65,7 +65,7 @@ impl SseFrame<'_> {
 }
 
 /// The state that survives a chunk.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct SseFramer {
     max_frame_bytes: usize,
     bom: Bom,
@@ -440,15 +440,15 @@ impl SseFramer {
         true
     }
 
-    /// A template has read the frame up to here: what remains of it is the id and its last byte.
+    /// A template has read a whole frame: what remains of it is the id and its last byte.
     #[inline]
-    pub(crate) fn skip(&mut self, frame: &[u8], id: Option<(usize, usize)>) {
+    pub(crate) fn skip(&mut self, id: Option<&[u8]>, last: Option<u8>) {
         self.release();
-        if let Some((from, to)) = id {
+        if let Some(id) = id {
             self.last_event_id.clear();
-            self.last_event_id.extend_from_slice(&frame[from..to]);
+            self.last_event_id.extend_from_slice(id);
         }
-        self.after_cr = frame.last() == Some(&b'\r');
+        self.after_cr = last == Some(b'\r');
     }
 
     pub(crate) fn last_event_id_bytes(&self) -> &[u8] {

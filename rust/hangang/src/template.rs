@@ -3,7 +3,9 @@
 //! Rules:
 //! - a template is the bytes of a whole frame with holes: the value of its `id:` line, the string that carries
 //!   the delta, and v1's counter. Equal fixed bytes and a valid value in each hole mean an equal parse;
-//! - only whole frames within one chunk are predicted, and only where a frame begins with nothing held;
+//! - prediction begins only where a frame begins with nothing held. A frame that the chunk's end cuts is followed
+//!   into the next chunks ([`Partial`]): nothing but the values of its holes is kept, and where it leaves the
+//!   template, what came so far is rebuilt from the template and read in full;
 //! - a frame no longer than the limit cannot break one, and its brackets are those of the template;
 //! - prediction never raises: whatever does not fit goes to the full parse, which knows the rules of error;
 //! - it is paid for: a hit saves two passes over its bytes, and failed attempts spend what hits have saved,
@@ -13,7 +15,7 @@ use std::borrow::Cow;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
-use crate::json::{StringSpan, string_end, unescape};
+use crate::json::{StringSpan, plain_end, string_end, unescape};
 
 /// Most templates of a parser, the last used first.
 const MAX_TEMPLATES: usize = 4;
@@ -230,6 +232,18 @@ pub(crate) struct Place {
     pub(crate) id: Option<(usize, usize)>,
 }
 
+impl Place {
+    /// The same, counted from the frame's first byte.
+    pub(crate) fn relative(self) -> Self {
+        Self {
+            from: 0,
+            to: self.to - self.from,
+            payload: self.payload - self.from,
+            id: self.id.map(|(start, end)| (start - self.from, end - self.from)),
+        }
+    }
+}
+
 /// A frame with holes.
 #[derive(Debug)]
 struct Template<S> {
@@ -322,16 +336,15 @@ impl<S> Templates<S> {
 }
 
 impl<T> Templates<Arc<Rest<T>>> {
-    /// Makes a template of a frame that lies whole in the chunk and was parsed in full.
+    /// Makes a template of a frame that was parsed in full and whose bytes lie together.
     pub(crate) fn learn(
         &mut self,
-        chunk: &[u8],
+        frame: &[u8],
         place: Place,
         marks: &Marks,
         shared: &Arc<Rest<T>>,
         payload: &[u8],
     ) {
-        let frame = &chunk[place.from..place.to];
         if frame.len() > MAX_TEMPLATE_BYTES {
             return;
         }
@@ -344,13 +357,13 @@ impl<T> Templates<Arc<Rest<T>>> {
             return;
         }
         self.credit -= frame.len() as i64;
-        let shift = place.payload - place.from;
+        let shift = place.payload;
         self.list.truncate(MAX_TEMPLATES - 1);
         self.list.insert(
             0,
             Template {
                 frame: frame.into(),
-                id: place.id.map(|(start, end)| (start - place.from, end - place.from)),
+                id: place.id,
                 string: (marks.string.start + shift, marks.string.end + shift),
                 counter: marks.counter.map(|(start, end)| (start + shift, end + shift)),
                 slot: marks.slot,
@@ -361,7 +374,308 @@ impl<T> Templates<Arc<Rest<T>>> {
     }
 }
 
+/// Where in its template a cut frame stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Stage {
+    /// Before the id's value.
+    #[default]
+    Lead,
+    Id,
+    /// Up to the string.
+    Head,
+    String,
+    /// Up to the counter.
+    Between,
+    Counter,
+    Tail,
+}
+
+/// How far an escape in the string has come: it may be cut anywhere.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Escape {
+    #[default]
+    None,
+    Backslash,
+    /// So many hexadecimal digits are missing.
+    Hex(u8),
+}
+
+/// A frame that a template fits so far and that the chunk's end has cut.
+#[derive(Debug, Default)]
+pub(crate) struct Partial {
+    /// Which template; `None` while no frame is followed.
+    template: Option<usize>,
+    stage: Stage,
+    /// Bytes of the stage's fixed part that have come.
+    matched: usize,
+    escape: Escape,
+    escaped: bool,
+    id: Vec<u8>,
+    string: Vec<u8>,
+    counter: Vec<u8>,
+    /// Bytes of the frame that have come, and the offset of its first.
+    pub(crate) length: usize,
+    pub(crate) offset: u64,
+}
+
+/// What more bytes meant for a cut frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// All of them fit, and more must come.
+    Short,
+    /// The frame is complete after so many of them.
+    Complete(usize),
+    /// The frame leaves the template after so many of them.
+    Miss(usize),
+}
+
+impl Partial {
+    pub(crate) const fn is_active(&self) -> bool {
+        self.template.is_some()
+    }
+
+    fn begin(&mut self, template: usize, offset: u64) {
+        self.template = Some(template);
+        (self.stage, self.matched, self.escape, self.escaped) = (Stage::Lead, 0, Escape::None, false);
+        self.id.clear();
+        self.string.clear();
+        self.counter.clear();
+        (self.length, self.offset) = (0, offset);
+    }
+
+    pub(crate) fn id(&self) -> &[u8] {
+        &self.id
+    }
+}
+
+impl<S> Templates<S> {
+    /// Begins to follow the frame that the end of the chunk cuts, if a template fits its beginning.
+    pub(crate) fn follow(&mut self, rest: &[u8], offset: u64, partial: &mut Partial) -> bool {
+        if self.credit <= 0 {
+            return false;
+        }
+        for at in 0..self.list.len() {
+            // A longer rest would have been a hit, or its string is such that following is not worth it.
+            if rest.len() < self.list[at].frame.len() + 256 {
+                partial.begin(at, offset);
+                if self.step(rest, usize::MAX, partial) == Step::Short {
+                    return true;
+                }
+                self.credit -= partial.length as i64;
+                partial.template = None;
+            }
+        }
+        false
+    }
+
+    /// Compares more bytes with the template of a cut frame.
+    pub(crate) fn step(&mut self, input: &[u8], max_frame_bytes: usize, partial: &mut Partial) -> Step {
+        let Some(template) = partial.template.and_then(|at| self.list.get(at)) else { return Step::Miss(0) };
+        let step = template.step(input, partial);
+        let looked_at = match step {
+            Step::Short => input.len(),
+            Step::Complete(length) | Step::Miss(length) => length,
+        };
+        self.examined += looked_at as u64;
+        partial.length += looked_at;
+        match step {
+            Step::Complete(_) if partial.length <= max_frame_bytes => {
+                self.credit = (self.credit + 2 * partial.length as i64).min(ADVANCE << 8);
+                step
+            }
+            Step::Short if partial.length <= max_frame_bytes => step,
+            Step::Miss(_) => {
+                self.credit -= 2 * partial.length as i64;
+                step
+            }
+            // Too long to be sure of the limits: the full parse counts them.
+            Step::Short | Step::Complete(_) => {
+                self.credit -= 2 * partial.length as i64;
+                Step::Miss(looked_at)
+            }
+        }
+    }
+
+    /// The bytes that have come of a cut frame.
+    pub(crate) fn rebuild(&self, partial: &Partial) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(partial.length);
+        if let Some(template) = partial.template.and_then(|at| self.list.get(at)) {
+            template.rebuild(partial, &mut bytes);
+        }
+        bytes
+    }
+
+    /// The values of a cut frame that is complete, and what its event shares with its neighbours.
+    pub(crate) fn complete<'a>(&'a self, partial: &'a Partial) -> Option<(&'a S, Values<'a>)> {
+        let template = self.list.get(partial.template?)?;
+        let inside = std::str::from_utf8(&partial.string).ok()?;
+        let (string, raw) = if partial.escaped {
+            (Cow::Owned(unescape(inside)), Some(Cow::Borrowed(inside.as_bytes())))
+        } else {
+            (Cow::Borrowed(inside), None)
+        };
+        let values = Values {
+            slot: template.slot,
+            string,
+            raw: Raw::Predicted { string: raw },
+            counter: template.counter.and_then(|_| read_counter(&partial.counter)).map(|(number, _)| number),
+            id: Cow::Borrowed(""),
+        };
+        Some((&template.shared, values))
+    }
+
+    /// Whether the frame's template has a hole for the id, and its last byte.
+    pub(crate) fn end_of(&self, partial: &Partial) -> (bool, Option<u8>) {
+        match partial.template.and_then(|at| self.list.get(at)) {
+            Some(template) => (template.id.is_some(), template.frame.last().copied()),
+            None => (false, None),
+        }
+    }
+}
+
+impl Partial {
+    /// No frame is followed any more.
+    pub(crate) fn finish(&mut self) {
+        self.template = None;
+    }
+}
+
 impl<S> Template<S> {
+    /// The fixed bytes of a stage.
+    fn fixed(&self, stage: Stage) -> &[u8] {
+        let from = |place: Option<(usize, usize)>, otherwise: usize| place.map_or(otherwise, |(_, end)| end);
+        match stage {
+            Stage::Lead => &self.frame[..self.id.map_or(0, |(start, _)| start)],
+            Stage::Head => &self.frame[from(self.id, 0)..self.string.0],
+            Stage::Between => {
+                &self.frame[self.string.1..self.counter.map_or(self.string.1, |(start, _)| start)]
+            }
+            Stage::Tail => &self.frame[from(self.counter, self.string.1)..],
+            Stage::Id | Stage::String | Stage::Counter => &[],
+        }
+    }
+
+    /// Goes on with a cut frame; see [`Templates::step`].
+    fn step(&self, input: &[u8], partial: &mut Partial) -> Step {
+        let mut at = 0;
+        loop {
+            match partial.stage {
+                Stage::Lead | Stage::Head | Stage::Between | Stage::Tail => {
+                    let wanted = &self.fixed(partial.stage)[partial.matched..];
+                    let given = &input[at..];
+                    let common = wanted.len().min(given.len());
+                    if wanted[..common] != given[..common] {
+                        return Step::Miss(at);
+                    }
+                    at += common;
+                    partial.matched += common;
+                    if common < wanted.len() {
+                        return Step::Short;
+                    }
+                    if partial.stage == Stage::Tail {
+                        return Step::Complete(at);
+                    }
+                    partial.matched = 0;
+                    partial.stage = match partial.stage {
+                        Stage::Lead if self.id.is_some() => Stage::Id,
+                        Stage::Lead => Stage::Head,
+                        Stage::Head => Stage::String,
+                        _ => Stage::Counter,
+                    };
+                }
+                Stage::Id => {
+                    let given = &input[at..];
+                    let end = memchr::memchr2(b'\n', b'\r', given).unwrap_or(given.len());
+                    // The space after the colon is no part of the value: another layout than the template's.
+                    let after_colon = self.id.is_some_and(|(start, _)| self.frame[start - 1] == b':');
+                    let spaced = partial.id.is_empty() && after_colon && given.first() == Some(&b' ');
+                    if spaced || given[..end].iter().any(|&byte| byte < b' ') {
+                        return Step::Miss(at);
+                    }
+                    partial.id.extend_from_slice(&given[..end]);
+                    at += end;
+                    if end == given.len() {
+                        return Step::Short;
+                    }
+                    partial.stage = Stage::Head;
+                }
+                Stage::String => match self.string_step(input, &mut at, partial) {
+                    Some(step) => return step,
+                    None if partial.string.is_empty() && !self.may_be_empty => return Step::Miss(at),
+                    None if self.counter.is_some() => partial.stage = Stage::Between,
+                    None => partial.stage = Stage::Tail,
+                },
+                Stage::Counter => {
+                    let digits = input[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+                    if partial.counter.len() + digits > MAX_DIGITS {
+                        return Step::Miss(at);
+                    }
+                    partial.counter.extend_from_slice(&input[at..at + digits]);
+                    at += digits;
+                    if at == input.len() {
+                        return Step::Short;
+                    }
+                    if read_counter(&partial.counter).is_none() {
+                        return Step::Miss(at);
+                    }
+                    partial.stage = Stage::Tail;
+                }
+            }
+        }
+    }
+
+    /// Goes on in the string; `None` when its end has come.
+    fn string_step(&self, input: &[u8], at: &mut usize, partial: &mut Partial) -> Option<Step> {
+        loop {
+            let Some(&byte) = input.get(*at) else { return Some(Step::Short) };
+            let taken = match (partial.escape, byte) {
+                (Escape::Backslash, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
+                    partial.escape = Escape::None;
+                    1
+                }
+                (Escape::Backslash, b'u') => {
+                    partial.escape = Escape::Hex(4);
+                    1
+                }
+                (Escape::Hex(missing), _) if byte.is_ascii_hexdigit() => {
+                    partial.escape = if missing == 1 { Escape::None } else { Escape::Hex(missing - 1) };
+                    1
+                }
+                (Escape::Backslash | Escape::Hex(_), _) => return Some(Step::Miss(*at)),
+                (Escape::None, b'"') => return None,
+                (Escape::None, b'\\') => {
+                    partial.escape = Escape::Backslash;
+                    partial.escaped = true;
+                    1
+                }
+                (Escape::None, ..=0x1f) => return Some(Step::Miss(*at)),
+                (Escape::None, _) => plain_end(input, *at) - *at,
+            };
+            partial.string.extend_from_slice(&input[*at..*at + taken]);
+            *at += taken;
+        }
+    }
+
+    fn rebuild(&self, partial: &Partial, bytes: &mut Vec<u8>) {
+        let order =
+            [Stage::Lead, Stage::Id, Stage::Head, Stage::String, Stage::Between, Stage::Counter, Stage::Tail];
+        for stage in order {
+            let now = stage == partial.stage;
+            match stage {
+                Stage::Id => bytes.extend_from_slice(&partial.id),
+                Stage::String => bytes.extend_from_slice(&partial.string),
+                Stage::Counter => bytes.extend_from_slice(&partial.counter),
+                fixed if now => bytes.extend_from_slice(&self.fixed(fixed)[..partial.matched]),
+                // A template without a counter goes from the string to the tail.
+                Stage::Between if self.counter.is_none() => {}
+                fixed => bytes.extend_from_slice(self.fixed(fixed)),
+            }
+            if now {
+                return;
+            }
+        }
+    }
+
     /// Compares fixed bytes and reads holes; `None` where anything does not fit or the frame is not whole.
     #[inline]
     fn matches(&self, rest: &[u8], looked_at: &mut usize) -> Option<Hit> {
