@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
 import struct
 import threading
@@ -27,7 +28,8 @@ from ._app import build
 from ._controls import ControlOptions, Controls
 from ._state import State
 
-_NO_LINGER = struct.pack("ii", 1, 0)  # closing sends RST and drops what is unsent
+# Closing sends RST and drops what is unsent. Windows has shorts in this structure.
+_NO_LINGER = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 
 
 class Protocol(H11Protocol):
@@ -122,7 +124,8 @@ def listen(host: str, port: int) -> socket.socket:
     # asyncio sets TCP_NODELAY only where the protocol is named; accepted sockets inherit it.
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if os.name != "nt":  # there it would let two servers share a port
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((host, port))
         sock.listen(1024)
         sock.setblocking(False)
