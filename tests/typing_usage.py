@@ -90,10 +90,9 @@ def of_clova(chunk: bytes) -> str:
             assert_type(event.event, str)
             assert_type(event.data, str)
             assert_type(event.id, str)
-        elif isinstance(event, hangang.Malformed):
-            malformed(event)
         else:
-            assert_never(event)
+            assert_type(event, hangang.Malformed)
+            malformed(event)
     return text
 
 
