@@ -127,7 +127,7 @@ impl Cache {
             return self.none.get_or_insert_with(|| Lazy::Ready(Arc::new(default::tuple(py)))).clone();
         };
         match &self.references {
-            Some((last, shared)) if Arc::ptr_eq(last, list) => shared.clone(),
+            Some((known, shared)) if Arc::ptr_eq(known, list) => shared.clone(),
             _ => {
                 let shared = Lazy::json(list, Shape::References);
                 self.references = Some((list.clone(), shared.clone()));

@@ -1,5 +1,10 @@
 //! The Python module `hangang._native`: converts, calls the crate, converts back.
 
+// Arguments of Python calls are extracted values: PyO3 hands them over.
+#![allow(clippy::needless_pass_by_value)]
+// Fields carry the names of the public contract.
+#![allow(clippy::struct_field_names)]
+
 use pyo3::prelude::*;
 
 mod a2a;

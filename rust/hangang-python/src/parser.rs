@@ -177,9 +177,9 @@ impl<'py, 'c, D: ToPython> Events<'py, 'c, D> {
         Self { py, cache, list, failure: None }
     }
 
-    fn push(&mut self, event: D::Event<'_>) {
+    fn push(&mut self, event: &D::Event<'_>) {
         if self.failure.is_none() {
-            match D::convert(self.py, &event, self.cache) {
+            match D::convert(self.py, event, self.cache) {
                 Ok(event) => self.list.push(event.unbind()),
                 Err(failure) => self.failure = Some(failure),
             }
@@ -212,12 +212,12 @@ impl<D: ToPython> GuardedStream<D> {
                 return Err(feed_after_close());
             }
             let mut events = Events::<D>::new(py, &mut stream.cache, &mut stream.room);
-            let outcome = stream.parser.feed_with(chunk.bytes(), |event| events.push(event));
+            let outcome = stream.parser.feed_with(chunk.bytes(), |event| events.push(&event));
             if outcome.is_err() {
                 // What feed_text kept is older than what this call completed, and comes out with it.
                 let newer = std::mem::take(events.list);
                 for event in stream.parser.take_kept() {
-                    events.push(event);
+                    events.push(&event);
                 }
                 events.list.extend(newer);
             }
@@ -238,7 +238,7 @@ impl<D: ToPython> GuardedStream<D> {
                 Err(error) => {
                     let mut events = Events::<D>::new(py, &mut stream.cache, &mut stream.room);
                     for event in stream.parser.take_kept() {
-                        events.push(event);
+                        events.push(&event);
                     }
                     let list = events.finish(Ok(()))?;
                     Err(raised(py, &error, Some(list), Some(&text)))
@@ -250,7 +250,7 @@ impl<D: ToPython> GuardedStream<D> {
     pub(crate) fn close<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         self.with(|stream, closed| {
             let mut events = Events::<D>::new(py, &mut stream.cache, &mut stream.room);
-            let outcome = stream.parser.close(|event| events.push(event));
+            let outcome = stream.parser.close(|event| events.push(&event));
             *closed = outcome.is_ok();
             events.finish(outcome)
         })

@@ -1,4 +1,4 @@
-//! A2A streams (Agent2Agent, JSON-RPC over SSE), protocols 0.2, 0.3 and 1.0 and the Gov dialects
+//! A2A streams (Agent to Agent, JSON-RPC over SSE), protocols 0.2, 0.3 and 1.0 and the Gov dialects
 //! (`wire/a2a.md` §3 to §6, `wire/gov.md` §1.4).
 //!
 //! Rules:
@@ -423,10 +423,10 @@ const MEMBERS: [&str; 4] = ["task", "message", "statusUpdate", "artifactUpdate"]
 struct Envelope<'a> {
     has_jsonrpc: bool,
     has_result: bool,
-    result: Option<Body<'a>>,
+    result: Option<Box<Body<'a>>>,
     error: Option<Failure<'a>>,
     /// The same members without an envelope: the REST binding.
-    bare: Body<'a>,
+    bare: Box<Body<'a>>,
 }
 
 #[derive(Default)]
@@ -448,7 +448,7 @@ impl<'a> Envelope<'a> {
                 "result" => {
                     self.has_result = true;
                     self.result = optional_object(cursor, |cursor| {
-                        let mut body = Body::default();
+                        let mut body = Box::<Body<'_>>::default();
                         body.read(cursor, true)?;
                         Ok(body)
                     })?;
@@ -515,7 +515,7 @@ impl<'a> Body<'a> {
         })
     }
 
-    fn event(self, frame: &Frame<'a>) -> Option<Event<'a>> {
+    fn event(self: Box<Self>, frame: &Frame<'a>) -> Option<Event<'a>> {
         match self.kind.as_deref() {
             Some("task") => return Some(self.task(frame)),
             Some("message") => return Some(self.message(frame)),
@@ -534,7 +534,7 @@ impl<'a> Body<'a> {
     }
 
     /// The event of the member that protocol 1.0 names; the body itself where there is none.
-    fn event_of_member(mut self, frame: &Frame<'a>) -> Result<Event<'a>, Self> {
+    fn event_of_member(mut self: Box<Self>, frame: &Frame<'a>) -> Result<Event<'a>, Box<Self>> {
         let Some(at) = self.members.iter().position(Option::is_some) else { return Err(self) };
         let Some(mut body) = self.members[at].take() else { return Err(self) };
         // Gov's first agent profile puts the session id beside the message.

@@ -429,8 +429,8 @@ impl<'a> Fields<'a> {
             _ => None,
         };
         let counter = self.output_length.map(|(_, place)| place);
-        if let Some((slot, string)) = string
-            && counter.is_none_or(|(start, _)| start > string.end)
+        if let Some((slot, string)) =
+            string.filter(|(_, string)| counter.is_none_or(|(start, _)| start > string.end))
         {
             frame.marks.set(Some(Marks { slot, string, counter, may_be_empty: true }));
         }

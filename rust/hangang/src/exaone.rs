@@ -228,7 +228,7 @@ impl Exaone {
     fn share(&mut self, list: Option<&str>) -> Option<Arc<str>> {
         let list = list?;
         match &self.references {
-            Some(last) if **last == *list => {}
+            Some(known) if **known == *list => {}
             _ => self.references = Some(list.into()),
         }
         self.references.clone()

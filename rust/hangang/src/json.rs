@@ -66,7 +66,7 @@ impl Brackets {
     }
 
     pub(crate) fn push(&mut self, is_object: bool) {
-        if self.depth != 0 && self.depth.is_multiple_of(64) {
+        if self.depth != 0 && self.depth % 64 == 0 {
             self.below.push(self.top);
         }
         self.top = self.top << 1 | u64::from(is_object);
@@ -80,7 +80,7 @@ impl Brackets {
 
     pub(crate) fn pop(&mut self) {
         self.depth -= 1;
-        if self.depth != 0 && self.depth.is_multiple_of(64) {
+        if self.depth != 0 && self.depth % 64 == 0 {
             self.top = self.below.pop().unwrap_or(0);
         } else {
             self.top >>= 1;
@@ -507,8 +507,8 @@ pub(crate) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
     // Eight bytes at once: a byte equal to x makes (word ^ x*ONES) zero there, a byte below 0x20 borrows.
     while let Some(Ok(eight)) = bytes.get(at..at + 8).map(<[u8; 8]>::try_from) {
         let word = u64::from_le_bytes(eight);
-        let quote = word ^ (ONES * b'"' as u64);
-        let slash = word ^ (ONES * b'\\' as u64);
+        let quote = word ^ (ONES * u64::from(b'"'));
+        let slash = word ^ (ONES * u64::from(b'\\'));
         let stops = (quote.wrapping_sub(ONES) & !quote)
             | (slash.wrapping_sub(ONES) & !slash)
             | (word.wrapping_sub(ONES * 0x20) & !word);

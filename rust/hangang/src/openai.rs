@@ -1,4 +1,4 @@
-//! OpenAI-compatible chat streams: CLOVA Studio Gov, CLOVA's `/v1/openai`, vLLM, SGLang, Friendli
+//! OpenAI-compatible chat streams: CLOVA Studio Gov, CLOVA's `/v1/openai`, `vLLM`, `SGLang`, Friendli
 //! (`wire/openai.md` §3, §8).
 //!
 //! Rules:
@@ -443,8 +443,8 @@ fn status<'a>(cursor: &mut Cursor<'a>) -> Result<(Option<Cow<'a, str>>, Cow<'a, 
 
 fn error<'a>(cursor: &mut Cursor<'a>) -> Result<Failure<'a>, Fault> {
     let mut failure = Failure::default();
-    match cursor.kind()? {
-        Kind::Object => cursor.object(|cursor, name| {
+    if cursor.kind()? == Kind::Object {
+        cursor.object(|cursor, name| {
             failure.present = true;
             match name {
                 "code" => failure.code = code(cursor)?,
@@ -454,11 +454,10 @@ fn error<'a>(cursor: &mut Cursor<'a>) -> Result<Failure<'a>, Fault> {
                 _ => cursor.skip()?,
             }
             Ok(())
-        })?,
-        _ => {
-            failure.message = cursor.optional_string()?;
-            failure.present = failure.message.as_deref().is_some_and(|message| !message.is_empty());
-        }
+        })?;
+    } else {
+        failure.message = cursor.optional_string()?;
+        failure.present = failure.message.as_deref().is_some_and(|message| !message.is_empty());
     }
     Ok(failure)
 }

@@ -485,13 +485,10 @@ impl<D: Dialect> StreamParser<D> {
         }
         match outcome {
             Ok(Some(event)) => {
-                if let (Some(place), Some(marks)) = (place, frame.marks.get())
-                    && self.templates.may_learn()
-                    && let Some(rest) = D::rest(&event)
-                {
+                let marks = frame.marks.get().filter(|_| self.templates.may_learn());
+                if let (Some(place), Some(marks), Some(rest)) = (place, marks, D::rest(&event)) {
                     let bytes = &whole[place.from..place.to];
-                    let place = place.relative();
-                    self.templates.learn(bytes, place, &marks, rest, frame.payload);
+                    self.templates.learn(bytes, place.relative(), &marks, rest, frame.payload);
                 }
                 on_event(event);
             }

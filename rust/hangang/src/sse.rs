@@ -347,9 +347,8 @@ impl SseFramer {
         if has_colon || (complete && line == b"data") {
             // The LF that joins this value to the one before stands for that line's terminator, and is charged
             // when this line is known to be data: at its colon, or at its end.
-            if let Some(last) = self.lines.last()
-                && self.data_len + joined > limit
-            {
+            let before = self.lines.last().filter(|_| self.data_len + joined > limit);
+            if let Some(last) = before {
                 meet(4, last.terminator);
             } else if has_colon {
                 let value = 5 + usize::from(line.get(5) == Some(&b' '));
@@ -431,9 +430,7 @@ impl SseFramer {
         if !self.is_between() {
             return false;
         }
-        if self.after_cr
-            && let Some(&byte) = chunk.get(*at)
-        {
+        if let (true, Some(&byte)) = (self.after_cr, chunk.get(*at)) {
             *at += usize::from(byte == b'\n');
             self.after_cr = false;
         }

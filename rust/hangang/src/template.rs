@@ -297,17 +297,15 @@ impl<S> Templates<S> {
             self.examined += looked_at as u64;
             match hit {
                 Some(mut hit) if hit.length <= max_frame_bytes => {
-                    self.credit = self
-                        .credit
-                        .saturating_add(2 * hit.length as i64 - looked_at as i64)
-                        .min(ADVANCE << 8);
+                    self.credit =
+                        self.credit.saturating_add(2 * cost(hit.length) - cost(looked_at)).min(ADVANCE << 8);
                     if at != 0 {
                         self.list[..=at].rotate_right(1);
                     }
                     hit.template = 0;
                     return Some(hit);
                 }
-                _ => self.credit -= looked_at as i64,
+                _ => self.credit -= cost(looked_at),
             }
         }
         None
@@ -356,7 +354,7 @@ impl<T> Templates<Arc<Rest<T>>> {
         if shared.pattern.set(pattern).is_err() {
             return;
         }
-        self.credit -= frame.len() as i64;
+        self.credit -= cost(frame.len());
         let shift = place.payload;
         self.list.truncate(MAX_TEMPLATES - 1);
         self.list.insert(
@@ -446,6 +444,39 @@ impl Partial {
     pub(crate) fn id(&self) -> &[u8] {
         &self.id
     }
+
+    /// Goes on in the string; `None` when its end has come.
+    fn string_step(&mut self, input: &[u8], at: &mut usize) -> Option<Step> {
+        loop {
+            let Some(&byte) = input.get(*at) else { return Some(Step::Short) };
+            let taken = match (self.escape, byte) {
+                (Escape::Backslash, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
+                    self.escape = Escape::None;
+                    1
+                }
+                (Escape::Backslash, b'u') => {
+                    self.escape = Escape::Hex(4);
+                    1
+                }
+                (Escape::Hex(missing), _) if byte.is_ascii_hexdigit() => {
+                    self.escape = if missing == 1 { Escape::None } else { Escape::Hex(missing - 1) };
+                    1
+                }
+                (Escape::Backslash | Escape::Hex(_), _) | (Escape::None, ..=0x1f) => {
+                    return Some(Step::Miss(*at));
+                }
+                (Escape::None, b'"') => return None,
+                (Escape::None, b'\\') => {
+                    self.escape = Escape::Backslash;
+                    self.escaped = true;
+                    1
+                }
+                (Escape::None, _) => plain_end(input, *at) - *at,
+            };
+            self.string.extend_from_slice(&input[*at..*at + taken]);
+            *at += taken;
+        }
+    }
 }
 
 impl<S> Templates<S> {
@@ -461,7 +492,7 @@ impl<S> Templates<S> {
                 if self.step(rest, usize::MAX, partial) == Step::Short {
                     return true;
                 }
-                self.credit -= partial.length as i64;
+                self.credit -= cost(partial.length);
                 partial.template = None;
             }
         }
@@ -480,17 +511,17 @@ impl<S> Templates<S> {
         partial.length += looked_at;
         match step {
             Step::Complete(_) if partial.length <= max_frame_bytes => {
-                self.credit = (self.credit + 2 * partial.length as i64).min(ADVANCE << 8);
+                self.credit = (self.credit + 2 * cost(partial.length)).min(ADVANCE << 8);
                 step
             }
             Step::Short if partial.length <= max_frame_bytes => step,
             Step::Miss(_) => {
-                self.credit -= 2 * partial.length as i64;
+                self.credit -= 2 * cost(partial.length);
                 step
             }
             // Too long to be sure of the limits: the full parse counts them.
             Step::Short | Step::Complete(_) => {
-                self.credit -= 2 * partial.length as i64;
+                self.credit -= 2 * cost(partial.length);
                 Step::Miss(looked_at)
             }
         }
@@ -599,7 +630,7 @@ impl<S> Template<S> {
                     }
                     partial.stage = Stage::Head;
                 }
-                Stage::String => match self.string_step(input, &mut at, partial) {
+                Stage::String => match partial.string_step(input, &mut at) {
                     Some(step) => return step,
                     None if partial.string.is_empty() && !self.may_be_empty => return Step::Miss(at),
                     None if self.counter.is_some() => partial.stage = Stage::Between,
@@ -621,38 +652,6 @@ impl<S> Template<S> {
                     partial.stage = Stage::Tail;
                 }
             }
-        }
-    }
-
-    /// Goes on in the string; `None` when its end has come.
-    fn string_step(&self, input: &[u8], at: &mut usize, partial: &mut Partial) -> Option<Step> {
-        loop {
-            let Some(&byte) = input.get(*at) else { return Some(Step::Short) };
-            let taken = match (partial.escape, byte) {
-                (Escape::Backslash, b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
-                    partial.escape = Escape::None;
-                    1
-                }
-                (Escape::Backslash, b'u') => {
-                    partial.escape = Escape::Hex(4);
-                    1
-                }
-                (Escape::Hex(missing), _) if byte.is_ascii_hexdigit() => {
-                    partial.escape = if missing == 1 { Escape::None } else { Escape::Hex(missing - 1) };
-                    1
-                }
-                (Escape::Backslash | Escape::Hex(_), _) => return Some(Step::Miss(*at)),
-                (Escape::None, b'"') => return None,
-                (Escape::None, b'\\') => {
-                    partial.escape = Escape::Backslash;
-                    partial.escaped = true;
-                    1
-                }
-                (Escape::None, ..=0x1f) => return Some(Step::Miss(*at)),
-                (Escape::None, _) => plain_end(input, *at) - *at,
-            };
-            partial.string.extend_from_slice(&input[*at..*at + taken]);
-            *at += taken;
         }
     }
 
@@ -747,6 +746,11 @@ impl<S> Template<S> {
         }
         value.iter().all(|&byte| byte >= b' ').then_some(start + length)
     }
+}
+
+/// Bytes as an entry of the account of attempts.
+fn cost(bytes: usize) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX / 4)
 }
 
 /// A number as a counter writes it: without sign, without leading zeros.
