@@ -139,6 +139,14 @@ class Wire:
         return sse(dump(body, spaced=True), event="error")
 
 
+class KnownError(RPCError):
+    """An error found while the envelope was read, when the `id` was known already."""
+
+    def __init__(self, wire: Wire, code: int, message: str | None = None) -> None:
+        super().__init__(code, message)
+        self.wire = wire
+
+
 def _sorted(value: JSON) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
 

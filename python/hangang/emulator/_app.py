@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from . import agents, clova, clova_compatible, clova_tools, exaone, gov, rag, tools
+from . import agents, clova, clova_compatible, clova_tools, exaone, gov, gov_agents, rag, tools
 from ._call import Call, Refusal, Service
 from ._controls import ControlOptions, Controls
 from ._state import State
@@ -48,6 +48,7 @@ def build(
             *exaone.routes(),
             *gov.routes(),
             *agents.routes(),
+            *gov_agents.routes(),
             *rag.routes(),
             *tools.routes(),
         ],

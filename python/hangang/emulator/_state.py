@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ._controls import Controls
 
 if TYPE_CHECKING:
-    from .agents import Run
+    from ._run import Run
     from .exaone import StoredFile
     from .rag import Collection as RagCollection
 

@@ -1,19 +1,15 @@
-"""Agents over A2A: a standard server, and Gov's three dialects (wire/gov.md §1.4, wire/a2a.md).
+"""Agents over A2A, as a2a-sdk 1.3.0 serves them with 0.3 compatibility on (wire/a2a.md).
 
-| path | dialect |
-| --- | --- |
-| `/a2a`, card at `/.well-known/agent-card.json` | as a2a-sdk 1.3.0 with 0.3 compatibility; key optional |
-| `/api/v1/teams/{team}/agent/{agent}/a2a` | the FAQ's: the same, with a key |
-| `/api/v1/external/agents/{slug}/a2a` | agent v1: `message/send`, a `{metadata, message}` wrapper |
-| `/api/v1/external/agents/v2/{slug}/a2a` | agent v2: `SendStreamingMessage`, role `user`, no version |
+Served at `/a2a` (key optional, card at `/.well-known/agent-card.json`), and with a key at the path
+of Gov's FAQ, `/api/v1/teams/{team}/agent/{agent}/a2a`. Gov's other profiles: `gov_agents`.
 
 The agent does what the text of the message says, as the one behind the captures did: `message: …`
 answers with one message, `fail` fails, `input` asks back, `data` adds an artifact with other
 parts, `errfirst` fails before the first event, `crash` after the second. Any other text is answered
-by a task with an artifact in chunks. An agent called `missing` is 404, `undeployed` 403.
+by a task with an artifact in chunks.
 
-Guesses: the FAQ path's answers (no source shows them; `metadata.chat_session_id` is added to the
-task), the LF line ends of agent v2, and its `COMPLETED` at the end ("maybe" in the source).
+A guess: the answers at the FAQ's path, which no source shows; `metadata.chat_session_id` is added
+to the task there.
 """
 
 from __future__ import annotations
@@ -33,19 +29,20 @@ from ._a2a import (
     STREAM_HEADERS,
     STREAM_TYPE,
     TERMINAL,
+    KnownError,
     RPCError,
     Wire,
     part_1_0,
     task_0_3,
     to_0_3,
 )
-from ._answer import SSE, Frame
-from ._call import JSON, Call, Refusal, Service, bearer, check_key, dump, endpoint, no_headers, sse
-from ._controls import Controls
-from ._shapes import is_list, is_object, is_objects
-from ._state import State
+from ._answer import Frame
+from ._call import JSON, Call, Service, bearer, check_key, endpoint, no_headers
+from ._run import Run, work
+from ._shapes import is_object, is_objects
 from ._words import Script, compose
 from .gov import CHAT
+from .gov_agents import find_agent
 
 _OLD = {
     "message/send": "SendMessage",
@@ -60,29 +57,25 @@ _OLD = {
     "agent/getAuthenticatedExtendedCard": "GetExtendedAgentCard",
 }
 _NEW = {*_OLD.values(), "ListTasks"}
-_STREAMING = ("SendStreamingMessage", "SubscribeToTask")
 
 
 def _optional_key(call: Call) -> str:
     key = bearer(call) or ""
-    check_key(call, key) if key else None
+    if key:
+        check_key(call, key)
     return key
 
 
-GOV = CHAT
 OPEN = Service("a2a", _optional_key, CHAT.error_body, CHAT.complete, rate_headers=no_headers)
 
 
 def routes() -> list[BaseRoute]:
     """The agent endpoints and the card."""
-    external = "/api/v1/external/agents"
     teams = "/api/v1/teams/{team}/agent/{slug}/a2a"
     return [
         Route("/.well-known/agent-card.json", _card, methods=["GET"]),
         Route("/a2a", endpoint(OPEN, _standard), methods=["POST"]),
-        Route(teams, endpoint(GOV, _standard), methods=["POST"]),
-        Route(external + "/v2/{slug}/a2a", endpoint(GOV, _agent_v2), methods=["POST"]),
-        Route(external + "/{slug}/a2a", endpoint(GOV, _agent_v1), methods=["POST"]),
+        Route(teams, endpoint(CHAT, _standard), methods=["POST"]),
     ]
 
 
@@ -116,151 +109,11 @@ async def _card(request: Request) -> Response:
     )
 
 
-# A run: one task, its events, and the work that makes them.
-
-
-class Run:
-    """A task that is being worked on; any number of streams read its events."""
-
-    def __init__(self, state: State, context: str, metadata: JSON | None) -> None:
-        self.id = state.new_id()
-        self.context = context
-        self.metadata = metadata
-        self.status: JSON = {"state": "TASK_STATE_SUBMITTED"}
-        self.history: list[JSON] = []
-        self.artifacts: list[JSON] = []
-        self.events: list[JSON | RPCError] = []
-        self.done = False
-        self.work: asyncio.Task[None] | None = None
-        self._state = state
-        self._changed = asyncio.Event()
-
-    def task(self, history: int | None = None) -> JSON:
-        """The task as it is now."""
-        found: JSON = {"id": self.id, "contextId": self.context, "status": self.status}
-        if self.artifacts:
-            found["artifacts"] = [
-                {**artifact, "parts": list(artifact["parts"])} for artifact in self.artifacts
-            ]
-        kept = self.history if history is None else self.history[len(self.history) - history :]
-        if kept:
-            found["history"] = list(kept)
-        if self.metadata:
-            found["metadata"] = self.metadata
-        return found
-
-    def emit(self, event: JSON | RPCError) -> None:
-        """Add an event and wake the readers."""
-        self.events.append(event)
-        self._wake()
-
-    def end(self) -> None:
-        """No more events come."""
-        self.done = True
-        self._wake()
-
-    def set_status(self, name: str, text: str | None = None) -> None:
-        """Change the state, with progress text or without, and tell the readers."""
-        if "message" in self.status:
-            self.history.append(self.status["message"])
-        self.status = {"state": f"TASK_STATE_{name}"}
-        if text is not None:
-            self.status["message"] = {
-                "messageId": self._state.new_id(),
-                "contextId": self.context,
-                "taskId": self.id,
-                "role": "ROLE_AGENT",
-                "parts": [{"text": text}],
-            }
-        self.status["timestamp"] = self._state.new_timestamp()
-        self.emit({"statusUpdate": {"taskId": self.id, "contextId": self.context, "status": self.status}})
-
-    def add_artifact(self, ident: str, name: str, parts: list[JSON], *, append: bool, last: bool) -> None:
-        """Add parts to an artifact, new or old, and tell the readers."""
-        if append:
-            kept = next(found for found in self.artifacts if found["artifactId"] == ident)
-            kept["parts"].extend(parts)
-        else:
-            self.artifacts.append({"artifactId": ident, "name": name, "parts": list(parts)})
-        self.emit(
-            {
-                "artifactUpdate": {
-                    "taskId": self.id,
-                    "contextId": self.context,
-                    "artifact": {"artifactId": ident, "name": name, "parts": parts},
-                    **({"append": True} if append else {}),
-                    **({"lastChunk": True} if last else {}),
-                }
-            }
-        )
-
-    async def follow(self, start: int = 0) -> AsyncIterator[JSON | RPCError]:
-        """The events from one on, to the end of the work."""
-        index = start
-        while True:
-            while index < len(self.events):
-                yield self.events[index]
-                index += 1
-            if self.done:
-                return
-            await self._changed.wait()
-
-    async def finished(self) -> None:
-        """Wait for the end of the work."""
-        while not self.done:
-            await self._changed.wait()
-
-    def _wake(self) -> None:
-        waiting, self._changed = self._changed, asyncio.Event()
-        waiting.set()
-
-
-_MIXED: list[JSON] = [
-    {"data": {"n": 1.0, "f": 1.5}, "mediaType": "application/json"},
-    {"raw": "AAFoaQ==", "filename": "a.bin", "mediaType": "application/octet-stream"},
-    {
-        "url": "https://example.com/x.pdf",
-        "filename": "x.pdf",
-        "mediaType": "application/pdf",
-    },
-]
-
-
-async def _work(run: Run, text: str, script: Script, controls: Controls) -> None:
-    """What the agent does with a message; always ends the run."""
-    try:
-        run.set_status("WORKING", "처리 중")
-        if text == "fail":
-            run.set_status("FAILED", "실패")
-            return
-        if text == "input":
-            run.set_status("INPUT_REQUIRED", "더 알려 주세요")
-            return
-        if text == "crash":
-            run.emit(RPCError(-32603, "unexpected crash"))
-            return
-        pieces = ["".join(script.content[i : i + 2]) for i in range(0, len(script.content), 2)]
-        # A task that goes on after `input` has artifacts already; each turn makes its own.
-        ident = f"art-{len(run.artifacts) + 1}"
-        for index, piece in enumerate(pieces):
-            if controls.rate:
-                await asyncio.sleep(2 / controls.rate)
-            last = index == len(pieces) - 1
-            run.add_artifact(ident, "answer", [{"text": piece}], append=index > 0, last=last)
-            await asyncio.sleep(0)
-        if text == "data":
-            mixed = f"art-{len(run.artifacts) + 1}"
-            run.add_artifact(mixed, "mixed", _MIXED, append=False, last=True)
-        run.set_status("COMPLETED")
-    finally:
-        run.end()
-
-
 # The standard server.
 
 
 async def _standard(call: Call) -> Response:
-    _find_agent(call)
+    find_agent(call)
     wire = Wire(old=False, ident=None)
     try:
         body, wire, method = await _envelope(call)
@@ -269,18 +122,10 @@ async def _standard(call: Call) -> Response:
         if not is_object(params):
             raise _invalid_params(wire, "params must be an object")
         return await _dispatch(call, wire, method, params)
-    except _Known as error:
+    except KnownError as error:
         return call.whole(error.wire.error_body(error), "application/json")
     except RPCError as error:
         return call.whole(wire.error_body(error), "application/json")
-
-
-def _find_agent(call: Call) -> None:
-    slug = call.path.get("slug")
-    if slug == "missing":
-        raise Refusal(404)
-    if slug == "undeployed":
-        raise Refusal(403, message="Agent not deployed")
 
 
 async def _envelope(call: Call) -> tuple[JSON, Wire, str]:
@@ -300,20 +145,12 @@ async def _envelope(call: Call) -> tuple[JSON, Wire, str]:
     method = _OLD.get(given, given) if isinstance(given, str) else ""
     wire = Wire(old=given in _OLD, ident=ident)
     if body.get("jsonrpc") != "2.0":
-        raise _Known(wire, -32600, "Invalid request: 'jsonrpc' must be exactly '2.0'")
+        raise KnownError(wire, -32600, "Invalid request: 'jsonrpc' must be exactly '2.0'")
     if not method:
-        raise _Known(wire, -32600)
+        raise KnownError(wire, -32600)
     if method not in _NEW:
-        raise _Known(wire, -32601)
+        raise KnownError(wire, -32601)
     return body, wire, method
-
-
-class _Known(RPCError):
-    """An error found while the envelope was read, when the `id` was known already."""
-
-    def __init__(self, wire: Wire, code: int, message: str | None = None) -> None:
-        super().__init__(code, message)
-        self.wire = wire
 
 
 def _check_version(call: Call, wire: Wire, method: str) -> None:
@@ -497,7 +334,7 @@ def _start(call: Call, run: Run, message: JSON, text: str, script: Script) -> in
     run.done = False
     run.emit({"task": run.task()})
     call.state.keep_run(run)
-    run.work = asyncio.ensure_future(_work(run, text, script, call.controls))
+    run.work = asyncio.ensure_future(work(run, text, script, call.controls))
     call.state.keep_work(run.work)
     return start
 
@@ -548,115 +385,3 @@ def _stream(call: Call, wire: Wire, frames: Any, headers: Mapping[str, str] | No
         headers={**STREAM_HEADERS, **(headers or {})},
         media_type=STREAM_TYPE,
     )
-
-
-# Gov's own profiles.
-
-
-async def _profile(call: Call, method: str) -> tuple[JSON, JSON, Any]:
-    """The params and the message of a request to one of Gov's profiles, and its `id`."""
-    _find_agent(call)
-    body = await call.read_object()
-    if body.get("method") != method:
-        raise _Known(Wire(old=False, ident=body.get("id")), -32601)
-    params = body.get("params")
-    message = params.get("message") if is_object(params) else None
-    if not is_object(params) or not is_object(message):
-        raise _Known(Wire(old=False, ident=body.get("id")), -32602)
-    parts = message.get("parts")
-    if message.get("role") != "user" or not message.get("messageId") or not parts:
-        raise _Known(Wire(old=False, ident=body.get("id")), -32602)
-    return params, message, body.get("id")
-
-
-def _failed(call: Call, error: _Known) -> Response:
-    """`error.data.detail` is where that client looks."""
-    body = {"code": error.code, "message": error.message, "data": {"detail": error.message}}
-    answer = {"jsonrpc": "2.0", "id": error.wire.ident, "error": body}
-    return call.reply(answer)
-
-
-def _text(message: JSON) -> str:
-    parts = message.get("parts")
-    found = parts if is_list(parts) else []
-    return "".join(str(part.get("text", "")) for part in found if is_object(part))
-
-
-def _script(call: Call, text: str, context: str) -> Script:
-    turn = call.state.next_turn(context)
-    return compose(
-        call.random(call.request.url.path, text, turn),
-        prompt=text,
-        turn=turn,
-        tokens=call.controls.tokens,
-        hard=call.controls.text == "hard",
-    )
-
-
-async def _agent_v1(call: Call) -> Response:
-    try:
-        params, message, ident = await _profile(call, "message/send")
-    except _Known as error:
-        return _failed(call, error)
-    metadata = params.get("metadata")
-    session = metadata.get("chat_session_id") if is_object(metadata) else None
-    if session is None and isinstance(message.get("contextId"), str):
-        session = call.state.session_of(message["contextId"])
-    session = session if isinstance(session, int) else call.state.new_session()
-    text = _text(message)
-    script = _script(call, text, f"session-{session}")
-    if text == "fail":
-        return _failed(call, _Known(Wire(old=False, ident=ident), -32603, "실패"))
-    result = {
-        "metadata": {"chat_session_id": session},
-        "message": {"parts": [{"kind": "text", "text": script.text}]},
-    }
-    answer = {"jsonrpc": "2.0", "id": ident, "result": result}
-    return call.reply(answer, headers=script.text_hash)
-
-
-async def _agent_v2(call: Call) -> Response:
-    try:
-        _, message, ident = await _profile(call, "SendStreamingMessage")
-    except _Known as error:
-        return _failed(call, error)
-    context = str(message.get("contextId") or call.state.new_id())
-    text = _text(message)
-    script = _script(call, text, context)
-
-    def failed(code: str | None) -> Iterator[Frame]:
-        number = int(code) if code and code.lstrip("-").isdigit() else -32603
-        error = {"code": number, "message": "Agent failed", "data": {"detail": "emulated"}}
-        yield Frame(sse(dump({"jsonrpc": "2.0", "id": ident, "error": error})))
-
-    return call.stream(
-        _v2_frames(call, script, context, ident, text),
-        framing=SSE,
-        error_frames=failed,
-        headers=script.text_hash,
-    )
-
-
-def _v2_frames(call: Call, script: Script, context: str, ident: object, text: str) -> Iterator[Frame]:
-    task = call.state.new_id()
-    where = {"taskId": task, "contextId": context}
-
-    def frame(result: JSON, *, end: bool = False) -> Frame:
-        return Frame(sse(dump({"jsonrpc": "2.0", "id": ident, "result": result})), end=end)
-
-    submitted = {"state": "TASK_STATE_SUBMITTED"}
-    yield frame({"task": {"id": task, "contextId": context, "status": submitted}})
-    yield frame({"statusUpdate": {**where, "status": {"state": "TASK_STATE_WORKING"}}})
-    if text == "fail":
-        state = {"state": "TASK_STATE_FAILED"}
-        yield frame({"statusUpdate": {**where, "status": state}}, end=True)
-        return
-    count = call.controls.artifacts
-    for number in range(1, count + 1):
-        # Each update has the text so far and replaces the one before: none says `append`.
-        shown = "".join(script.content[: len(script.content) * number // count])
-        artifact = {"artifactId": "result", "parts": [{"text": shown}]}
-        last = {"lastChunk": True} if number == count else {}
-        yield frame({"artifactUpdate": {**where, "artifact": artifact, **last}}, end=bool(last))
-    completed = {"state": "TASK_STATE_COMPLETED"}
-    yield frame({"statusUpdate": {**where, "status": completed}}, end=True)

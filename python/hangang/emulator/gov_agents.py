@@ -1,0 +1,152 @@
+"""Gov's own agent profiles, which are no standard A2A (wire/gov.md §1.4).
+
+`/api/v1/external/agents/{slug}/a2a` is agent v1: `message/send` alone, answered by a wrapper of
+`metadata.chat_session_id` and a message. `/api/v1/external/agents/v2/{slug}/a2a` is agent v2:
+`SendStreamingMessage` without a version header, the role in lower case, one artifact whose updates
+replace each other. Of an agent called `missing` both say 404, of `undeployed` 403.
+
+Guesses: the LF line ends of agent v2, its `COMPLETED` at the end ("maybe" in the source), and the
+codes of bad requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from ._a2a import KnownError, Wire
+from ._answer import SSE, Frame
+from ._call import JSON, Call, Refusal, dump, endpoint, sse
+from ._shapes import is_list, is_object
+from ._words import Script, compose
+from .gov import CHAT
+
+
+def routes() -> list[BaseRoute]:
+    """Both profiles."""
+    external = "/api/v1/external/agents"
+    return [
+        Route(external + "/v2/{slug}/a2a", endpoint(CHAT, _agent_v2), methods=["POST"]),
+        Route(external + "/{slug}/a2a", endpoint(CHAT, _agent_v1), methods=["POST"]),
+    ]
+
+
+def find_agent(call: Call) -> None:
+    """Raise a Refusal for the agents that are not there."""
+    slug = call.path.get("slug")
+    if slug == "missing":
+        raise Refusal(404)
+    if slug == "undeployed":
+        raise Refusal(403, message="Agent not deployed")
+
+
+async def _profile(call: Call, method: str) -> tuple[JSON, JSON, Any]:
+    """The params and the message of a request to one of Gov's profiles, and its `id`."""
+    find_agent(call)
+    body = await call.read_object()
+    if body.get("method") != method:
+        raise KnownError(Wire(old=False, ident=body.get("id")), -32601)
+    params = body.get("params")
+    message = params.get("message") if is_object(params) else None
+    if not is_object(params) or not is_object(message):
+        raise KnownError(Wire(old=False, ident=body.get("id")), -32602)
+    parts = message.get("parts")
+    if message.get("role") != "user" or not message.get("messageId") or not parts:
+        raise KnownError(Wire(old=False, ident=body.get("id")), -32602)
+    return params, message, body.get("id")
+
+
+def _failed(call: Call, error: KnownError) -> Response:
+    """`error.data.detail` is where that client looks."""
+    body = {"code": error.code, "message": error.message, "data": {"detail": error.message}}
+    answer = {"jsonrpc": "2.0", "id": error.wire.ident, "error": body}
+    return call.reply(answer)
+
+
+def _text(message: JSON) -> str:
+    parts = message.get("parts")
+    found = parts if is_list(parts) else []
+    return "".join(str(part.get("text", "")) for part in found if is_object(part))
+
+
+def _script(call: Call, text: str, context: str) -> Script:
+    turn = call.state.next_turn(context)
+    return compose(
+        call.random(call.request.url.path, text, turn),
+        prompt=text,
+        turn=turn,
+        tokens=call.controls.tokens,
+        hard=call.controls.text == "hard",
+    )
+
+
+async def _agent_v1(call: Call) -> Response:
+    try:
+        params, message, ident = await _profile(call, "message/send")
+    except KnownError as error:
+        return _failed(call, error)
+    metadata = params.get("metadata")
+    session = metadata.get("chat_session_id") if is_object(metadata) else None
+    if session is None and isinstance(message.get("contextId"), str):
+        session = call.state.session_of(message["contextId"])
+    session = session if isinstance(session, int) else call.state.new_session()
+    text = _text(message)
+    script = _script(call, text, f"session-{session}")
+    if text == "fail":
+        return _failed(call, KnownError(Wire(old=False, ident=ident), -32603, "실패"))
+    result = {
+        "metadata": {"chat_session_id": session},
+        "message": {"parts": [{"kind": "text", "text": script.text}]},
+    }
+    answer = {"jsonrpc": "2.0", "id": ident, "result": result}
+    return call.reply(answer, headers=script.text_hash)
+
+
+async def _agent_v2(call: Call) -> Response:
+    try:
+        _, message, ident = await _profile(call, "SendStreamingMessage")
+    except KnownError as error:
+        return _failed(call, error)
+    context = str(message.get("contextId") or call.state.new_id())
+    text = _text(message)
+    script = _script(call, text, context)
+
+    def failed(code: str | None) -> Iterator[Frame]:
+        number = int(code) if code and code.lstrip("-").isdigit() else -32603
+        error = {"code": number, "message": "Agent failed", "data": {"detail": "emulated"}}
+        yield Frame(sse(dump({"jsonrpc": "2.0", "id": ident, "error": error})))
+
+    return call.stream(
+        _v2_frames(call, script, context, ident, text),
+        framing=SSE,
+        error_frames=failed,
+        headers=script.text_hash,
+    )
+
+
+def _v2_frames(call: Call, script: Script, context: str, ident: object, text: str) -> Iterator[Frame]:
+    task = call.state.new_id()
+    where = {"taskId": task, "contextId": context}
+
+    def frame(result: JSON, *, end: bool = False) -> Frame:
+        return Frame(sse(dump({"jsonrpc": "2.0", "id": ident, "result": result})), end=end)
+
+    submitted = {"state": "TASK_STATE_SUBMITTED"}
+    yield frame({"task": {"id": task, "contextId": context, "status": submitted}})
+    yield frame({"statusUpdate": {**where, "status": {"state": "TASK_STATE_WORKING"}}})
+    if text == "fail":
+        state = {"state": "TASK_STATE_FAILED"}
+        yield frame({"statusUpdate": {**where, "status": state}}, end=True)
+        return
+    count = call.controls.artifacts
+    for number in range(1, count + 1):
+        # Each update has the text so far and replaces the one before: none says `append`.
+        shown = "".join(script.content[: len(script.content) * number // count])
+        artifact = {"artifactId": "result", "parts": [{"text": shown}]}
+        last = {"lastChunk": True} if number == count else {}
+        yield frame({"artifactUpdate": {**where, "artifact": artifact, **last}}, end=bool(last))
+    completed = {"state": "TASK_STATE_COMPLETED"}
+    yield frame({"statusUpdate": {**where, "status": completed}}, end=True)
