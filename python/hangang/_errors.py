@@ -185,7 +185,13 @@ class ServerError(APIError):
 
 
 class StreamError(APIError):
-    """The service reported an error inside a stream that had begun with HTTP 200."""
+    """The service reported an error inside a stream that had begun with HTTP 200.
+
+    Attributes:
+        completion: what the stream gave before the error; set by the clients, else None.
+    """
+
+    completion: Any = None
 
 
 class APIConnectionError(APIError):

@@ -175,6 +175,5 @@ class Reception:
         if self.failure is None:
             return
         if isinstance(self.failure, StreamError | ParseError):
-            completion = self.completion()
-            setattr(self.failure, "completion", completion)  # noqa: B010 - not declared on both
+            self.failure.completion = self.completion()
         raise self.failure

@@ -37,10 +37,10 @@ def _int(digits: str) -> int | float:
 
 # NaN and Infinity are no JSON, though Python's decoder takes them unless told otherwise.
 _Scan = Callable[[str, int], tuple[Any, int]]
-_scan: _Scan = json.JSONDecoder(parse_constant=_refuse).scan_once  # type: ignore[attr-defined]
-_scan_any_int: _Scan = json.JSONDecoder(  # type: ignore[attr-defined]
-    parse_constant=_refuse, parse_int=_int
-).scan_once
+_plain: Any = json.JSONDecoder(parse_constant=_refuse)
+_any_int: Any = json.JSONDecoder(parse_constant=_refuse, parse_int=_int)
+_scan: _Scan = _plain.scan_once
+_scan_any_int: _Scan = _any_int.scan_once
 
 
 def scan(text: str) -> Any:
@@ -131,12 +131,12 @@ def decode_deep(text: str) -> Any:
             pos = number.end()
             digits, fraction, exponent = number.group(0, 1, 2)
             value = _int(digits) if fraction is None and exponent is None else float(digits)
-        if type(target) is dict:
+        if isinstance(target, list):
+            target.append(value)
+        else:
             assert key is not None
             target[key] = value
             key = None
-        else:
-            target.append(value)
         if char == "{" or char == "[":
             stack.append(target)
             target = value

@@ -7,10 +7,11 @@ knowledge of any format.
 from __future__ import annotations
 
 import threading
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, Generic, NoReturn, TypeAlias, TypeVar
 
 from .error import Fault, error_of
 
+T = TypeVar("T")
 Chunk: TypeAlias = bytes | bytearray | memoryview
 
 LIMIT_MAX = 2**62
@@ -43,8 +44,8 @@ def to_bytes(chunk: Any) -> bytes:
 OVERLAPPING = "overlapping calls: a parser serves one thread at a time"
 
 
-class Parser:
-    """Base of the parsers: states and locking. `_push` and `_finish` do the work.
+class Parser(Generic[T]):
+    """Base of the parsers of `T`: states and locking. `_push` and `_finish` do the work.
 
     A parser is good, closed, or failed. A failed one raises a new equal error from every call.
     """
@@ -104,11 +105,11 @@ class Parser:
         """Lets go of everything held."""
         raise NotImplementedError
 
-    def _finish(self, out: list[Any]) -> None:
+    def _finish(self, out: list[T]) -> None:
         """The end of the stream; raises Fault."""
         raise NotImplementedError
 
-    def close(self) -> list[Any]:
+    def close(self) -> list[T]:
         """Tells the parser that the stream has ended; a second call returns [].
 
         Returns:
@@ -126,7 +127,7 @@ class Parser:
             if self._closed:
                 return []
             self._closed = True
-            out: list[Any] = []
+            out: list[T] = []
             try:
                 self._finish(out)
             except Fault as fault:

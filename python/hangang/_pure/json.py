@@ -56,13 +56,12 @@ def judge(payload: bytes, max_depth: int = 0) -> Any:
         if fault is not None:
             raise fault
     try:
-        text = payload.decode("utf-8")
-        value = scan(text)
+        value = scan(payload.decode("utf-8"))
     except RecursionError:
         fault = first_fault(payload, max_depth)
         if fault is not None:
             raise fault from None
-        value = decode_deep(text)
+        value = decode_deep(payload.decode("utf-8"))
     except ValueError:  # UnicodeDecodeError is one
         fault = first_fault(payload, max_depth)
         if fault is None:  # pragma: no cover - would be a bug: the two must accept the same

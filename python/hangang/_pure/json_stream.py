@@ -145,7 +145,7 @@ class JSONFramer:
         return -1
 
 
-class JSONStreamParser(Parser):
+class JSONStreamParser(Parser[bytes]):
     """Bytes to top-level JSON objects and arrays, unseparated or separated by white space.
 
     Args:

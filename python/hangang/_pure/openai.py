@@ -146,7 +146,7 @@ class Chunk(Event):
     def choices(self) -> tuple[Choice, ...]:
         """All choices of the chunk; `()` in a usage chunk."""
         rest = self._rest
-        if rest[7] is None:  # one choice of index 0: all it has is here already
+        if rest[7] is _OWN:  # one choice of index 0: all it has is here already
             return (Choice(0, self.text, self.thinking, rest[0], rest[1], rest[2]),)
         return rest[7]  # type: ignore[no-any-return]
 
@@ -234,6 +234,7 @@ def _chunk(text: str, thinking: str, rest: tuple[Any, ...], raw: bytes | None) -
     return self  # type: ignore[no-any-return]
 
 
+_OWN = object()  # in the place of `choices`: the chunk's own fields are those of its only choice
 # In the order of Usage's fields; the other place of the last one makes no template.
 _COUNTERS = (
     ("prompt_tokens",),
@@ -269,7 +270,7 @@ class StreamParser(DialectParser[AnyEvent]):
 
     def _holes(self, event: AnyEvent, payload: bytes) -> Holes | None:
         # Only the plain shape: one choice of index 0, not wrapped in an envelope.
-        if type(event) is not Chunk or event._rest[7] is not None:
+        if type(event) is not Chunk or event._rest[7] is not _OWN:
             return None
         if bool(event.text) == bool(event.thinking):
             return None
@@ -313,7 +314,8 @@ class StreamParser(DialectParser[AnyEvent]):
             chunk.thinking = ""
         rest = template.rest
         if ints:
-            counts = list(rest[6]._fields())
+            usage: Usage = rest[6]
+            counts = list(usage._fields())
             for name, value in zip(template.names, ints, strict=True):
                 counts[int(name)] = value
             rest = (*rest[:6], Usage(*counts), *rest[7:])
@@ -378,7 +380,7 @@ class StreamParser(DialectParser[AnyEvent]):
             as_str(value.get("model")),
             as_int(value.get("created")),
             _usage(value.get("usage")),
-            None if own is not None and len(found) == 1 else tuple(found),
+            _OWN if own is not None and len(found) == 1 else tuple(found),
             None,
         )
         return _chunk(first.text, first.thinking, rest, payload)

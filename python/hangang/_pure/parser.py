@@ -54,7 +54,7 @@ _RUN = re.compile(rb"[ \t]++|[\r\n]++")
 _LETTERS = frozenset(b":abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
 
 
-class DialectParser(Parser, Generic[E]):
+class DialectParser(Parser[E | Malformed], Generic[E]):
     """Base of the four `StreamParser` classes.
 
     Args:

@@ -16,6 +16,7 @@ import json
 from typing import Any, ClassVar, NoReturn
 
 from hangang._backend import restore
+from hangang._errors import ParseError
 
 
 class Value:
@@ -26,7 +27,7 @@ class Value:
 
     def __init_subclass__(cls) -> None:
         for base in cls.__bases__:
-            if base.__dict__.get("__match_args__") and not cls.__dict__.get("_draft_of"):
+            if base is not Value and "__match_args__" in base.__dict__:
                 raise TypeError(f"type '{base.__module__}.{base.__name__}' is not an acceptable base type")
 
     def __setattr__(self, name: str, value: Any) -> NoReturn:
@@ -188,16 +189,16 @@ class Malformed(Event):
     `raw` is the frame's bytes; `error` is the ParseError that `errors="strict"` would have raised.
     """
 
-    __slots__ = ("error", "raw")
+    __slots__ = ("_raw", "error")
     __match_args__ = ("raw", "error")
     text = ""
     thinking = ""
-    raw: bytes
-    error: Any
+    error: ParseError
 
-    def __new__(cls, raw: bytes = b"", error: Any = None) -> Malformed:
+    # The default is the absent value, as everywhere; a parser always gives an error.
+    def __new__(cls, raw: bytes = b"", error: ParseError = None) -> Malformed:  # type: ignore[assignment]
         self = _Malformed()
-        self.raw = raw
+        self._raw = raw
         self.error = error
         self.__class__ = cls
         return self  # type: ignore[no-any-return]

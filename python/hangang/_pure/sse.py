@@ -302,7 +302,7 @@ class SSEFramer:
         return at + offset - start if offset < len(self.payload) else term
 
 
-class SSEParser(Parser):
+class SSEParser(Parser[ServerSentEvent]):
     """Bytes to server-sent events, as WHATWG defines them.
 
     Args:

@@ -98,7 +98,7 @@ class Template:
         # What follows each integer. It begins with a comma, a bracket or white space, so no digit,
         # fraction or exponent can stand between.
         self.follow = tuple([(part[:1], part, len(part)) for part in fixed[1:]])
-        self.rest = holes.rest
+        self.rest: tuple[Any, ...] = holes.rest
         if not self.follow:
             parts = (payload[: holes.start], payload[holes.end :])
             self.rest = (*holes.rest[:-1], parts)

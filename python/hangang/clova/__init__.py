@@ -18,16 +18,22 @@ from hangang._backend import Malformed
 
 if TYPE_CHECKING:
     from ._client import AsyncClient as AsyncClient
+    from ._client import AsyncStream as AsyncStream
     from ._client import Client as Client
+    from ._client import Response as Response
+    from ._client import Stream as Stream
 
 __all__ = [
     "AsyncClient",
+    "AsyncStream",
     "Client",
     "Error",
     "Event",
     "Malformed",
+    "Response",
     "Result",
     "Signal",
+    "Stream",
     "StreamParser",
     "Token",
     "Unknown",
@@ -38,10 +44,11 @@ Event: TypeAlias = Token | Result | Signal | Error | Unknown | Malformed
 
 
 if not TYPE_CHECKING:
+    _CLIENTS = ("AsyncClient", "AsyncStream", "Client", "Response", "Stream")
 
     def __getattr__(name: str) -> Any:
         # Not at the top: importing a parser must not import an HTTP library.
-        if name in ("AsyncClient", "Client"):
+        if name in _CLIENTS:
             from . import _client
 
             return getattr(_client, name)

@@ -23,7 +23,7 @@ from hangang._http import (
 )
 from hangang.streams import Completion
 
-__all__ = ["AsyncClient", "ChatOptions", "Client"]
+__all__ = ["AsyncClient", "AsyncStream", "ChatOptions", "Client", "Response", "Stream"]
 
 Messages = Sequence[Mapping[str, Any]]
 

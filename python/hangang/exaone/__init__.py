@@ -16,15 +16,21 @@ from hangang._backend import Malformed
 
 if TYPE_CHECKING:
     from ._client import AsyncClient as AsyncClient
+    from ._client import AsyncStream as AsyncStream
     from ._client import Client as Client
+    from ._client import Response as Response
+    from ._client import Stream as Stream
 
 __all__ = [
     "Answer",
     "AsyncClient",
+    "AsyncStream",
     "Client",
     "Error",
     "Event",
     "Malformed",
+    "Response",
+    "Stream",
     "StreamParser",
     "Unknown",
 ]
@@ -34,10 +40,11 @@ Event: TypeAlias = Answer | Error | Unknown | Malformed
 
 
 if not TYPE_CHECKING:
+    _CLIENTS = ("AsyncClient", "AsyncStream", "Client", "Response", "Stream")
 
     def __getattr__(name: str) -> Any:
         # Not at the top: importing a parser must not import an HTTP library.
-        if name in ("AsyncClient", "Client"):
+        if name in _CLIENTS:
             from . import _client
 
             return getattr(_client, name)

@@ -24,7 +24,7 @@ from hangang._http import (
 )
 from hangang.streams import Completion
 
-__all__ = ["AsyncClient", "Client", "QueryOptions"]
+__all__ = ["AsyncClient", "AsyncStream", "Client", "QueryOptions", "Response", "Stream"]
 
 _SERVICE = Service(base_url="https://api.lgresearch.ai", base_variable="EXAONE_BASE_URL")
 _MAX_FILE = 30 * 2**20

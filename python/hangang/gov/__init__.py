@@ -18,11 +18,19 @@ from hangang._backend import OpenAIStreamParser as StreamParser
 from hangang._backend import OpenAIUnknown as Unknown
 
 if TYPE_CHECKING:
+    from ._client import PROFILES as PROFILES
+    from ._client import AgentProfile as AgentProfile
     from ._client import AsyncClient as AsyncClient
+    from ._client import AsyncStream as AsyncStream
     from ._client import Client as Client
+    from ._client import Response as Response
+    from ._client import Stream as Stream
 
 __all__ = [
+    "PROFILES",
+    "AgentProfile",
     "AsyncClient",
+    "AsyncStream",
     "Choice",
     "Chunk",
     "Client",
@@ -30,6 +38,8 @@ __all__ = [
     "Error",
     "Event",
     "Malformed",
+    "Response",
+    "Stream",
     "StreamParser",
     "Unknown",
 ]
@@ -39,10 +49,11 @@ Event: TypeAlias = Chunk | Done | Error | Unknown | Malformed
 
 
 if not TYPE_CHECKING:
+    _CLIENTS = ("PROFILES", "AgentProfile", "AsyncClient", "AsyncStream", "Client", "Response", "Stream")
 
     def __getattr__(name: str) -> Any:
         # Not at the top: importing a parser must not import an HTTP library.
-        if name in ("AsyncClient", "Client"):
+        if name in _CLIENTS:
             from . import _client
 
             return getattr(_client, name)

@@ -27,7 +27,16 @@ from ._agents import PROFILES, AgentDefaults, AgentOptions, AgentProfile, Agents
 from ._rag import RAG
 from ._tools import Tools
 
-__all__ = ["PROFILES", "AgentOptions", "AgentProfile", "AsyncClient", "Client"]
+__all__ = [
+    "PROFILES",
+    "AgentOptions",
+    "AgentProfile",
+    "AsyncClient",
+    "AsyncStream",
+    "Client",
+    "Response",
+    "Stream",
+]
 
 Messages = Sequence[Mapping[str, Any]]
 
