@@ -218,7 +218,9 @@ pub fn json_split(data: &[u8]) {
             // The prefix rule: up to the fault it could still become JSON, with the byte there it cannot.
             assert!(is_prefix(&rest[..offset - start]), "wrong before {offset}");
             if input.wire[offset].is_ascii() {
-                assert!(!is_prefix(&rest[..=offset - start]), "not wrong at {offset}");
+                // serde_json looks at four hexadecimal digits at once, so it gets four bytes more.
+                let with = &rest[..=offset - start];
+                assert!(!is_prefix(with) || !is_prefix(&format!("{with}0000")), "not wrong at {offset}");
             }
         }
         Some((ErrorKind::InvalidUtf8 { .. }, offset)) => assert_eq!(offset, skipped + valid.len()),

@@ -12,7 +12,7 @@ use pyo3::types::{PyBool, PyBytes, PyList, PyString, PyTuple};
 use crate::openai::error_code;
 use crate::parser::{GuardedStream, ToPython, choice, options, stream_parser};
 use crate::record::{Given, Lazy, Payload, Raw, Recent, Shape, decoded, default, event, or, predictable};
-use crate::shared::{Repeated, malformed, optional_text, text};
+use crate::shared::{Repeated, Words, malformed, optional_text, text};
 
 event! {
     /// A snapshot of the task.
@@ -188,6 +188,7 @@ event! {
 #[derive(Default)]
 pub(crate) struct Cache {
     rest: Recent<hangang::a2a::ArtifactRest, ArtifactRest>,
+    words: Words,
     task_id: Repeated,
     context_id: Repeated,
     artifact_id: Repeated,
@@ -236,7 +237,7 @@ fn artifact_update<'py>(
     });
     cache.rest = recent;
     let update = A2AArtifactUpdate {
-        text: text(py, &update.text),
+        text: cache.words.text(py, &update.text),
         rest: rest?,
         payload: Payload::of(&update.payload),
         parts: PyOnceLock::new(),

@@ -10,7 +10,7 @@ use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 use crate::parser::{ToPython, plain_stream_parser};
 use crate::record::{Given, Id, Payload, Raw, Recent, default, event, or, predictable};
 use crate::shared::{
-    Repeated, ai_filter, malformed, optional_integer, optional_text, text, tool_call, tuple, usage,
+    Repeated, Words, ai_filter, malformed, optional_integer, optional_text, text, tool_call, tuple, usage,
 };
 
 /// A delta of the answer.
@@ -191,6 +191,7 @@ event! {
 #[derive(Default)]
 pub(crate) struct Cache {
     rest: Recent<hangang::clova::TokenRest, TokenRest>,
+    words: Words,
     role: Repeated,
 }
 
@@ -213,8 +214,8 @@ fn token<'py>(py: Python<'py>, token: &Token<'_>, cache: &mut Cache) -> PyResult
         )
     })?;
     let token = ClovaToken {
-        text: text(py, &token.text),
-        thinking: text(py, &token.thinking),
+        text: cache.words.text(py, &token.text),
+        thinking: cache.words.text(py, &token.thinking),
         rest,
         id: Id::of(&token.id),
         output_length: token.output_length,

@@ -9,7 +9,7 @@ use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
 use crate::parser::{ToPython, plain_stream_parser};
 use crate::record::{Given, Lazy, Payload, Raw, Recent, Shape, default, event, or, predictable};
-use crate::shared::{Repeated, integer, malformed, optional_integer, optional_text, text};
+use crate::shared::{Repeated, Words, integer, malformed, optional_integer, optional_text, text};
 
 /// A delta of the answer, or a step on the way to it.
 #[pyclass(frozen, module = "hangang.exaone", name = "Answer")]
@@ -113,6 +113,7 @@ event! {
 #[derive(Default)]
 pub(crate) struct Cache {
     rest: Recent<hangang::exaone::AnswerRest, AnswerRest>,
+    words: Words,
     query: Repeated,
     intent: Repeated,
     progress_state: Repeated,
@@ -152,8 +153,11 @@ fn answer<'py>(py: Python<'py>, answer: &Answer<'_>, cache: &mut Cache) -> PyRes
         Py::new(py, rest)
     });
     cache.rest = recent;
-    let answer =
-        ExaoneAnswer { text: text(py, &answer.text), rest: rest?, payload: Payload::of(&answer.payload) };
+    let answer = ExaoneAnswer {
+        text: cache.words.text(py, &answer.text),
+        rest: rest?,
+        payload: Payload::of(&answer.payload),
+    };
     Ok(Bound::new(py, answer)?.into_any())
 }
 

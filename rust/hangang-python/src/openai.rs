@@ -10,7 +10,8 @@ use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 use crate::parser::{ToPython, plain_stream_parser};
 use crate::record::{Given, Payload, Raw, Recent, default, event, or, predictable, record};
 use crate::shared::{
-    Repeated, integer, malformed, object, optional_integer, optional_text, text, tool_call, tuple, usage,
+    Repeated, Words, integer, malformed, object, optional_integer, optional_text, text, tool_call, tuple,
+    usage,
 };
 
 /// A delta, a usage report, or a whole answer.
@@ -183,6 +184,7 @@ event! {
 #[derive(Default)]
 pub(crate) struct Cache {
     rest: Recent<hangang::openai::ChunkRest, ChunkRest>,
+    words: Words,
     id: Repeated,
     model: Repeated,
 }
@@ -207,7 +209,7 @@ fn choice(py: Python<'_>, choice: &Choice) -> PyResult<OpenAIChoice> {
 }
 
 fn chunk<'py>(py: Python<'py>, chunk: &Chunk<'_>, cache: &mut Cache) -> PyResult<Bound<'py, PyAny>> {
-    let Cache { rest, id, model } = cache;
+    let Cache { rest, words, id, model } = cache;
     let rest = rest.get(py, chunk.rest.arc(), || {
         let choices = chunk.choices.iter().map(|one| choice(py, one)).collect::<PyResult<Vec<_>>>()?;
         // The chunk shows the main choice's members as its own, and shares their objects.
@@ -229,8 +231,8 @@ fn chunk<'py>(py: Python<'py>, chunk: &Chunk<'_>, cache: &mut Cache) -> PyResult
         Py::new(py, rest)
     })?;
     let chunk = OpenAIChunk {
-        text: text(py, &chunk.text),
-        thinking: text(py, &chunk.thinking),
+        text: words.text(py, &chunk.text),
+        thinking: words.text(py, &chunk.thinking),
         rest,
         payload: Payload::of(&chunk.payload),
     };

@@ -308,7 +308,8 @@ fn decode<'a>(frame: &Frame<'a>) -> Result<Event<'a>, Fault> {
         cursor.end()?;
         return Ok(unknown(frame, text));
     }
-    let mut fields = Fields::read(&mut cursor)?;
+    let mut fields = Fields::default();
+    fields.read_members(&mut cursor, true)?;
     cursor.end()?;
     let event = match name {
         b"token" if fields.message.is_some() => Event::Token(fields.token(frame)),
@@ -370,12 +371,6 @@ struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    fn read(cursor: &mut Cursor<'a>) -> Result<Self, Fault> {
-        let mut fields = Self::default();
-        fields.read_members(cursor, true)?;
-        Ok(fields)
-    }
-
     fn read_members(&mut self, cursor: &mut Cursor<'a>, outermost: bool) -> Result<(), Fault> {
         cursor.object(|cursor, name| {
             match name {
@@ -417,9 +412,9 @@ impl<'a> Fields<'a> {
         either.or_else(|| self.stop_reason.as_deref().and_then(finish_reason))
     }
 
-    fn token(self, frame: &Frame<'a>) -> Token<'a> {
+    fn token(&mut self, frame: &Frame<'a>) -> Token<'a> {
         let finish_reason = self.reason();
-        let message = self.message.unwrap_or_default();
+        let message = self.message.take().unwrap_or_default();
         // Two strings at once are rare: such a frame becomes no template.
         let string = match (message.content.value.is_empty(), message.thinking.value.is_empty()) {
             (_, true) if message.content.span.is_some() => {
@@ -453,9 +448,9 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn answer(self, frame: &Frame<'a>) -> Answer<'a> {
+    fn answer(&mut self, frame: &Frame<'a>) -> Answer<'a> {
         let finish_reason = self.reason();
-        let message = self.message.unwrap_or_default();
+        let message = self.message.take().unwrap_or_default();
         Answer {
             content: message.content.value,
             thinking_content: message.thinking.value,
@@ -467,14 +462,14 @@ impl<'a> Fields<'a> {
             created: self.created,
             seed: self.seed,
             usage: self.usage,
-            ai_filter: self.ai_filter,
+            ai_filter: std::mem::take(&mut self.ai_filter),
             id: frame.id(),
             raw: Cow::Borrowed(frame.payload),
         }
     }
 
     /// What a frame without a name is (`wire/clova.md` §10, rule 2).
-    fn by_shape(mut self, frame: &Frame<'a>) -> Option<Event<'a>> {
+    fn by_shape(&mut self, frame: &Frame<'a>) -> Option<Event<'a>> {
         if self.message.is_some() {
             // Only the last frame of an answer knows why it ended and what it cost.
             return Some(if self.reason().is_some() || self.usage.is_some() {
@@ -486,14 +481,14 @@ impl<'a> Fields<'a> {
         if let Some(status) = self.status.take() {
             let good = status.code.as_deref().is_none_or(|code| code.starts_with('2'));
             return match self.result.take() {
-                Some(result) if good && result.message.is_some() => {
+                Some(mut result) if good && result.message.is_some() => {
                     Some(Event::Result(Box::new(result.answer(frame))))
                 }
                 _ if good && status.code.is_some() => None,
                 _ => Some(status.error(frame)),
             };
         }
-        match self.data {
+        match self.data.take() {
             Some(data) if data == "[DONE]" => {
                 Some(Event::Signal(Signal { data, id: frame.id(), raw: Cow::Borrowed(frame.payload) }))
             }

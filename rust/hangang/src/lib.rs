@@ -44,3 +44,8 @@ pub use parser::{Dialect, Errors, Frame, Keep, Options, StreamEvent, StreamParse
 pub use shared::{AiFilter, Malformed, ToolCallDelta, Usage};
 pub use sse::{DEFAULT_MAX_FRAME_BYTES, ServerSentEvent, SseParser};
 pub use template::{Raw, Rest, Shared, Values};
+
+/// The README's example is run as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

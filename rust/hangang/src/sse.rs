@@ -50,7 +50,8 @@ pub(crate) struct SseFrame<'f> {
     pub(crate) data: &'f [u8],
     pub(crate) id: &'f [u8],
     pub(crate) lines: &'f [DataLine],
-    /// Where it lies, if it lies whole in the chunk and has one data line: then it can become a template.
+    /// Where it lies, if it lies whole in the chunk, has one data line and at most one id, before the data: then
+    /// it can become a template.
     pub(crate) place: Option<Place>,
 }
 
@@ -242,7 +243,9 @@ impl SseFramer {
             }
             let data = in_place.map_or(DataPlace::Own, |(from, to)| DataPlace::Chunk(from, to));
             let place = match (began, in_place) {
-                (Some(from), Some((payload, _))) if id_lines == 0 || (id_lines == 1 && id.is_some()) => {
+                (Some(from), Some((payload, _)))
+                    if id_lines == 0 || (id_lines == 1 && id.is_some_and(|(_, end)| end < payload)) =>
+                {
                     Some(Place { from, to: *at, payload, id })
                 }
                 _ => None,
