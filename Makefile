@@ -128,17 +128,20 @@ stubs: .venv/.run ## the stub of the native module, from its source
 	rm -rf rust/hangang-python/stubs
 	$(STUBS) --out rust/hangang-python/stubs
 
+# One process a core. `PYTEST_ARGS=-n0` runs the tests in one, for a debugger or a clock.
+PYTEST := $(PY) -m pytest -n auto --dist worksteal
+
 # Both halves run, also when the first one fails.
 test: .venv/.dev $(WITH_RUST) ## the Rust tests and the Python tests
 	@status=0; \
 	$(if $(CARGO),cargo test --locked --no-fail-fast -p hangang || status=1;) \
-	$(PY) -m pytest $(PYTEST_ARGS) || status=1; \
+	$(PYTEST) $(PYTEST_ARGS) || status=1; \
 	exit $$status
 
 test-long: .venv/.dev $(WITH_RUST) ## the tests, with those that take minutes
 	@status=0; \
 	$(if $(CARGO),cargo test --locked --no-fail-fast --release -p hangang || status=1;) \
-	$(PY) -m pytest -m '' --timeout 3600 $(PYTEST_ARGS) || status=1; \
+	$(PYTEST) -m '' --timeout 3600 $(PYTEST_ARGS) || status=1; \
 	exit $$status
 
 coverage: .venv/.dev $(WITH_RUST) ## lines and branches of python/ that the tests reach

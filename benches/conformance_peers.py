@@ -4,10 +4,10 @@
     python benches/conformance_peers.py --cases    # and every case
     python benches/conformance_peers.py --write    # puts both into CONFORMANCE.md
 
-Every decoder gets the bytes as its users give them, through its own public way in: whole, byte by byte, and cut
-in two at every place. What counts is what WHATWG says is dispatched: name, data and last event id of every
-event, in order. Libraries that are not installed are left out; `pip install httpx-sse httpx2 openai anthropic
-sseclient-py` brings them.
+Every decoder gets the bytes as its users give them, through its own public way in: whole, byte by byte, and
+cut in two at every place. What counts is what WHATWG says is dispatched: name, data and last event id of
+every event, in order. Libraries that are not installed are left out; `pip install httpx-sse httpx2 openai
+anthropic sseclient-py` brings them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Streams for benchmarks and for the tests of Law II: deterministic, sized, and the bad ones by name.
 
-`SHAPES[name](n)` builds a `Shape` whose wire is about proportional to n; `shape.chunks()` gives it as the network
-would. The good shapes are the services' own streams; each bad one is the worst case of some implementation:
+`SHAPES[name](n)` builds a `Shape` whose wire is about proportional to n; `shape.chunks()` gives it as the
+network would. The good shapes are the services' own streams; each bad one is the worst case of some
+implementation:
 
 - `huge-frame-drip`: one frame of n KB in 1 KB pieces (a parser that starts again at each piece is quadratic);
 - `one-byte`: a stream of frames, one byte a chunk (a cost per call, and any state that is lost between);

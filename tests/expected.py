@@ -1,8 +1,8 @@
 """What every capture must give, written down from tests/captures/README.md as data.
 
-`kinds` is a list of (kind, count) in the order of the stream; `text` and `thinking` are the joined `.text` and
-`.thinking` of all events; `fields` holds expected field values of single events, by position (from the end where
-negative).
+`kinds` is a list of (kind, count) in the order of the stream; `text` and `thinking` are the joined `.text`
+and `.thinking` of all events; `fields` holds expected field values of single events, by position (from the
+end where negative).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every test file needs: both implementations in one process, ways to cut bytes, and one data form of events.
+"""What every test file needs: both implementations in one process, ways to cut bytes, one form of events.
 
 Law I is "same bytes, any split, either implementation", so a test never asks `hangang` which
 implementation is in use; it takes `Implementation` objects from here and compares them.

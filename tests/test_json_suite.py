@@ -1,9 +1,9 @@
 """JSON texts by the categories of nst/JSONTestSuite, made here by generators: accepted, refused, free.
 
 A label is that of the text alone. `accepted` and `refused` are RFC 8259's; `free` texts may be either, and
-`DECISIONS` says what the contract makes of them. A text alone is judged as the payload of an SSE frame, where a
-scalar may stand, and a container also as bare JSON. Then texts are glued in pairs, with and without white space
-between them, and the whole streams compared with the naive reference, at every split.
+`DECISIONS` says what the contract makes of them. A text alone is judged as the payload of an SSE frame, where
+a scalar may stand, and a container also as bare JSON. Then texts are glued in pairs, with and without white
+space between them, and the whole streams compared with the naive reference, at every split.
 """
 
 from __future__ import annotations
@@ -239,8 +239,9 @@ def structures() -> Iterator[Text]:
 GENERATORS = (arrays, literals, numbers, objects, strings, structures)
 TEXTS = [text for generator in GENERATORS for text in generator()]
 
-#: What the contract makes of free texts. Numbers of any size and lone surrogates pass (§4.2, rule 9), ill-formed
-#: UTF-8 does not (rule 4), more than max_depth containers do not (rule 3), a mark at the start is skipped (§4.1).
+#: What the contract makes of free texts. Numbers of any size and lone surrogates pass (§4.2, rule 9),
+#: ill-formed UTF-8 does not (rule 4), more than max_depth containers do not (rule 3), a mark at the start is
+#: skipped (§4.1).
 DECISIONS = {
     "far exponent": None,
     "digits": None,

@@ -1,8 +1,8 @@
 """What never ends, and what is only long: a named error within the limit's memory, or a pass in flat memory.
 
 Each scenario runs in a process of its own (`limits_child.py`), which measures by how much its peak of memory
-grew. Law II says that memory stays under the caller's limit; the tests give it a small factor for buffers that
-double as they grow.
+grew. Law II says that memory stays under the caller's limit; the tests give it a small factor for buffers
+that double as they grow.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ LONG = [
     ("exaone", "comments", 1_000_000, 200_000, 1),
     ("a2a", "blank_lines", 1_000_000, 1_000_000, 1),
     ("clova", "no_data", 1_000_000, 200_000, 1),
-    # The pure side takes half a microsecond a byte, its drip a microsecond and a half: shorter, for the clock.
+    # The pure side takes half a microsecond a byte, its drip a microsecond and a half.
     ("SSEParser", "drip", 1_000_000, 200_000, None),
     ("JSONStreamParser", "drip", 1_000_000, 200_000, None),
     ("clova", "drip", 1_000_000, 200_000, None),

@@ -1,8 +1,8 @@
 """Law I on generated streams: native = pure = the naive reference of tests/reference.py.
 
-Every step of both implementations is compared: events with their types and payloads, errors with class, offset,
-text and events, `.pending`. What all steps gave together is compared with the reference, which saw the whole
-stream at once.
+Every step of both implementations is compared: events with their types and payloads, errors with class,
+offset, text and events, `.pending`. What all steps gave together is compared with the reference, which saw
+the whole stream at once.
 """
 
 from __future__ import annotations

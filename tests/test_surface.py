@@ -30,7 +30,8 @@ PUBLIC = {
     "hangang.exaone": f"StreamParser Event Answer Error Unknown Malformed {CLIENTS}",
     "hangang.openai": "StreamParser Event Chunk Choice Done Error Unknown Malformed",
     "hangang.a2a": "StreamParser Event Task Message StatusUpdate ArtifactUpdate Error Unknown Malformed",
-    "hangang.gov": f"StreamParser Event Chunk Choice Done Error Unknown Malformed {CLIENTS} AgentProfile PROFILES",
+    "hangang.gov": f"""StreamParser Event Chunk Choice Done Error Unknown Malformed {CLIENTS}
+        AgentProfile PROFILES""",
 }
 #: Everything of this kind must stay away from `import hangang`: HTTP libraries, and what only extras bring.
 FOREIGN = [

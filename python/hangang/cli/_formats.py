@@ -1,7 +1,8 @@
 """The formats of `decode`, and how it finds out which one a stream has.
 
-A detector looks at a bounded prefix and decides at the first complete frame that tells: by the event's name, else by
-the member names of its JSON object. The framing parsers find the frames; no byte of the prefix is framed twice.
+A detector looks at a bounded prefix and decides at the first complete frame that tells: by the event's name,
+else by the member names of its JSON object. The framing parsers find the frames; no byte of the prefix is
+framed twice.
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ def _of_event(event: ServerSentEvent) -> Format | None:
 
 
 def _of_json(value: Any) -> Format | None:
-    """The format whose frames have such members. The order matters: each test names what the later ones lack."""
+    """The format whose frames have such members. The order matters: a test names what the later ones lack."""
     if not isinstance(value, dict):
         return None
     if "result_code" in value:

@@ -1,7 +1,7 @@
 """What goes to the user: standard output, one-line messages on standard error.
 
-Text that comes from a stream is not ours: on a terminal, its control characters are shown, not obeyed. Only a line
-feed and a tab pass.
+Text that comes from a stream is not ours: on a terminal, its control characters are shown, not obeyed. Only a
+line feed and a tab pass.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def say(message: str) -> None:
 
 
 class Output:
-    """Standard output: UTF-8 and LF into files and pipes; on a terminal its own encoding, and nothing that it obeys."""
+    """Standard output: UTF-8 and LF into files and pipes; on a terminal its encoding, nothing it obeys."""
 
     def __init__(self, *, json: bool = False) -> None:
         if sys.stdout is None:

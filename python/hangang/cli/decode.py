@@ -1,7 +1,7 @@
 """`hangang decode`: stream files, or standard input, to text or JSON lines, in memory that does not grow.
 
-The order of things on bad input: everything that was complete is written first, then one line to standard error names
-the fault and its place, and the exit code tells its kind (see `_app`).
+The order of things on bad input: everything that was complete is written first, then one line to standard
+error names the fault and its place, and the exit code tells its kind (see `_app`).
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def command(
 
 
 class _UnreadableError(Exception):
-    """An input that cannot be opened or read; the text says why. Not an OSError: that is the output's here."""
+    """An input that cannot be opened or read; the text says why. No OSError: that is the output's here."""
 
 
 @contextmanager
@@ -175,8 +175,8 @@ class _Decoding:
         self._malformed = 0
         self._failure: str | None = None
         self._guess = ""  # what is said of a format that nothing in the stream told
-        # The last event whose text was written. It tells whether the whole answer, which some dialects repeat at the
-        # end, is new.
+        # The last event whose text was written. It tells whether the whole answer, which some dialects repeat
+        # at the end, is new.
         self._written: Event | None = None
 
     def run(self, chunks: Iterable[bytes]) -> int:
@@ -246,7 +246,7 @@ class _Decoding:
         self._output.flush()
 
     def _note(self, event: Event) -> None:
-        """What matters in an event without answer text: errors, and the whole answer where no part of it came."""
+        """What matters in an event without answer text: errors, the whole answer if no part of it came."""
         if isinstance(event, Malformed):
             self._malformed += 1
             if not self._options.as_json:
@@ -299,7 +299,8 @@ def _count(number: int, noun: str) -> str:
 def to_json(event: Event) -> str:
     """One line of JSON: the class's name as `type`, then the fields in the contract's order.
 
-    A field of its own that is called `type` (OpenAI's Error) is `error_type`. A number that JSON cannot say is null.
+    A field of its own that is called `type` (OpenAI's Error) is `error_type`. A number that JSON cannot say
+    is null.
     """
     line = {"type": type(event).__name__}
     for name in event.__match_args__:
