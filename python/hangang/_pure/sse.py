@@ -16,7 +16,6 @@ Rules:
 
 from __future__ import annotations
 
-from array import array
 
 from . import error as e
 from .base import DEFAULT_FRAME_BYTES, Chunk, Parser, check_limit
@@ -63,10 +62,10 @@ class SSEFramer:
     """
 
     __slots__ = (
+        "_at",
         "_base",
         "_cr",
         "_first_at",
-        "_first_term",
         "_id_bytes",
         "_lf",
         "_limit",
@@ -74,6 +73,7 @@ class SSEFramer:
         "_more",
         "_name",
         "_size",
+        "_term",
         "_values",
         "after_cr",
         "held",
@@ -94,10 +94,12 @@ class SSEFramer:
         self._line_at = 0  # its offset in the stream
         self._values = bytearray()  # joined data, from the second data line on
         self._size = -1  # bytes of joined data; -1: no data line yet, so that size + 1 is right
-        self._first_at = 0  # offset in the stream of the first data value, and of its terminator
-        self._first_term = 0
-        # Of each further data line: offset in the payload, in the stream, and of its terminator.
-        self._more = array("Q")
+        self._first_at = 0  # offset in the stream of the first data value
+        self._at = 0  # that of the last data value, and of its terminator
+        self._term = 0
+        # Of each data line but the last: its value's length, and the bytes up to the next value, seven
+        # bits a byte. A frame of many empty lines must not cost more memory than its bytes did.
+        self._more = bytearray()
         self._name = b""
         self._id_bytes: bytes | None = None  # last id seen, not yet committed by a blank line
         self.open = False  # since the last blank line there was a line that is no comment
@@ -187,13 +189,10 @@ class SSEFramer:
         if line[:5] == b"data:":
             rest = allowed - self._size - 1  # data bytes this line may have, after its joining LF
             if rest < 0 and allowed >= 5:
-                raise Fault(e.SIZE, self._last_term(), limit=self._limit)
+                raise Fault(e.SIZE, self._term, limit=self._limit)
             allowed = min(allowed, (6 if line[5:6] == b" " else 5) + rest)
         if len(line) > allowed:
             raise Fault(e.SIZE, self._line_at + allowed, limit=self._limit)
-
-    def _last_term(self) -> int:
-        return self._more[-1] if self._more else self._first_term
 
     def line(self, line: bytes, term: int) -> None:
         """A line that is not blank has ended; its terminator stands at `term` in the stream."""
@@ -216,7 +215,7 @@ class SSEFramer:
                 self._id_bytes = value
         elif line == b"data":
             if self._size + 1 > self._limit:
-                raise Fault(e.SIZE, self._last_term(), limit=self._limit)
+                raise Fault(e.SIZE, self._term, limit=self._limit)
             self._data(b"", term, b"", term)
         elif head == b"retry":
             digits = line[7:] if line[5:7] == b": " else line[6:]
@@ -233,13 +232,20 @@ class SSEFramer:
                 del self._more[:]
             self.payload = value
             self._size = len(value)
-            self._first_at = at
-            self._first_term = term
+            self._first_at = self._at = at
+            self._term = term
             return
         if not self._more:
             self._values += self.payload
         self._values += b"\n"
-        self._more.extend((len(self._values), at, term))
+        # The line before, as two small numbers: its value's length, and the bytes up to this value.
+        for number in (self._term - self._at, at - self._term):
+            while number >= 0x80:
+                self._more.append(number & 0x7F | 0x80)
+                number >>= 7
+            self._more.append(number)
+        self._at = at
+        self._term = term
         self._values += value
         self._size = len(self._values)
 
@@ -288,18 +294,24 @@ class SSEFramer:
         The LF that joins two lines is the first line's terminator; the end of the payload is the
         last line's.
         """
-        more = self._more
-        if not more:
-            if offset < len(self.payload):
-                return self._first_at + offset
-            return self._first_term
-        start, at, term = 0, self._first_at, self._first_term
-        for index in range(0, len(more), 3):
-            following = more[index]
-            if offset < following:
-                return term if offset == following - 1 else at + offset - start
-            start, at, term = following, more[index + 1], more[index + 2]
-        return at + offset - start if offset < len(self.payload) else term
+        at = self._first_at
+        numbers: list[int] = []
+        number = shift = 0
+        for byte in self._more:
+            number |= (byte & 0x7F) << shift
+            shift += 7
+            if byte >= 0x80:
+                continue
+            numbers.append(number)
+            number = shift = 0
+            if len(numbers) == 2:
+                length, gap = numbers
+                numbers.clear()
+                if offset <= length:
+                    return at + offset
+                offset -= length + 1
+                at += length + gap
+        return min(self._at + offset, self._term)
 
 
 class SSEParser(Parser[ServerSentEvent]):

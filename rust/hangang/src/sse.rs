@@ -33,15 +33,73 @@ pub(crate) enum Bom {
     Over,
 }
 
-/// Where one data line lies, so that a position in the joined payload can be turned into an offset.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct DataLine {
-    /// Position of its value in the joined payload.
-    start: usize,
+/// Where one data line lies.
+#[derive(Clone, Copy, Debug, Default)]
+struct DataLine {
     /// Offset of its value in the stream.
     offset: u64,
     /// Offset of its first terminator byte.
     terminator: u64,
+}
+
+/// Where the data lines of a frame lie, so that a position in the joined payload can be turned into an offset.
+/// All but the last are kept as two small numbers, the value's length and the bytes up to the next value: a frame
+/// of many empty lines must not cost more memory than its bytes did.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct DataLines {
+    count: usize,
+    first: u64,
+    last: DataLine,
+    /// The numbers, seven bits a byte, the lowest first.
+    before: Vec<u8>,
+}
+
+impl DataLines {
+    fn push(&mut self, line: DataLine) {
+        if self.count == 0 {
+            self.first = line.offset;
+        } else {
+            for mut number in [self.last.terminator - self.last.offset, line.offset - self.last.terminator] {
+                while number >= 0x80 {
+                    self.before.push((number & 0x7f) as u8 | 0x80);
+                    number >>= 7;
+                }
+                self.before.push(number as u8);
+            }
+        }
+        self.last = line;
+        self.count += 1;
+    }
+
+    fn clear(&mut self) {
+        self.count = 0;
+        self.before.clear();
+    }
+
+    /// The absolute offset of a position in the joined payload. A joining LF stands for its line's terminator.
+    fn locate(&self, position: usize) -> u64 {
+        let mut numbers = self.before.iter();
+        let mut number = || {
+            let mut sum = 0;
+            for (at, &byte) in numbers.by_ref().enumerate() {
+                sum |= u64::from(byte & 0x7f) << (7 * at);
+                if byte < 0x80 {
+                    return Some(sum);
+                }
+            }
+            None
+        };
+        let mut rest = position as u64;
+        let mut offset = self.first;
+        while let (Some(length), Some(gap)) = (number(), number()) {
+            if rest <= length {
+                return offset + rest;
+            }
+            rest -= length + 1;
+            offset += length + gap;
+        }
+        (self.last.offset + rest).min(self.last.terminator)
+    }
 }
 
 /// One dispatched event, borrowed from the chunk or from the framer.
@@ -49,19 +107,16 @@ pub(crate) struct SseFrame<'f> {
     pub(crate) event: &'f [u8],
     pub(crate) data: &'f [u8],
     pub(crate) id: &'f [u8],
-    pub(crate) lines: &'f [DataLine],
+    lines: &'f DataLines,
     /// Where it lies, if it lies whole in the chunk, has one data line and at most one id, before the data: then
     /// it can become a template.
     pub(crate) place: Option<Place>,
 }
 
 impl SseFrame<'_> {
-    /// The absolute offset of a position in the joined payload. A joining LF stands for its line's terminator.
+    /// The absolute offset of a position in the joined payload.
     pub(crate) fn locate(&self, position: usize) -> u64 {
-        let after = self.lines.partition_point(|line| line.start <= position);
-        let Some(line) = self.lines.get(after.wrapping_sub(1)) else { return 0 };
-        let end = self.lines.get(after).map_or(self.data.len(), |next| next.start - 1);
-        if position >= end { line.terminator } else { line.offset + (position - line.start) as u64 }
+        self.lines.locate(position)
     }
 }
 
@@ -77,8 +132,8 @@ pub(crate) struct SseFramer {
     line_offset: u64,
     /// The data values so far, joined by LF. Empty while a single data line is still read in place.
     data: Vec<u8>,
-    /// The lengths and places of the data lines so far; not empty means that the frame will dispatch.
-    lines: Vec<DataLine>,
+    /// The places of the data lines so far; if there is one, the frame will dispatch.
+    lines: DataLines,
     /// Length of the joined data, also while it is read in place.
     data_len: usize,
     event: Vec<u8>,
@@ -119,7 +174,7 @@ impl SseFramer {
             line: Vec::new(),
             line_offset: 0,
             data: Vec::new(),
-            lines: Vec::new(),
+            lines: DataLines::default(),
             data_len: 0,
             event: Vec::new(),
             id: Vec::new(),
@@ -207,7 +262,7 @@ impl SseFramer {
                 let meaning = self.read_line(line);
                 if let Line::Data(value) = meaning {
                     self.begin_data_line(base + (start + value) as u64, terminator);
-                    if self.lines.len() == 1 {
+                    if self.lines.count == 1 {
                         in_place = Some((start + value, end));
                     } else {
                         if let Some((from, to)) = in_place.take() {
@@ -236,7 +291,7 @@ impl SseFramer {
             }
             self.commit_id();
             self.open = false;
-            if self.lines.is_empty() {
+            if self.lines.count == 0 {
                 self.event.clear();
                 (began, id_lines, id) = (Some(*at), 0, None);
                 continue;
@@ -314,7 +369,7 @@ impl SseFramer {
         let meaning = self.read_line(&line);
         if let Line::Data(value) = meaning {
             self.begin_data_line(self.line_offset + value as u64, terminator);
-            if self.lines.len() > 1 {
+            if self.lines.count > 1 {
                 self.data.push(b'\n');
             }
             self.data.extend_from_slice(&line[value..]);
@@ -326,10 +381,10 @@ impl SseFramer {
     }
 
     fn begin_data_line(&mut self, offset: u64, terminator: u64) {
-        if !self.lines.is_empty() {
+        if self.lines.count != 0 {
             self.data_len += 1;
         }
-        self.lines.push(DataLine { start: self.data_len, offset, terminator });
+        self.lines.push(DataLine { offset, terminator });
     }
 
     /// Counts a line, whole or unfinished, against the limit. The offset is that of the first byte too many.
@@ -345,14 +400,13 @@ impl SseFramer {
                 first = Some((position, at));
             }
         };
-        let joined = usize::from(!self.lines.is_empty());
+        let joined = usize::from(self.lines.count != 0);
         let has_colon = line.starts_with(b"data:");
         if has_colon || (complete && line == b"data") {
             // The LF that joins this value to the one before stands for that line's terminator, and is charged
             // when this line is known to be data: at its colon, or at its end.
-            let before = self.lines.last().filter(|_| self.data_len + joined > limit);
-            if let Some(last) = before {
-                meet(4, last.terminator);
+            if joined == 1 && self.data_len + joined > limit {
+                meet(4, self.lines.last.terminator);
             } else if has_colon {
                 let value = 5 + usize::from(line.get(5) == Some(&b' '));
                 let room = limit - self.data_len - joined;
@@ -485,7 +539,7 @@ impl SseFramer {
         if !self.open {
             return Ok(None);
         }
-        if self.lines.is_empty() {
+        if self.lines.count == 0 {
             return Err(Missing::BlankLine);
         }
         self.commit_id();

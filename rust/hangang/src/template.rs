@@ -737,8 +737,8 @@ impl<S> Template<S> {
         }
         let terminator = self.frame[start + guess];
         // Without an early exit the check takes many bytes at once.
-        let control = value.iter().fold(false, |found, &byte| found | (byte < b' '));
-        if rest.get(start + guess) == Some(&terminator) && !control {
+        let lowest = value.iter().copied().fold(u8::MAX, u8::min);
+        if rest.get(start + guess) == Some(&terminator) && lowest >= b' ' {
             return Some(start + guess);
         }
         let length = memchr::memchr2(b'\n', b'\r', &rest[start..])?;
