@@ -302,6 +302,11 @@ macro_rules! stream_parser {
             fn _examined(&self) -> PyResult<u64> {
                 self.0.examined()
             }
+
+            /// For tests: panics inside the parser, as a mistake in the crate would.
+            fn _panic(&self) -> PyResult<()> {
+                self.0.with(|_, _| panic!("a panic asked for by a test"))
+            }
         }
     };
 }
