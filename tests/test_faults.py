@@ -1,0 +1,471 @@
+"""Faults on the wire, through the real clients and real sockets.
+
+Whatever the network does, four things hold: nothing hangs past its timeout, no event that was complete is lost
+and none comes twice, no request is sent again after the first event, and no connection and no task is left.
+`check` asserts them after every case, for both HTTP libraries, blocking and awaiting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import ssl
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import pytest
+import support
+from rawserver import HALF, HANG, LAST_CHUNK, RESET, RawServer, Sleep, Step, chunk, head
+from transports import KEY, LIBRARIES, QUESTION, SERVICES
+
+import hangang
+from hangang import _retry
+from hangang.streams import Completion
+
+CAPTURES = {
+    "clova": "clova/v3_text.sse",
+    "exaone": "exaone/chat_completion_web.ndjson",
+    "openai": "openai/vllm_reasoning.sse",
+    "a2a": "a2a/sdk-1.3.0_v1.0_stream.sse",
+}
+WAYS = [(library, mode) for library in LIBRARIES for mode in ("sync", "async")]
+CONTEXT = ssl.create_default_context()  # reading the certificates takes longer than most of these tests
+PING = b": keep-alive\n\n"
+STALL = 0.2  # seconds that a stream may make no progress
+LATE = 3.0  # seconds after which a case has hung: far more than STALL, for slow machines
+
+
+@pytest.fixture(autouse=True)
+def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_retry, "FIRST_WAIT", 0.001)
+    monkeypatch.setattr(_retry, "JITTER", 0.001)
+
+
+@pytest.fixture(params=WAYS, ids=lambda way: f"{way[0].__name__}-{way[1]}")
+def way(request: pytest.FixtureRequest) -> tuple[ModuleType, str]:
+    library, mode = request.param
+    return library, mode
+
+
+def capture(service: str) -> bytes:
+    return (support.CAPTURES / CAPTURES[service]).read_bytes()
+
+
+def frames(service: str) -> list[bytes]:
+    """The capture, cut behind each frame."""
+    data = capture(service)
+    if service == "exaone":
+        parser = support.implementation("pure").parser("JSONStreamParser")
+        out = parser.feed(data)
+        return [frame + b"\n" for frame in out]
+    separator = b"\r\n\r\n" if b"\r\n\r\n" in data else b"\n\n"
+    return [frame + separator for frame in data.split(separator) if frame]
+
+
+def parsed(service: str, data: bytes) -> list[Any]:
+    """The events that these bytes complete, by a parser of the service."""
+    from hangang import _backend
+
+    names = {"clova": "ClovaStreamParser", "exaone": "ExaoneStreamParser", "openai": "OpenAIStreamParser"}
+    return list(getattr(_backend, names.get(service, "A2AStreamParser"))().feed(data))
+
+
+@dataclass
+class Outcome:
+    events: list[Any]
+    error: BaseException | None
+    completion: Any
+    seconds: float
+
+
+def read(way: tuple[ModuleType, str], server: RawServer, service: str = "clova", **options: Any) -> Outcome:
+    """One stream to its end or its error, by a client of its own; then nothing may be left."""
+    library, mode = way
+    options = {"stall_timeout": STALL, "timeout": 2.0, "base_url": server.url, **options}
+    events: list[Any] = []
+    error: BaseException | None = None
+    stream: Any = None
+    threads = threading.active_count()
+    started = time.monotonic()
+    if mode == "sync":
+        with (
+            library.Client(verify=CONTEXT) as http,
+            SERVICES[service].client(KEY, http_client=http, **options) as client,
+        ):
+            try:
+                with SERVICES[service].open(client) as stream:
+                    for event in stream:
+                        events.append(event)
+            except Exception as caught:
+                error = caught
+            assert server.settle() == 0, "the client keeps a connection that its stream has left"
+    else:
+
+        async def run() -> None:
+            nonlocal error, stream
+            async with (
+                library.AsyncClient(verify=CONTEXT) as http,
+                SERVICES[service].async_client(KEY, http_client=http, **options) as client,
+            ):
+                try:
+                    async with SERVICES[service].open(client) as stream:
+                        async for event in stream:
+                            events.append(event)
+                except Exception as caught:
+                    error = caught
+                for _ in range(10):  # an inner generator of the HTTP library may be closed by the loop itself
+                    await asyncio.sleep(0)
+                assert asyncio.all_tasks() == {asyncio.current_task()}, "a task was left"
+                assert await asyncio.to_thread(server.settle) == 0, "a connection was left"
+
+        asyncio.run(run())
+    seconds = time.monotonic() - started
+    assert threading.active_count() <= threads + 1 + len(server.requests), "a thread was left"
+    return Outcome(events, error, stream and stream.completion, seconds)
+
+
+def check(outcome: Outcome, server: RawServer, want: list[Any], tries: int = 1) -> None:
+    """The four promises; `want` are the events that were complete before the fault."""
+    assert outcome.seconds < LATE, "it hung"
+    assert outcome.events == want, "lost, or twice"
+    assert len(server.requests) == tries
+    if isinstance(outcome.error, hangang.ParseError | hangang.StreamError):
+        assert outcome.error.completion == Completion.of(want)
+        assert getattr(outcome.error, "events", []) == [], (
+            "events that were delivered are no more the error's"
+        )
+
+
+def is_truncated(outcome: Outcome) -> None:
+    assert isinstance(outcome.error, hangang.TruncatedStreamError), repr(outcome.error)
+
+
+# -- the connection breaks ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("end", ["reset", "close", "half"])
+def test_broken_between_frames(way: tuple[ModuleType, str], service: str, end: str) -> None:
+    """After three frames the connection is reset, closed, or shut on one side, inside a chunked body."""
+    steps: list[Step] = [head(chunked=True), *(chunk(frame) for frame in frames(service)[:3])]
+    steps += {"reset": [RESET], "close": [], "half": [HALF]}[end]
+    want = parsed(service, b"".join(frames(service)[:3]))
+    with RawServer([steps]) as server:
+        outcome = read(way, server, service)
+        check(outcome, server, want)
+        is_truncated(outcome)
+        assert outcome.error is not None and outcome.error.__cause__ is not None
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_broken_inside_a_frame(way: tuple[ModuleType, str], service: str) -> None:
+    """A body that ends with its connection looks whole to HTTP: only the parser knows better."""
+    whole = frames(service)
+    part = b"".join(whole[:2]) + whole[2][: len(whole[2]) // 2]
+    with RawServer([[head(), part]]) as server:
+        outcome = read(way, server, service)
+        check(outcome, server, parsed(service, part))
+        is_truncated(outcome)
+
+
+@pytest.mark.parametrize("end", [RESET, HALF, HANG], ids=lambda end: end.name)
+def test_broken_before_any_event(way: tuple[ModuleType, str], end: Any) -> None:
+    """Then it may be tried again, as often as was said, and the error is the connection's."""
+    with RawServer([[head(chunked=True), chunk(PING), end]]) as server:
+        outcome = read(way, server, max_retries=2)
+        check(outcome, server, [], tries=3)
+        wanted = hangang.APITimeoutError if end is HANG else hangang.APIConnectionError
+        assert isinstance(outcome.error, wanted), repr(outcome.error)
+
+
+def test_broken_before_the_answer(way: tuple[ModuleType, str]) -> None:
+    for steps in ([RESET], [], [b"HTTP/1.1 200 OK\r\ncontent-"], [b"\x00\x01nonsense\r\n\r\n"]):
+        with RawServer([steps]) as server:
+            outcome = read(way, server, max_retries=1)
+            check(outcome, server, [], tries=2)
+            assert isinstance(outcome.error, hangang.APIConnectionError), repr(outcome.error)
+
+
+def test_a_second_try_that_succeeds_delivers_once(way: tuple[ModuleType, str]) -> None:
+    data = capture("clova")
+    with RawServer([[head(chunked=True), chunk(PING), RESET], [head(), data]]) as server:
+        outcome = read(way, server)
+        check(outcome, server, parsed("clova", data), tries=2)
+        assert outcome.error is None
+
+
+def test_nobody_listens(way: tuple[ModuleType, str]) -> None:
+    server = RawServer([[]])
+    with server:
+        pass  # the port was free, and is again
+    outcome = read(way, server, max_retries=1)
+    assert isinstance(outcome.error, hangang.APIConnectionError)
+    assert outcome.seconds < LATE
+
+
+# -- silence -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("keep_alives", [False, True], ids=["silent", "keep-alives"])
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_stall_after_events(way: tuple[ModuleType, str], service: str, keep_alives: bool) -> None:
+    """Comments are no progress: a stream that only sends them ends like a silent one."""
+    pings = [Sleep(0.05), chunk(b"\n" if service == "exaone" else PING)] * 100 if keep_alives else []
+    steps = [head(chunked=True), chunk(b"".join(frames(service)[:3])), *pings, HANG]
+    with RawServer([steps]) as server:
+        outcome = read(way, server, service)
+        check(outcome, server, parsed(service, b"".join(frames(service)[:3])))
+        is_truncated(outcome)
+        assert isinstance(outcome.error.__cause__, Exception)  # type: ignore[union-attr]
+        assert outcome.seconds >= STALL * 0.9
+
+
+@pytest.mark.parametrize("keep_alives", [False, True], ids=["silent", "keep-alives"])
+def test_a_stall_before_any_event(way: tuple[ModuleType, str], keep_alives: bool) -> None:
+    pings = [Sleep(0.05), chunk(PING)] * 100 if keep_alives else []
+    with RawServer([[head(chunked=True), *pings, HANG]]) as server:
+        outcome = read(way, server, max_retries=0)
+        check(outcome, server, [])
+        assert isinstance(outcome.error, hangang.APITimeoutError)
+
+
+def test_a_stall_inside_a_frame(way: tuple[ModuleType, str]) -> None:
+    part = b"".join(frames("clova")[:2]) + frames("clova")[2][:-3]
+    with RawServer([[head(chunked=True), chunk(part), HANG]]) as server:
+        outcome = read(way, server)
+        check(outcome, server, parsed("clova", part))
+        is_truncated(outcome)
+
+
+def test_a_stall_after_the_end_marker_is_nothing(way: tuple[ModuleType, str]) -> None:
+    """The answer is whole; that the server does not close is its own affair."""
+    with RawServer([[head(chunked=True), chunk(capture("clova")), HANG]]) as server:
+        outcome = read(way, server)
+        check(outcome, server, parsed("clova", capture("clova")))
+        assert outcome.error is None
+
+
+# -- HTTP that lies -----------------------------------------------------------------------------------------
+
+
+def test_a_content_length_that_is_too_long(way: tuple[ModuleType, str]) -> None:
+    part = b"".join(frames("clova")[:3])
+    with RawServer([[head(length=len(part) + 1000), part]]) as server:
+        outcome = read(way, server)
+        check(outcome, server, parsed("clova", part))
+        is_truncated(outcome)
+
+
+def test_a_content_length_that_is_too_long_for_a_whole_answer(way: tuple[ModuleType, str]) -> None:
+    data = capture("clova")
+    with RawServer([[head(length=len(data) + 1000), data]]) as server:
+        outcome = read(way, server)
+        check(outcome, server, parsed("clova", data))
+        assert outcome.error is None, "it had ended before the fault"
+
+
+def test_a_content_length_that_is_too_short(way: tuple[ModuleType, str]) -> None:
+    part = b"".join(frames("clova")[:3])
+    with RawServer([[head(length=len(part) + 20), capture("clova")]]) as server:
+        outcome = read(way, server)
+        check(outcome, server, parsed("clova", part))
+        is_truncated(outcome)
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"zz\r\nabc\r\n",
+        b"-5\r\nabc\r\n",
+        b"5\r\nabcdefgh\r\n",
+        b"FFFFFFFFFFFFFFFFFFFF\r\nabc",
+        b"\r\n\r\n\r\n",
+    ],
+    ids=["no number", "negative", "too short", "too large", "empty"],
+)
+def test_bad_chunked_encoding(way: tuple[ModuleType, str], garbage: bytes) -> None:
+    part = b"".join(frames("clova")[:3])
+    with RawServer([[head(chunked=True), chunk(part), garbage]]) as server:
+        outcome = read(way, server)
+        check(outcome, server, parsed("clova", part))
+        is_truncated(outcome)
+
+
+def test_chunks_cut_anywhere(way: tuple[ModuleType, str]) -> None:
+    data = capture("clova")
+    pieces = b"".join(chunk(data[at : at + 7]) for at in range(0, len(data), 7))
+    steps: list[Step] = [head(chunked=True)]
+    for at in range(0, len(pieces), 997):
+        steps += [pieces[at : at + 997], Sleep(0.001)]
+    with RawServer([[*steps, LAST_CHUNK]]) as server:
+        outcome = read(way, server)
+        check(outcome, server, parsed("clova", data))
+        assert outcome.error is None
+
+
+# -- answers of another kind -----------------------------------------------------------------------------------
+
+HTML = b"<!DOCTYPE html>\n<html><body><h1>Sign in</h1>\n\n<p>data: not yours</p></body></html>\n"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("kind", ["text/html", "text/event-stream", "application/json"])
+def test_an_html_page_on_a_200(way: tuple[ModuleType, str], service: str, kind: str) -> None:
+    """A captive portal or a gateway: an error, whatever it calls itself, and no event."""
+    with RawServer([[head(kind=kind, length=len(HTML)), HTML]]) as server:
+        outcome = read(way, server, service, max_retries=0)
+        check(outcome, server, [])
+        assert isinstance(outcome.error, hangang.HangangError), repr(outcome.error)
+
+
+ERRORS: dict[str, tuple[bytes, type[Exception]]] = {
+    "clova": (b'{"status":{"code":"40100","message":"Unauthorized"}}', hangang.AuthenticationError),
+    "exaone": (b'{"result_code":400,"description":"Bad Request","data":null}', hangang.APIError),
+    "openai": (b'{"error":{"message":"no","code":"invalid_api_key","type":"x"}}', hangang.APIError),
+    "a2a": (b'{"jsonrpc":"2.0","id":"1","error":{"code":-32600,"message":"no"}}', hangang.APIError),
+}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
+def test_a_json_error_on_a_stream_request(way: tuple[ModuleType, str], service: str, kind: str) -> None:
+    body, cls = ERRORS[service]
+    with RawServer([[head(kind=kind, length=len(body)), body]]) as server:
+        outcome = read(way, server, service, max_retries=0)
+        check(outcome, server, [])
+        assert isinstance(outcome.error, cls), repr(outcome.error)
+
+
+@pytest.mark.parametrize(
+    "status", ["301 Moved", "302 Found", "307 Temporary Redirect", "308 Permanent Redirect"]
+)
+def test_a_redirect_to_another_host_is_not_followed(way: tuple[ModuleType, str], status: str) -> None:
+    """The key and the conversation go to the host that was named, and to no other."""
+    with RawServer([[head(), capture("clova")]]) as other:
+        location = f"location: http://localhost:{other.port}/elsewhere\r\n"
+        with RawServer([[head(status, length=0, headers=location)]]) as server:
+            outcome = read(way, server)
+            check(outcome, server, [])
+            assert isinstance(outcome.error, hangang.APIError)
+            assert outcome.error.status == int(status.split()[0])
+        assert other.requests == []
+
+
+@pytest.mark.parametrize("newline", [b"\r\n", b"\r"], ids=["CRLF", "CR"])
+@pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"], ids=["", "BOM"])
+@pytest.mark.parametrize("service", ["clova", "openai", "a2a"])
+def test_a_proxy_that_recodes(way: tuple[ModuleType, str], service: str, newline: bytes, bom: bytes) -> None:
+    """Line ends changed, a byte order mark before the first: the same events."""
+    data = capture(service).replace(b"\r\n", b"\n")
+    recoded = bom + data.replace(b"\n", newline)
+    with RawServer([[head(chunked=True), *map(chunk, support.pieces(recoded, 100)), LAST_CHUNK]]) as server:
+        outcome = read(way, server, service)
+        check(outcome, server, parsed(service, data))
+        assert outcome.error is None
+
+
+def test_a_proxy_that_puts_a_bom_before_json(way: tuple[ModuleType, str]) -> None:
+    data = b"\xef\xbb\xbf\r\n" + capture("exaone")
+    with RawServer([[head(kind="application/json", length=len(data)), data]]) as server:
+        outcome = read(way, server, "exaone")
+        check(outcome, server, parsed("exaone", capture("exaone")))
+        assert outcome.error is None
+
+
+# -- a server that dies -------------------------------------------------------------------------------------------
+
+SERVER = """
+import socket, sys, time
+data = open(sys.argv[1], "rb").read()
+listener = socket.create_server(("127.0.0.1", 0))
+print(listener.getsockname()[1], flush=True)
+connection, _ = listener.accept()
+connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+connection.recv(65536)
+connection.sendall(b"HTTP/1.1 200 OK\\r\\ncontent-type: text/event-stream\\r\\ntransfer-encoding: chunked\\r\\n\\r\\n")
+for at in range(0, len(data), 50):
+    piece = data[at : at + 50]
+    connection.sendall(b"%x\\r\\n%s\\r\\n" % (len(piece), piece))
+    time.sleep(0.01)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.05, 0.12, 0.25])
+def test_a_server_that_is_killed(way: tuple[ModuleType, str], moment: float) -> None:
+    """SIGKILL, some time after the request: what came whole is delivered, and the end is an error."""
+    library, mode = way
+    path = support.CAPTURES / CAPTURES["clova"]
+    command = [sys.executable, "-c", textwrap.dedent(SERVER), str(path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    url = f"http://127.0.0.1:{process.stdout.readline().strip()}"
+    killer = threading.Timer(moment + 0.05, process.send_signal, (signal.SIGKILL,))
+    killer.start()
+    events: list[Any] = []
+    started = time.monotonic()
+    options: dict[str, Any] = {"base_url": url, "max_retries": 0, "timeout": 2.0, "stall_timeout": 2.0}
+    try:
+        with pytest.raises(hangang.HangangError) as caught:
+            if mode == "sync":
+                with (
+                    library.Client(verify=CONTEXT) as http,
+                    hangang.clova.Client(KEY, http_client=http, **options) as client,
+                    SERVICES["clova"].open(client) as stream,
+                ):
+                    for event in stream:
+                        events.append(event)
+            else:
+
+                async def run() -> None:
+                    async with library.AsyncClient(verify=CONTEXT) as http:
+                        client = hangang.clova.AsyncClient(KEY, http_client=http, **options)
+                        async with SERVICES["clova"].open(client) as stream:
+                            async for event in stream:
+                                events.append(event)
+
+                asyncio.run(run())
+    finally:
+        killer.join()
+        process.kill()
+        process.wait()
+        process.stdout.close()
+    assert time.monotonic() - started < LATE
+    everything = parsed("clova", path.read_bytes())
+    assert events == everything[: len(events)]
+    assert bool(events) == isinstance(caught.value, hangang.TruncatedStreamError)
+
+
+def test_one_shot_calls_meet_the_same_faults(way: tuple[ModuleType, str]) -> None:
+    """A chat in one piece: cut short it is tried again, and never half an answer."""
+    library, mode = way
+    answer = json.dumps({"status": {"code": "20000"}, "result": {"message": {"content": "a" * 500}}}).encode()
+    scripts: Sequence[Sequence[Step]] = [
+        [head(kind="application/json", length=len(answer)), answer[:300]],
+        [head(kind="application/json", length=len(answer)), answer[:300], RESET],
+        [head(kind="application/json", length=len(answer)), answer],
+    ]
+    with RawServer(scripts) as server:
+        options: dict[str, Any] = {"base_url": server.url, "timeout": 2.0}
+        if mode == "sync":
+            with library.Client(verify=CONTEXT) as http:
+                done = hangang.clova.Client(KEY, http_client=http, **options).chat("HCX-007", QUESTION)
+        else:
+
+            async def run() -> Any:
+                async with library.AsyncClient(verify=CONTEXT) as http:
+                    client = hangang.clova.AsyncClient(KEY, http_client=http, **options)
+                    return await client.chat("HCX-007", QUESTION)
+
+            done = asyncio.run(run())
+        assert done.text == "a" * 500
+        assert len(server.requests) == 3
+        assert server.settle() == 0
