@@ -38,8 +38,8 @@ class _Entry(NamedTuple):
     extras: str = "cli"
 
 
-# A command is a module of its name in this package with a click command `command` in it. It is imported when it is
-# called: `decode` loads no HTTP library, and --help none of them.
+# A command is a module of its name in this package with a click command `command` in it. It is imported when
+# it is called: `decode` loads no HTTP library, and --help none of them.
 COMMANDS = {
     "decode": _Entry("Decode stream files, or standard input, to text or JSON lines."),
     "demo": _Entry("Show an answer of each service, live, without a key.", "cli,client,emulator"),
