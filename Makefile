@@ -58,7 +58,8 @@ ifeq ($(CARGO),)
 	@echo "cargo was not found: the native module needs Rust; HANGANG_BACKEND=pure does without" >&2; exit 1
 endif
 	@echo "building the native module"
-	@$(PY) -m maturin develop --release --locked --quiet
+	@mkdir -p build
+	@$(PY) -m maturin develop --release --locked --quiet > build/native.log 2>&1 || { cat build/native.log >&2; exit 1; }
 	@HANGANG_BACKEND=native $(PY) -c 'import hangang, pathlib; assert hangang.BACKEND == "native"; assert pathlib.Path(hangang.__file__).is_relative_to(pathlib.Path.cwd())'
 	@touch $@
 
