@@ -16,7 +16,6 @@ Rules:
 
 from __future__ import annotations
 
-
 from . import error as e
 from .base import DEFAULT_FRAME_BYTES, Chunk, Parser, check_limit
 from .error import Fault
