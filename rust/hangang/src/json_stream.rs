@@ -14,7 +14,7 @@ use memchr::memchr2;
 
 use crate::error::{ErrorKind, Expected, Fault, Missing, ParseError};
 use crate::json::{Brackets, is_space, judge};
-use crate::sse::{BOM, Bom};
+use crate::sse::{BOM, Bom, empty};
 
 /// The default limit of open containers.
 pub const DEFAULT_MAX_DEPTH: usize = 128;
@@ -100,7 +100,7 @@ impl JsonFramer {
     fn release(&mut self) {
         if self.handed_out {
             self.handed_out = false;
-            self.held.clear();
+            empty(&mut self.held);
         }
     }
 

@@ -22,6 +22,15 @@ use crate::template::Place;
 /// The default limit of a frame, in bytes.
 pub const DEFAULT_MAX_FRAME_BYTES: usize = 16 << 20;
 
+/// Most room that a buffer keeps when what it held is done with.
+const KEPT_ROOM: usize = 64 << 10;
+
+/// Empties a buffer, and gives a large one's memory back: one huge frame must not cost its size for ever.
+pub(crate) fn empty(buffer: &mut Vec<u8>) {
+    buffer.clear();
+    buffer.shrink_to(KEPT_ROOM);
+}
+
 pub(crate) const BOM: [u8; 3] = [0xef, 0xbb, 0xbf];
 
 /// How much of a byte order mark has been seen.
@@ -73,7 +82,7 @@ impl DataLines {
 
     fn clear(&mut self) {
         self.count = 0;
-        self.before.clear();
+        empty(&mut self.before);
     }
 
     /// The absolute offset of a position in the joined payload. A joining LF stands for its line's terminator.
@@ -376,7 +385,7 @@ impl SseFramer {
             self.data_len += line.len() - value;
         }
         self.line = line;
-        self.line.clear();
+        empty(&mut self.line);
         meaning
     }
 
@@ -513,7 +522,7 @@ impl SseFramer {
     fn release(&mut self) {
         if self.handed_out {
             self.handed_out = false;
-            self.data.clear();
+            empty(&mut self.data);
             self.lines.clear();
             self.data_len = 0;
             self.event.clear();

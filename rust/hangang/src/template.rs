@@ -16,6 +16,7 @@ use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use crate::json::{StringSpan, plain_end, string_end, unescape};
+use crate::sse::empty;
 
 /// Most templates of a parser, the last used first.
 const MAX_TEMPLATES: usize = 4;
@@ -435,8 +436,8 @@ impl Partial {
     fn begin(&mut self, template: usize, offset: u64) {
         self.template = Some(template);
         (self.stage, self.matched, self.escape, self.escaped) = (Stage::Lead, 0, Escape::None, false);
-        self.id.clear();
-        self.string.clear();
+        empty(&mut self.id);
+        empty(&mut self.string);
         self.counter.clear();
         (self.length, self.offset) = (0, offset);
     }
