@@ -45,6 +45,7 @@ COMMANDS = {
     "demo": _Entry("Show an answer of each service, live, without a key.", "cli,client,emulator"),
     "chat": _Entry("Talk to a service, or to its stand-in.", "cli,client"),
     "serve": _Entry("Stand in for all services on this machine.", "cli,emulator"),
+    "bench": _Entry("Measure decoding and whole clients on this machine.", "cli,bench"),
 }
 
 
