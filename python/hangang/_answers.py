@@ -16,6 +16,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from ._errors import APIError
+from ._values import is_object
 
 __all__ = ["CODES", "Fault", "RateLimit", "error_of", "fault_of", "retry_after", "status_of"]
 
@@ -158,21 +159,21 @@ def fault_of(value: Any) -> Fault | None:
     `{object:"error"}`, EXAONE's `{result_code, description}`, JSON-RPC errors, problem+json and
     `{detail}`. A body of success (`status.code` 2xxxx, `result_code` 200) gives None.
     """
-    if not isinstance(value, dict):
+    if not is_object(value):
         return None
     status = value.get("status")
-    if isinstance(status, dict) and "code" in status:
+    if is_object(status) and "code" in status:
         code = _code(status["code"])
         return None if str(code).startswith("2") else Fault(_text(status.get("message")), code)
     error = value.get("error")
     if isinstance(error, str) and error:
         return Fault(error, _code(value.get("code")))
-    if isinstance(error, dict) and error:
+    if is_object(error) and error:
         custom = value.get("custom_status")
-        custom = custom if isinstance(custom, dict) else {}
+        custom = custom if is_object(custom) else {}
         data = error.get("data")
         message = _text(error.get("message")) or _text(custom.get("Description"))
-        if not message and isinstance(data, dict):
+        if not message and is_object(data):
             message = _text(data.get("detail"))
         code = _code(error.get("code"))
         if code is None:
@@ -192,7 +193,7 @@ def fault_of(value: Any) -> Fault | None:
 
 def _loose_fault(value: Any) -> Fault | None:
     """`fault_of`, and bodies that are errors only because the HTTP status says so."""
-    if (fault := fault_of(value)) is not None or not isinstance(value, dict):
+    if (fault := fault_of(value)) is not None or not is_object(value):
         return fault
     for key in ("detail", "message", "title"):  # problem+json; FastAPI's list of faults
         if detail := value.get(key):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import mimetypes
 import os
-from typing import IO, Any, TypeAlias
+from typing import IO, Any, TypeAlias, cast
 
 __all__ = ["FileInput", "read_file"]
 
@@ -50,15 +50,16 @@ def read_file(
     else:
         content = file
     if isinstance(content, str | os.PathLike):
-        name = name or os.path.basename(os.fspath(content))
-        with open(content, "rb") as opened:
+        path: str = os.fspath(content)
+        name = name or os.path.basename(path)
+        with open(path, "rb") as opened:
             data = _read(opened, limit)
     elif isinstance(content, bytes | bytearray | memoryview):
-        data = bytes(content)
+        data = bytes(cast("bytes", content))
     elif hasattr(content, "read"):
         data = _read(content, limit)
-        if name is None and isinstance(path := getattr(content, "name", None), str):
-            name = os.path.basename(path)
+        if name is None and isinstance(named := getattr(content, "name", None), str):
+            name = os.path.basename(named)
     else:
         raise TypeError(
             "a file is a path, bytes, an open binary file or (name, content[, content type]), not "

@@ -33,6 +33,7 @@ from ._errors import (
 )
 from ._reception import Reception
 from ._retry import async_retrying, retrying
+from ._values import is_object
 from .streams import Completion, Event, Metrics
 
 if TYPE_CHECKING:
@@ -559,7 +560,7 @@ class Transport:
         """The error of an answer whose status is not 2xx."""
         status, headers = response.status_code, response.headers
         if 300 <= status < 400:
-            target = urlsplit(headers.get("location", ""))
+            target = urlsplit(str(headers.get("location", "")))
             where = target._replace(query="", fragment="", netloc=target.netloc.rpartition("@")[2])
             fault = Fault(
                 f"the service redirects to {where.geturl() or 'nowhere'}: redirects are not followed, "
@@ -595,7 +596,7 @@ class Transport:
             if (fault := fault_of(data)) is not None:
                 status = status_of(fault.code, fault.kind) or response.status_code
                 raise error_of(status=status, headers=headers, body=body, fault=fault, secrets=self.secrets)
-            if isinstance(data, dict) and isinstance(data.get("status"), dict) and "result" in data:
+            if is_object(data) and is_object(data.get("status")) and "result" in data:
                 data = data["result"]
         return Response(
             data=data,

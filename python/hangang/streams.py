@@ -15,12 +15,13 @@ import json
 import logging
 import math
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from ._backend import ToolCallDelta, Usage
 from ._errors import ParseError
+from ._values import is_object
 
 if TYPE_CHECKING:
     from ._backend import AIFilter
@@ -296,7 +297,7 @@ def _object(call: ToolCallDelta) -> dict[str, Any]:
         value = json.loads(call.arguments or "{}")
     except ValueError:
         value = None
-    if not isinstance(value, dict):
+    if not is_object(value):
         raise ValueError(
             f"the arguments of tool call {call.name!r} are not a JSON object, so they cannot be "
             "sent back; was the stream cut inside them?"
@@ -429,11 +430,12 @@ class Fold:
         self.context_id: str | None = None
         self.metadata: dict[str, Any] | None = None
 
-    def extend(self, events: Iterable[Any]) -> None:
+    def extend(self, events: Iterable[object]) -> None:
         """Take events in order."""
         known = _BY_TYPE
         for event in events:
-            (known.get(type(event)) or _learn(type(event)))(self, event)
+            kind = type(event)
+            (known.get(kind) or _learn(kind))(self, event)
 
     def completion(self) -> Completion:
         """Everything so far; joins what came since the last time it was asked."""
@@ -604,11 +606,12 @@ def _a2a_task(fold: Fold, event: Any) -> None:
             identity = artifact.get("artifactId")
             key = identity if isinstance(identity, str) else None
             one = fold.put_artifact(key, append=key in fold.artifacts)
-            name, metadata, parts = (artifact.get(k) for k in ("name", "metadata", "parts"))
+            name, metadata, given = (artifact.get(k) for k in ("name", "metadata", "parts"))
+            parts: Sequence[Any] = cast("Sequence[Any]", given) if isinstance(given, list | tuple) else ()
             one.name = name if isinstance(name, str) else None
-            one.metadata = metadata if isinstance(metadata, dict) else None
-            for part in parts if isinstance(parts, list | tuple) else ():
-                if isinstance(part, dict):
+            one.metadata = metadata if is_object(metadata) else None
+            for part in parts:
+                if is_object(part):
                     one.parts.append(part)
                     if isinstance(text := part.get("text"), str):
                         one.texts.append(text)

@@ -8,7 +8,7 @@ Ranges are left to the service, which names them better.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict, Unpack
+from typing import Any, TypedDict, TypeGuard, Unpack, cast
 
 from hangang._call import CLOVA, Call, Response, Service, body_of, checked_key, required_key, segment
 from hangang._compatible import CompatibleOptions, compatible_call
@@ -184,9 +184,12 @@ def refuse_v3(
 
 def _has_image(message: Mapping[str, Any]) -> bool:
     content = message.get("content")
-    return isinstance(content, list | tuple) and any(
-        isinstance(part, Mapping) and part.get("type") == "image_url" for part in content
-    )
+    parts = cast("Sequence[Any]", content) if isinstance(content, list | tuple) else ()
+    return any(_is_part(part) and part.get("type") == "image_url" for part in parts)
+
+
+def _is_part(value: object) -> TypeGuard[Mapping[str, Any]]:
+    return isinstance(value, Mapping)
 
 
 def _path(prefix: str, model: str | None, task_id: str | None, version: str | None) -> tuple[str, str]:

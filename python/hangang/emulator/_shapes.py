@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from typing import Any, TypeGuard
 
+from hangang._values import is_list, is_object
 
-def is_object(value: object) -> TypeGuard[dict[str, Any]]:
-    """A JSON object."""
-    return isinstance(value, dict)
-
-
-def is_list(value: object) -> TypeGuard[list[Any]]:
-    """A JSON array."""
-    return isinstance(value, list)
+__all__ = ["is_list", "is_number", "is_object", "is_objects", "is_texts"]
 
 
 def is_objects(value: object) -> TypeGuard[list[dict[str, Any]]]:

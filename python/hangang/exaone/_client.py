@@ -22,6 +22,7 @@ from hangang._http import (
     Stream,
     SyncTransport,
 )
+from hangang._values import is_list, is_object
 from hangang.streams import Completion
 
 __all__ = ["AsyncClient", "AsyncStream", "Client", "QueryOptions", "Response", "Stream"]
@@ -138,8 +139,8 @@ def _ids(file_ids: Sequence[str]) -> list[str]:
 
 def pending(response: Response) -> bool:
     """Whether a status answer says to ask again; raises APIError where a file has failed."""
-    data = response.data if isinstance(response.data, dict) else {}
-    files = [one for one in data.get("files") or () if isinstance(one, dict)]
+    listed = response.data.get("files") if is_object(response.data) else None
+    files = [one for one in listed if is_object(one)] if is_list(listed) else []
     failed = [str(one.get("id")) for one in files if one.get("status") == "failed"]
     if failed:
         raise APIError(
