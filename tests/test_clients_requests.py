@@ -908,3 +908,10 @@ from hangang import clova
 print(type(clova.Client("key")._transport._http).__module__.split(".")[0])
 """
     assert run_python(code) == "httpx2"
+
+
+@pytest.mark.parametrize("module", [clova, exaone, gov])
+def test_a_client_that_was_not_made_has_a_repr(module: Any) -> None:
+    """A debugger, or a traceback with locals, asks for it where the constructor failed."""
+    for cls in (module.Client, module.AsyncClient):
+        assert repr(cls.__new__(cls)) == f"<{module.__name__}.{cls.__name__}, not made>"

@@ -648,7 +648,10 @@ class SyncTransport(Transport):
         raise self.answer_error(response, bytes(body[:_ERROR_BODY]))
 
     def execute(self, call: Call) -> Response:
-        """One answer that is no chat, tried again as the table says."""
+        """One answer that is no chat, tried again as the table says.
+
+        It is held whole and has no limit: speech and documents are as long as they are.
+        """
 
         def attempt() -> Response:
             response = self.send(call)
@@ -740,7 +743,10 @@ class _ClientFace(Generic[AnyTransport]):
     def __repr__(self) -> str:
         # The key is in no attribute that is shown, here or in a debugger's summary.
         module = type(self).__module__.removesuffix("._client")
-        return f"<{module}.{type(self).__name__} base_url={self.base_url!r}>"
+        name = f"{module}.{type(self).__name__}"
+        if not hasattr(self, "_transport"):  # a debugger, or a traceback with locals, where __init__ failed
+            return f"<{name}, not made>"
+        return f"<{name} base_url={self.base_url!r}>"
 
 
 class ClientBase(_ClientFace[SyncTransport]):
