@@ -25,8 +25,9 @@ termios = pytest.importorskip("termios", reason="no terminals here")
 
 HANGANG = [sys.executable, "-m", "hangang"]
 SERVICES = ("clova", "exaone", "gov")
-_KEYS = re.compile("API_KEY|BASE_URL")
-ENVIRONMENT = {name: value for name, value in os.environ.items() if not _KEYS.search(name)}
+# Keys and addresses are the user's; the size is the terminal's own, but pytest-xdist sets another one.
+_FOREIGN = re.compile("API_KEY|BASE_URL|^COLUMNS$|^LINES$")
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not _FOREIGN.search(name)}
 
 
 def run(*arguments: str, stdin: str = "", **more: str) -> subprocess.CompletedProcess[str]:
