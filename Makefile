@@ -136,12 +136,14 @@ PYTEST := $(PY) -m pytest -n auto --dist worksteal
 test: .venv/.dev $(WITH_RUST) ## the Rust tests and the Python tests
 	@status=0; \
 	$(if $(CARGO),cargo test --locked --no-fail-fast -p hangang || status=1;) \
+	$(if $(CARGO),cargo test --locked --quiet --manifest-path rust/fuzz/Cargo.toml || status=1;) \
 	$(PYTEST) $(PYTEST_ARGS) || status=1; \
 	exit $$status
 
 test-long: .venv/.dev $(WITH_RUST) ## the tests, with those that take minutes
 	@status=0; \
 	$(if $(CARGO),cargo test --locked --no-fail-fast --release -p hangang || status=1;) \
+	$(if $(CARGO),cargo test --locked --quiet --manifest-path rust/fuzz/Cargo.toml || status=1;) \
 	$(PYTEST) -m '' --timeout 3600 $(PYTEST_ARGS) || status=1; \
 	exit $$status
 
@@ -153,10 +155,17 @@ bench: .venv/.dev .venv/.native ## figures of this machine
 	cargo bench --locked -p hangang
 	$(PY) -m pytest benches -m '' --timeout 3600 $(PYTEST_ARGS)
 
+# The targets need an unstable compiler flag, and cargo-fuzz; what they find is replayed by `make test` without either.
 FUZZ_SECONDS ?= 600
-fuzz: ## every fuzz target for FUZZ_SECONDS each (needs cargo-fuzz)
-	cd rust/fuzz && for target in $$(cargo fuzz list); do \
-		RUSTC_BOOTSTRAP=1 cargo fuzz run "$$target" -- -max_total_time=$(FUZZ_SECONDS); done
+FUZZ_TARGETS = $(notdir $(basename $(wildcard rust/fuzz/fuzz_targets/*.rs)))
+fuzz: .venv/.dev .venv/.native ## every fuzz target for FUZZ_SECONDS each (needs cargo-fuzz), then native against pure
+	$(PY) rust/fuzz/seeds.py
+	cd rust/fuzz && for target in $(FUZZ_TARGETS); do \
+		mkdir -p "work/$$target"; \
+		RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir . --features fuzzing "$$target" \
+			"work/$$target" "corpus/$$target" "seeds/$$target" -- \
+			-max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 "-dict=dict/$$target.dict"; done
+	$(PY) rust/fuzz/compare.py --seconds $(FUZZ_SECONDS)
 
 docs: .venv/.dev $(WITH_RUST) ## API pages: target/doc (Rust) and build/docs (Python)
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps -p hangang
