@@ -157,7 +157,8 @@ def test_capture_in_other_pieces(name: str, impl: Implementation, predict: bool)
     check.same(support.with_empty([data]), "empty chunks around")
     rng = random.Random(SEED)
     wraps = list(support.WRAPS.values())
-    for i in range(500):
+    # Without prediction a sample: what it could do wrong is in the runs with it.
+    for i in range(500 if predict else 100):
         chunks = support.many_way(data, rng)
         check.same([wraps[i % 3](chunk) for chunk in chunks], f"many-way split {i}", full=i % 10 == 0)
 
@@ -165,7 +166,7 @@ def test_capture_in_other_pieces(name: str, impl: Implementation, predict: bool)
 @pytest.mark.parametrize("name", SMALL)
 def test_capture_at_every_split(name: str, impl: Implementation, predict: bool) -> None:
     check = Check(impl, name)
-    for at in range(len(check.data) + 1):
+    for at in range(0, len(check.data) + 1, 1 if predict else 5):
         check.same(support.two_way(check.data, at), f"cut at {at}", full=at % 16 == 0)
 
 
