@@ -45,8 +45,14 @@ REQUIREMENTS := import sys, tomllib; p = tomllib.load(open("pyproject.toml", "rb
 
 .venv/.dev: .venv/.run
 	@echo "installing what the tests and the checks need"
-	@$(PY) -c '$(REQUIREMENTS)' cli client emulator bench dev > .venv/dev.txt
+	@$(PY) -c '$(REQUIREMENTS)' cli client emulator dev > .venv/dev.txt
 	@$(PIP) -r .venv/dev.txt
+	@touch $@
+
+.venv/.bench: .venv/.dev
+	@echo "installing what the benchmarks compare with"
+	@$(PY) -c '$(REQUIREMENTS)' cli client bench > .venv/bench.txt
+	@$(PIP) -r .venv/bench.txt
 	@touch $@
 
 # The native package, from this folder. A build is native or it fails: it never falls back.
@@ -96,10 +102,10 @@ STUBTEST := import sys, types, hangang._native as native; \
 	sys.modules.update({f"hangang._native.{name}": m for name, m in vars(native).items() if isinstance(m, types.ModuleType)}); \
 	from mypy.stubtest import main; sys.exit(main())
 
-.PHONY: help setup format lint stubs test test-long coverage bench fuzz docs wheel wheel-pure demo clean
+.PHONY: help setup format lint stubs test test-long coverage bench bench-instructions fuzz docs wheel wheel-pure demo clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-18s %s\n", $$1, $$2}' Makefile
 
 setup: .venv/.dev $(WITH_RUST) ## the environment and the native module, in this folder
 
@@ -151,9 +157,12 @@ coverage: .venv/.dev $(WITH_RUST) ## lines and branches of python/ that the test
 	$(PY) -m coverage run -m pytest $(PYTEST_ARGS)
 	$(PY) -m coverage report
 
-bench: .venv/.dev .venv/.native ## figures of this machine
-	cargo bench --locked -p hangang
-	$(PY) -m pytest benches -m '' --timeout 3600 $(PYTEST_ARGS)
+bench: .venv/.bench .venv/.native ## figures of this machine, beside other libraries (BENCHMARKS.md)
+	cargo bench --locked -p hangang --bench decode --bench memcmp
+	$(PY) -m pytest benches -m '' --timeout 3600 --benchmark-columns=rounds -q $(PYTEST_ARGS)
+
+bench-instructions: ## instruction counts of the crate against the baseline; ACCEPT=1 writes it (needs valgrind)
+	@$(PYTHON) benches/instructions.py $(if $(ACCEPT),--accept)
 
 # The targets need an unstable compiler flag, and cargo-fuzz; what they find is replayed by `make test` without either.
 FUZZ_SECONDS ?= 600

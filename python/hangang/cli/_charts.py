@@ -57,14 +57,17 @@ def page(report: Report) -> str:
 
 
 _DECODING = (
-    "Chunks in memory to the text of each event; no network. CPU time an event, medians of interleaved rounds in one "
-    "process. “Pre-split” parsers were handed each JSON payload by itself: no framing, and no text read."
+    "Chunks in memory to the text of each event; no network. CPU time an event, medians of interleaved "
+    "rounds in one process. “Pre-split” parsers were handed each JSON payload by itself: no framing, no text "
+    "read."
 )
-_LENGTH = "CLOVA Studio v3, one event a chunk: the cost of a stream against its length. A straight line is flat cost."
+_LENGTH = (
+    "CLOVA Studio v3, one event a chunk: a stream's cost against its length. A straight line is flat cost."
+)
 _CLIENTS = (
     "From a socket on loopback to the text, HTTP included; CPU time of the client alone. “All at once”: the "
-    "server sends the answer without a pause. “Token by token”: the client wakes up for each event. iter_raw is "
-    "the HTTP library alone, which everyone pays."
+    "server sends the answer without a pause. “Token by token”: the client wakes up for each event. iter_raw "
+    "is the HTTP library alone, which everyone pays."
 )
 _HEAD = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>hangang bench</title>

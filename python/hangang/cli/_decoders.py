@@ -1,11 +1,11 @@
 """Who decodes: this package, its twin, and the libraries that users would take instead.
 
-Every contender is the loop that its library's documentation shows, over the same chunks, reading the answer's text of
+Every contender is the loop that its library's documentation shows, over the same chunks, reading the text of
 each event into a variable: nothing else. A library that is not installed takes no part, and is named.
 
 Two kinds of contender are kept apart:
 - decoders do the whole work: bytes cut anywhere to text;
-- JSON parsers ("pre-split") are given each payload by itself: somebody else has done the framing for them, at no cost.
+- JSON parsers ("pre-split") are given each payload by itself: somebody else has framed them, at no cost.
 """
 
 from __future__ import annotations

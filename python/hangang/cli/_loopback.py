@@ -1,13 +1,13 @@
 """Whole clients against a server that costs them nothing: what a stream costs from the socket to the text.
 
-The server is a process of its own, so that CPU time of this one is the client's alone. It has its answers ready, byte
-for byte, and sends them in one of three ways:
-- `tokens`: one event at a time, with a pause after each: the client wakes up for every event, as with a real model;
+The server is a process of its own, so that CPU time of this one is the client's alone. It has its answers
+ready, byte for byte, and sends them in one of three ways:
+- `tokens`: one event at a time, with a pause after each: the client wakes up for each event, as with a model;
 - `events`: all at once, each event in an HTTP chunk of its own: one chunk an event, but no wait between them;
 - `bulk`: all at once, 16 KB in an HTTP chunk.
 
-All contenders post the same body and read the same bytes, on a connection that stays open. Where an HTTP library can
-be chosen, each is raced with the others on the same one.
+All contenders post the same body and read the same bytes, on a connection that stays open. Where an HTTP
+library can be chosen, each is raced with the others on the same one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Generator
 from functools import partial
 from typing import Any, BinaryIO, Literal
 
@@ -43,8 +43,8 @@ Way = Literal["tokens", "events", "bulk"]
 class Server:
     """The server, for the length of a `with` block; `url` is its address.
 
-    The first part of a request's path says in which way it is answered. The server ends when its standard input does,
-    so also when this process dies.
+    The first part of a request's path says in which way it is answered. The server ends when its
+    standard input does, so also when this process dies.
     """
 
     def __init__(self, shape: str, n: int) -> None:
@@ -206,8 +206,8 @@ async def openai_async(client: Any) -> str:
 
 
 @contextlib.contextmanager
-def clients(server: Server, way: Way) -> Iterator[tuple[dict[str, Run], list[str]]]:
-    """Every client that is installed, on the server; and the names of those that are not. All end with the block."""
+def clients(server: Server, way: Way) -> Generator[tuple[dict[str, Run], list[str]]]:
+    """Every client that is installed, and the names of those that are not. All end with the block."""
     from hangang import clova
 
     base = f"{server.url}/{way}/v1"

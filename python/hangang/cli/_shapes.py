@@ -1,7 +1,7 @@
-"""Streams as the services send them, of any length: deterministic, for `hangang bench` and for the tests of Law II.
+"""Streams as the services send them, of any length: for `hangang bench` and the tests of Law II.
 
-`SHAPES[name](n)` builds a `Shape` of about n events: the wire, and how it arrives. `benches/shapes.py` adds the bad
-shapes, which no service sends.
+`SHAPES[name](n)` builds a `Shape` of about n events: the wire, and how it arrives. `benches/shapes.py` adds
+the bad shapes, which no service sends.
 """
 
 from __future__ import annotations

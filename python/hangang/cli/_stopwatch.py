@@ -4,7 +4,7 @@ The rules of this file:
 - All contenders run in one process, interleaved: every round times each of them once, in a shuffled order.
 - A sample repeats its contender until it is long against the clock, and follows a warm run of the same.
 - What counts is CPU time of this process: on a busy machine the wall's clock also times the neighbours.
-- A ratio is taken inside a round, where both sides met the same machine; the median of the rounds is reported.
+- A ratio is taken inside a round, where both sides met the same machine; the median of the rounds is told.
 - The garbage collector rests, as in `timeit`: whose objects it walks is chance.
 """
 

@@ -7,6 +7,7 @@ Two claims, and they stay apart:
 
 from __future__ import annotations
 
+import importlib
 import os
 import platform
 import sys
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -81,36 +83,43 @@ class Report:
 def command(page: Path | None, folder: Path | None, rounds: int, scale: float) -> int:
     """Measure decoding, and whole clients, on this machine: ratios first.
 
-    It takes under two minutes, and compares with what is installed here: pip install 'hangang[bench]' brings all.
+    It takes under two minutes, and compares with what is installed: pip install 'hangang[bench]' brings all.
     Costs are CPU time, so other programs disturb little; ratios are medians of several rounds.
     """
-    if page is not None or folder is not None:
-        from hangang.cli import _charts  # before the measuring: a missing library is said at once
+    drawing = page is not None or folder is not None
+    charts = _charts() if drawing else None  # before the measuring: what is missing is said at once
     output = Output()
     report = Report(_machine())
     for line in report.machine:
         output.write(textwrap.fill(line, _COLUMNS) + "\n")
     output.write("\nCPU time an event; first, how many times hangang's it is.\n")
-    for table in measure(report, rounds, scale, lengths=page is not None or folder is not None):
+    for table in measure(report, rounds, scale, lengths=drawing):
         for line in _lines(table):
             output.write(line + "\n")
         output.flush()
     if report.missing:
         names = ", ".join(sorted(set(report.missing)))
         say(f"not installed, so not compared: {names} (pip install 'hangang[bench]')")
-    if page is not None:
-        page.write_text(_charts.page(report), encoding="utf-8")
+    if page is not None and charts is not None:
+        page.write_text(charts.page(report), encoding="utf-8")
         say(f"wrote {page}")
-    if folder is not None:
+    if folder is not None and charts is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, chart in _charts.charts(report).items():
+        for name, chart in charts.charts(report).items():
             (folder / f"{name}.svg").write_text(chart, encoding="utf-8")
         say(f"wrote charts into {folder}")
     return _app.OK
 
 
+def _charts() -> Any:
+    try:
+        return importlib.import_module("hangang.cli._charts")
+    except ModuleNotFoundError as error:
+        raise click.ClickException(f"charts need {error.name}; pip install 'hangang[bench]'") from error
+
+
 def measure(report: Report, rounds: int, scale: float = 1.0, *, lengths: bool = True) -> Iterator[Table]:
-    """Fills the report; yields each table as soon as it is there. `scale` shortens the streams and the samples."""
+    """Fills the report; yields each table when it is there. `scale` shortens streams and samples."""
     for shape, n in _DECODED.items():
         table = Table(f"Decoding only: {LABELS[shape]}", ("16 KB chunks", "one event each"))
         races = []
