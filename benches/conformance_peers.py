@@ -96,7 +96,7 @@ def cases() -> Iterator[dict[str, Any]]:
     """Those without options: what a limit does is a library's own affair."""
     for name in FILES:
         table = json.loads((REPO / "tests" / "vectors" / f"{name}.json").read_text(encoding="utf-8"))
-        yield from (case for case in table["framing"] if not case["options"])
+        yield from ({**case, "file": name} for case in table["framing"] if not case["options"])
 
 
 def result(decode: Decoder, case: dict[str, Any]) -> str:
@@ -143,9 +143,9 @@ def row(cells: Iterable[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def shown(text: str) -> str:
-    """A case's name inside a table."""
-    return text.replace("|", "\\|")
+def label(case: dict[str, Any]) -> str:
+    """A case's file and name, inside a table."""
+    return f"{case['file']}: {case['name']}".replace("|", "\\|")
 
 
 def report(with_cases: bool) -> str:
@@ -169,10 +169,10 @@ def report(with_cases: bool) -> str:
     if with_cases:
         out += [
             "",
-            row(["case (its `source` in tests/vectors)", *decoders]),
+            row(["case (file and name in tests/vectors)", *decoders]),
             row(["---"] * (len(decoders) + 1)),
         ]
-        out += [row([shown(case["source"]), *results]) for case, results in table]
+        out += [row([label(case), *results]) for case, results in table]
     return "\n".join(out) + "\n"
 
 
