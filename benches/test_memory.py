@@ -1,0 +1,33 @@
+"""Memory of a child process: the peak for one huge frame, and what ten million events leave behind."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from memory import FRAME
+
+CHILD = Path(__file__).parent / "memory.py"
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc/self/status here")
+
+
+def child(*arguments: str) -> int:
+    command = [sys.executable, str(CHILD), *arguments]
+    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+@pytest.mark.parametrize("backend", ["native", "pure"])
+@pytest.mark.parametrize("what", ["JSONStreamParser", "clova", "exaone"])
+def test_peak_of_a_huge_frame(what: str, backend: str, benchmark: Any, record: Any) -> None:
+    """All of the child counts, the interpreter too (some 15 MB, or 0.25 of the frame)."""
+    most = benchmark.pedantic(child, (what, backend), rounds=1)
+    record("peak", f"{what} ({backend})", most / FRAME)
+
+
+@pytest.mark.parametrize("backend", ["native", "pure"])
+def test_ten_million_events(backend: str, benchmark: Any, record: Any) -> None:
+    record("resident", backend, benchmark.pedantic(child, ("resident", backend), rounds=1) / 2**20)
