@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import support
 from support import Implementation
 
 ID = b"8f14e45f-ceea-467f-a8d5-%012d"
