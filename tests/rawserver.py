@@ -86,7 +86,7 @@ class RawServer:
             thread.join(10)
             assert not thread.is_alive()
 
-    def settle(self, seconds: float = 2.0) -> int:
+    def settle(self, seconds: float = 5.0) -> int:
         """The connections that are still open once the clients had time to close theirs."""
         end = time.monotonic() + seconds
         while self.open and time.monotonic() < end:

@@ -64,13 +64,11 @@ ECHOED = "not test_a_key_is_in_no_text"
 
 
 def test_no_key_in_what_a_fault_leaves_behind() -> None:
-    looked = watched(
-        "tests/test_faults.py", "-k", "(broken_before or stall_before or json_error or redirect)"
-    )
-    assert looked["records"] > 200
-    assert looked["errors"] > 50
-    assert looked["frames"] > 500
-    assert looked["streams"] > 50
+    looked = watched("tests/test_faults.py", "-k", "broken_before_any or json_error or redirect")
+    assert looked["records"] > 100
+    assert looked["errors"] > 30
+    assert looked["frames"] > 200
+    assert looked["streams"] > 30
 
 
 @pytest.mark.long
