@@ -10,7 +10,7 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).parent)]
 
-import figures
+import figures  # noqa: E402
 
 _MEASURED: dict[str, dict[str, str]] = {}
 

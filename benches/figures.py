@@ -29,7 +29,7 @@ ROWS = {
     "peak": Row("64 MB frame in 1 KB pieces, peak memory of a child", "≤ 2.2 / 3.6 ×"),
     "resident": Row("resident memory between event 1 million and 10 million", "≤ 1 MB", unit=" MB"),
     "client-raw": Row("whole client, CPU above the same library's iter_raw", "≤ 15 %", "≤ 10 %", " %"),
-    "client-sdk": Row("whole client, CPU an event, against openai SDK / langchain", "8 / 9 × less", "11 / 13 ×"),
+    "client-sdk": Row("whole client, CPU an event, against openai / langchain", "8 / 9 × less", "11 / 13 ×"),
     "memcmp": Row("the crate alone on EXAONE with references, against memcmp", "≥ 0.4", "≥ 0.6", ""),
 }  # fmt: skip
 

@@ -45,6 +45,7 @@ class Race:
 
     def round(self) -> None:
         """Time every contender once."""
+        gc.collect()
         order = list(self._contenders)
         self._random.shuffle(order)
         for name in order:
@@ -69,7 +70,6 @@ class Race:
 
 def _time(run: Callable[[], object], repeats: int) -> float:
     """CPU seconds of one run, over so many."""
-    gc.collect()
     was_enabled = gc.isenabled()
     gc.disable()
     try:

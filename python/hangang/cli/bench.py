@@ -226,7 +226,7 @@ def _lines(table: Table) -> Iterator[str]:
     """A table in 60 columns: the ratio to ours, then the cost."""
     yield ""
     yield table.title
-    cells = 16
+    cells = 17
     name_columns = _COLUMNS - cells * len(table.columns)
     yield (" " * name_columns + "".join(f"{column:>{cells}}" for column in table.columns)).rstrip()
     for name, row in table.rows.items():
@@ -234,10 +234,14 @@ def _lines(table: Table) -> Iterator[str]:
         yield (
             shown
             + " " * (name_columns - width(shown))
-            + "".join(f"{ratio:5.2f} ×{_micros(seconds):>9}" for ratio, seconds in row)
+            + "".join(f"{_figures(ratio):>7} ×{_micros(seconds):>8}" for ratio, seconds in row)
         )
 
 
 def _micros(seconds: float) -> str:
-    micros = seconds * 1e6
-    return f"{micros:.2f} µs" if micros < 100 else f"{micros:.0f} µs"
+    return f"{_figures(seconds * 1e6)} µs"
+
+
+def _figures(value: float) -> str:
+    """At most four characters up to 9999."""
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
