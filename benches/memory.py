@@ -44,15 +44,17 @@ def pieces(head: bytes, tail: bytes) -> Iterator[bytes]:
 
 
 def parser_of(what: str, backend: str) -> Any:
-    from hangang.cli._decoders import parser_class
-
     if what == "JSONStreamParser":
         return importlib.import_module(f"hangang._{backend}").JSONStreamParser(max_frame_bytes=2 * FRAME)
+    from hangang.cli._decoders import parser_class
+
     return parser_class(backend, what)(max_frame_bytes=2 * FRAME)
 
 
-def peak(what: str, backend: str) -> int:
+def peak(what: str, backend: str) -> tuple[int, int]:
+    """The peak, and what of it stood there before the first byte was fed."""
     parser = parser_of(what, backend)
+    before = memory("VmHWM")
     found: list[Any] = []
     for piece in pieces(*HEADS[what]):
         found += parser.feed(piece)
@@ -60,7 +62,7 @@ def peak(what: str, backend: str) -> int:
     size = len(frame) if isinstance(frame, bytes) else len(frame.text or getattr(frame, "content", ""))
     if size < FRAME // 4:
         raise SystemExit("the frame is not whole")
-    return memory("VmHWM")
+    return memory("VmHWM"), before
 
 
 def resident(backend: str) -> int:
@@ -82,4 +84,4 @@ def resident(backend: str) -> int:
 
 if __name__ == "__main__":
     what, backend = sys.argv[1:]
-    print(resident(backend) if what == "resident" else peak(what, backend))
+    print(*([resident(backend)] if what == "resident" else peak(what, backend)))

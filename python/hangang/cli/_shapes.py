@@ -14,6 +14,8 @@ WORDS = [
     "한강", "은 ", "서울", "을 ", "지나 ", "서해", "로 ", "흐르", "는 ", "494",
     "km", "의 ", "강", "입니다", ". ", "😊\n",
 ]  # fmt: skip
+SYLLABLES = "가나다라마바사아자차카타파하거너더러머버서어저처커터퍼허고노도로"
+GOLDEN = 0.6180339887498949  # its multiples, modulo 1, are spread evenly
 RULES = (",", ":")
 
 
@@ -52,7 +54,15 @@ class Shape:
 
 
 def word(i: int) -> str:
-    return WORDS[i * 7 % len(WORDS)]
+    """Token i of an answer: as in real text, the word of rank r comes 1/r as often as the first (Zipf).
+
+    That matters: a parser that knows a word again saves making it, and a stream of few words would flatter
+    it. There are 1,023 here; two thousand tokens hold some six hundred of them.
+    """
+    rank = int(1024 ** (i * GOLDEN % 1.0)) - 1
+    if rank < len(WORDS):
+        return WORDS[rank]
+    return SYLLABLES[rank % 32] + SYLLABLES[rank // 32] + " "
 
 
 def dumps(value: object) -> str:
