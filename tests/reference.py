@@ -496,6 +496,8 @@ def sse_stream(data: bytes, limit: int = DEFAULT_LIMIT) -> tuple[list[dict[str, 
     """What SSEParser must give: events, last_event_id and retry (in the state), the error's data or None."""
     events: list[dict[str, str]] = []
     state = SSE()
+    if data in (b"\xef", b"\xef\xbb"):  # perhaps a BOM, so no line yet: nothing to count
+        return events, state, None
     try:
         for frame in sse_frames(data, limit, state):
             text = frame.payload.decode("utf-8", "replace")
