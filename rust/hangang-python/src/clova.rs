@@ -96,7 +96,7 @@ predictable! {
                     text: or(py, text, default::text),
                     thinking: or(py, thinking, default::text),
                     rest: Py::new(py, rest)?,
-                    id: Id::of(""),
+                    id: Id::of(b""),
                     output_length: None,
                     payload: Payload::None,
                 })
@@ -217,7 +217,7 @@ fn token<'py>(py: Python<'py>, token: &Token<'_>, cache: &mut Cache) -> PyResult
         text: cache.words.text(py, &token.text),
         thinking: cache.words.text(py, &token.thinking),
         rest,
-        id: Id::of(&token.id),
+        id: Id::of(token.id.as_bytes()),
         output_length: token.output_length,
         payload: Payload::of(&token.payload),
     };
@@ -245,7 +245,7 @@ impl ToPython for Clova {
                     seed: optional_integer(py, answer.seed),
                     usage: usage(py, answer.usage.as_ref())?,
                     ai_filter: tuple(py, &answer.ai_filter, ai_filter)?,
-                    id: text(py, &answer.id),
+                    id: text(py, &answer.id.text()),
                     raw: Raw::Owned((*answer.raw).into()),
                 },
             )?
@@ -254,7 +254,7 @@ impl ToPython for Clova {
                 py,
                 ClovaSignal {
                     data: text(py, &signal.data),
-                    id: text(py, &signal.id),
+                    id: text(py, &signal.id.text()),
                     raw: Raw::Owned((*signal.raw).into()),
                 },
             )?
@@ -264,7 +264,7 @@ impl ToPython for Clova {
                 ClovaError {
                     code: optional_text(py, error.code.as_deref()),
                     message: text(py, &error.message),
-                    id: text(py, &error.id),
+                    id: text(py, &error.id.text()),
                     raw: Raw::Owned((*error.raw).into()),
                 },
             )?
@@ -274,7 +274,7 @@ impl ToPython for Clova {
                 ClovaUnknown {
                     event: text(py, &unknown.event),
                     data: text(py, &unknown.data),
-                    id: text(py, &unknown.id),
+                    id: text(py, &unknown.id.text()),
                     raw: Raw::Owned((*unknown.raw).into()),
                 },
             )?

@@ -5,6 +5,7 @@
 //! events that share them.
 
 use std::borrow::Cow;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
@@ -100,6 +101,7 @@ pub(crate) enum Payload {
 }
 
 impl Payload {
+    #[inline]
     pub(crate) fn of(raw: &hangang::Raw<'_>) -> Self {
         match raw {
             hangang::Raw::Received(bytes) => Self::Received((**bytes).into()),
@@ -128,31 +130,55 @@ impl Payload {
 
 /// An id in the event itself where it is as short as a UUID, so that it costs no allocation.
 pub(crate) enum Id {
-    Short(u8, [u8; 38]),
-    Long(Box<str>),
+    Short(ShortId),
+    Long(Box<[u8]>),
+}
+
+/// Up to 39 bytes; the highest one of the last word is the length and one, so that the word is never zero. Words and
+/// not bytes: a copy of bytes is read back before it has been stored, and waits.
+pub(crate) struct ShortId([u64; 4], NonZeroU64);
+
+impl ShortId {
+    #[inline]
+    fn of(id: &[u8]) -> Option<Self> {
+        let word = |bytes: &[u8]| bytes.first_chunk().map_or(0, |eight| u64::from_le_bytes(*eight));
+        let (words, rest) = if let Ok(uuid) = <&[u8; 36]>::try_from(id) {
+            let rest = u32::from_le_bytes([uuid[32], uuid[33], uuid[34], uuid[35]]);
+            ([word(&uuid[..8]), word(&uuid[8..16]), word(&uuid[16..24]), word(&uuid[24..32])], rest.into())
+        } else {
+            let mut bytes = [0; 40];
+            bytes[..39].get_mut(..id.len())?.copy_from_slice(id);
+            let words = [word(&bytes[..8]), word(&bytes[8..16]), word(&bytes[16..24]), word(&bytes[24..32])];
+            (words, word(&bytes[32..]))
+        };
+        NonZeroU64::new(rest | (id.len() as u64 + 1) << 56).map(|last| Self(words, last))
+    }
+
+    fn bytes(&self) -> ([u8; 40], usize) {
+        let Self([one, two, three, four], last) = *self;
+        let mut bytes = [0; 40];
+        for (place, word) in bytes.chunks_exact_mut(8).zip([one, two, three, four, last.get()]) {
+            place.copy_from_slice(&word.to_le_bytes());
+        }
+        (bytes, usize::from(bytes[39]) - 1)
+    }
 }
 
 impl Id {
     #[inline]
-    pub(crate) fn of(id: &str) -> Self {
-        let mut short = [0; 38];
-        match (u8::try_from(id.len()), short.get_mut(..id.len())) {
-            (Ok(length), Some(place)) => {
-                place.copy_from_slice(id.as_bytes());
-                Self::Short(length, short)
-            }
-            _ => Self::Long(id.into()),
-        }
+    pub(crate) fn of(id: &[u8]) -> Self {
+        ShortId::of(id).map_or_else(|| Self::Long(id.into()), Self::Short)
     }
 
     pub(crate) fn text(&self, py: Python<'_>) -> Py<PyAny> {
-        let text = match self {
-            Self::Short(length, bytes) => {
-                std::str::from_utf8(&bytes[..usize::from(*length)]).unwrap_or_default()
+        let text = |id: &[u8]| PyString::new(py, &String::from_utf8_lossy(id)).into_any().unbind();
+        match self {
+            Self::Short(short) => {
+                let (bytes, length) = short.bytes();
+                text(&bytes[..length])
             }
-            Self::Long(text) => text,
-        };
-        PyString::new(py, text).into_any().unbind()
+            Self::Long(bytes) => text(bytes),
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use crate::shared::{
     AiFilter, Malformed, Pieces, ToolCallDelta, Usage, boxed, finish_reason, joined_parts, optional_list,
     optional_object, tool_calls,
 };
+use crate::sse::EventId;
 use crate::template::{Marks, Raw, Rest, Shared, Slot, Values};
 
 /// The parser of CLOVA streams.
@@ -51,7 +52,7 @@ pub struct Token<'a> {
     /// v1: tokens of the answer so far.
     pub output_length: Option<i64>,
     /// The SSE id.
-    pub id: Cow<'a, str>,
+    pub id: EventId<'a>,
     /// The members that neighbours repeat.
     pub rest: Shared<'a, TokenRest>,
     /// What stands behind [`raw`](Self::raw).
@@ -122,7 +123,7 @@ pub struct Answer<'a> {
     /// Verdicts of the AI filter, where asked for.
     pub ai_filter: Box<[AiFilter]>,
     /// The SSE id.
-    pub id: Cow<'a, str>,
+    pub id: EventId<'a>,
     /// The payload as received.
     pub raw: Cow<'a, [u8]>,
 }
@@ -133,7 +134,7 @@ pub struct Signal<'a> {
     /// `[DONE]`.
     pub data: Cow<'a, str>,
     /// The SSE id.
-    pub id: Cow<'a, str>,
+    pub id: EventId<'a>,
     /// The payload as received.
     pub raw: Cow<'a, [u8]>,
 }
@@ -146,7 +147,7 @@ pub struct Error<'a> {
     /// The service's own words.
     pub message: Cow<'a, str>,
     /// The SSE id.
-    pub id: Cow<'a, str>,
+    pub id: EventId<'a>,
     /// The payload as received.
     pub raw: Cow<'a, [u8]>,
 }
@@ -159,7 +160,7 @@ pub struct Unknown<'a> {
     /// The payload's text.
     pub data: Cow<'a, str>,
     /// The SSE id.
-    pub id: Cow<'a, str>,
+    pub id: EventId<'a>,
     /// The payload as received.
     pub raw: Cow<'a, [u8]>,
 }
@@ -191,14 +192,20 @@ impl<'a> StreamEvent<'a> for Event<'a> {
             Self::Token(token) => Event::Token(token.into_owned()),
             Self::Result(answer) => Event::Result(Box::new(answer.into_owned())),
             Self::Signal(Signal { data, id, raw }) => {
-                Event::Signal(Signal { data: own(data), id: own(id), raw: own(raw) })
+                Event::Signal(Signal { data: own(data), id: id.into_owned(), raw: own(raw) })
             }
-            Self::Error(Error { code, message, id, raw }) => {
-                Event::Error(Error { code: code.map(own), message: own(message), id: own(id), raw: own(raw) })
-            }
-            Self::Unknown(Unknown { event, data, id, raw }) => {
-                Event::Unknown(Unknown { event: own(event), data: own(data), id: own(id), raw: own(raw) })
-            }
+            Self::Error(Error { code, message, id, raw }) => Event::Error(Error {
+                code: code.map(own),
+                message: own(message),
+                id: id.into_owned(),
+                raw: own(raw),
+            }),
+            Self::Unknown(Unknown { event, data, id, raw }) => Event::Unknown(Unknown {
+                event: own(event),
+                data: own(data),
+                id: id.into_owned(),
+                raw: own(raw),
+            }),
             Self::Malformed(malformed) => Event::Malformed(malformed.into_owned()),
         }
     }
@@ -214,7 +221,7 @@ impl Token<'_> {
             text: own(self.text),
             thinking: own(self.thinking),
             output_length: self.output_length,
-            id: own(self.id),
+            id: self.id.into_owned(),
             rest: self.rest.into_owned(),
             payload: self.payload.into_owned(),
         }
@@ -235,7 +242,7 @@ impl Answer<'_> {
             seed: self.seed,
             usage: self.usage,
             ai_filter: self.ai_filter,
-            id: own(self.id),
+            id: self.id.into_owned(),
             raw: own(self.raw),
         }
     }

@@ -42,7 +42,7 @@ pub use error::{ErrorKind, Expected, Fault, Missing, ParseError};
 pub use json_stream::{DEFAULT_MAX_DEPTH, JsonStreamParser};
 pub use parser::{Dialect, Errors, Frame, Keep, Options, StreamEvent, StreamParser};
 pub use shared::{AiFilter, Malformed, ToolCallDelta, Usage};
-pub use sse::{DEFAULT_MAX_FRAME_BYTES, ServerSentEvent, SseParser};
+pub use sse::{DEFAULT_MAX_FRAME_BYTES, EventId, ServerSentEvent, SseParser};
 pub use template::{Raw, Rest, Shared, Values};
 
 /// The README's example is run as a test.

@@ -18,7 +18,7 @@ use crate::error::{ErrorKind, Expected, Fault, Missing, ParseError};
 use crate::json::{check_utf8, is_space, judge};
 use crate::json_stream::{DEFAULT_MAX_DEPTH, JsonFramer};
 use crate::shared::Malformed;
-use crate::sse::{BOM, Bom, DEFAULT_MAX_FRAME_BYTES, SseFramer, event_name};
+use crate::sse::{BOM, Bom, DEFAULT_MAX_FRAME_BYTES, EventId, SseFramer, event_name};
 use crate::template::{Marks, Partial, Place, Rest, Step, Templates, Values};
 
 /// What a bad frame does.
@@ -92,8 +92,8 @@ impl<'a> Frame<'a> {
         })
     }
 
-    pub(crate) fn id(&self) -> Cow<'a, str> {
-        text_of(self.last_event_id)
+    pub(crate) const fn id(&self) -> EventId<'a> {
+        EventId::new(self.last_event_id)
     }
 
     pub(crate) fn event(&self) -> Cow<'a, str> {
@@ -355,33 +355,50 @@ impl<D: Dialect> StreamParser<D> {
     /// Takes frames off the chunk for as long as templates fit.
     #[inline]
     fn predict(&mut self, chunk: &[u8], at: &mut usize, on_event: &mut impl FnMut(D::Event<'_>)) {
-        let limit = self.options.max_frame_bytes;
-        while *at < chunk.len() {
-            let between = match &mut self.framing {
-                Framing::Unknown(_) => false,
-                Framing::Sse(framer) => framer.begin(chunk, at),
-                Framing::Json(framer) => framer.begin(chunk, at),
-            };
-            let rest = &chunk[*at..];
-            if !between || rest.is_empty() {
-                return;
-            }
-            let Some(hit) = self.templates.find(rest, limit) else {
-                if rest.len() <= limit
-                    && self.templates.follow(rest, self.fed + *at as u64, &mut self.partial)
-                {
-                    *at = chunk.len();
-                }
-                return;
-            };
-            let Some((shared, mut values)) = self.templates.values(&hit, rest) else { return };
-            if let Framing::Sse(framer) = &mut self.framing {
-                framer.skip(hit.id.map(|(start, end)| &rest[start..end]), rest.get(hit.length - 1).copied());
-                values.id = text_of(framer.last_event_id_bytes());
-            }
-            on_event(self.dialect.predicted(shared, values));
-            *at += hit.length;
+        // The framer is told the last id once, when it needs it again: it would copy it for every frame.
+        let mut id = None;
+        while *at < chunk.len() && self.predict_frame(chunk, at, &mut id, on_event) {}
+        if let (Framing::Sse(framer), Some(id)) = (&mut self.framing, id) {
+            framer.set_last_event_id(id);
         }
+    }
+
+    /// Takes the next frame off the chunk if a template fits it. `id` is the last id that such frames brought.
+    #[inline]
+    fn predict_frame<'a>(
+        &mut self,
+        chunk: &'a [u8],
+        at: &mut usize,
+        id: &mut Option<&'a [u8]>,
+        on_event: &mut impl FnMut(D::Event<'_>),
+    ) -> bool {
+        let limit = self.options.max_frame_bytes;
+        let between = match &mut self.framing {
+            Framing::Unknown(_) => false,
+            Framing::Sse(framer) => framer.begin(chunk, at),
+            Framing::Json(framer) => framer.begin(chunk, at),
+        };
+        let rest = &chunk[*at..];
+        if !between || rest.is_empty() {
+            return false;
+        }
+        let Some(hit) = self.templates.find(rest, limit) else {
+            if rest.len() <= limit && self.templates.follow(rest, self.fed + *at as u64, &mut self.partial) {
+                *at = chunk.len();
+            }
+            return false;
+        };
+        let Some((shared, mut values)) = self.templates.values(&hit, rest) else { return false };
+        if let Framing::Sse(framer) = &mut self.framing {
+            framer.skip(rest.get(hit.length - 1).copied());
+            if let Some((start, end)) = hit.id {
+                *id = Some(&rest[start..end]);
+            }
+            values.id = EventId::new(id.unwrap_or_else(|| framer.last_event_id_bytes()));
+        }
+        on_event(self.dialect.predicted(shared, values));
+        *at += hit.length;
+        true
     }
 
     /// Goes on with a frame that an earlier chunk cut; false when this one does not complete it either.
@@ -404,11 +421,14 @@ impl<D: Dialect> StreamParser<D> {
                 *at += length;
                 if let Framing::Sse(framer) = &mut self.framing {
                     let (has_id, last) = self.templates.end_of(&self.partial);
-                    framer.skip(has_id.then(|| self.partial.id()), last);
+                    framer.skip(last);
+                    if has_id {
+                        framer.set_last_event_id(self.partial.id());
+                    }
                 }
                 if let Some((shared, mut values)) = self.templates.complete(&self.partial) {
                     if let Framing::Sse(framer) = &self.framing {
-                        values.id = text_of(framer.last_event_id_bytes());
+                        values.id = EventId::new(framer.last_event_id_bytes());
                     }
                     on_event(self.dialect.predicted(shared, values));
                 }
@@ -587,11 +607,6 @@ impl<D: Dialect> StreamParser<D> {
         }
         self.dialect.missing().map_or(Ok(()), Err)
     }
-}
-
-/// Text with U+FFFD for what is ill-formed. Almost nothing ever is, and the plain check is the faster one.
-fn text_of(bytes: &[u8]) -> Cow<'_, str> {
-    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
 }
 
 fn is_object(payload: &[u8]) -> bool {

@@ -503,15 +503,18 @@ impl SseFramer {
         true
     }
 
-    /// A template has read a whole frame: what remains of it is the id and its last byte.
+    /// A template has read a whole frame, whose last byte is `last`; its id comes by
+    /// [`set_last_event_id`](Self::set_last_event_id).
     #[inline]
-    pub(crate) fn skip(&mut self, id: Option<&[u8]>, last: Option<u8>) {
+    pub(crate) fn skip(&mut self, last: Option<u8>) {
         self.release();
-        if let Some(id) = id {
-            self.last_event_id.clear();
-            self.last_event_id.extend_from_slice(id);
-        }
         self.after_cr = last == Some(b'\r');
+    }
+
+    /// A frame that a template has read had an id.
+    pub(crate) fn set_last_event_id(&mut self, id: &[u8]) {
+        self.last_event_id.clear();
+        self.last_event_id.extend_from_slice(id);
     }
 
     pub(crate) fn last_event_id_bytes(&self) -> &[u8] {
@@ -554,6 +557,33 @@ impl SseFramer {
         self.commit_id();
         self.open = false;
         Ok(Some(self.dispatch(&[], &DataPlace::Own)))
+    }
+}
+
+/// The id of a server-sent event: its bytes, and text for those who ask. Few do, and to check every id for it would
+/// be a good part of what a predicted event costs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct EventId<'a>(Cow<'a, [u8]>);
+
+impl<'a> EventId<'a> {
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
+        Self(Cow::Borrowed(bytes))
+    }
+
+    /// As received.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// As text, with U+FFFD for what is ill-formed.
+    #[must_use]
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.0)
+    }
+
+    pub(crate) fn into_owned(self) -> EventId<'static> {
+        EventId(Cow::Owned(self.0.into_owned()))
     }
 }
 

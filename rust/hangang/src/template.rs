@@ -16,7 +16,7 @@ use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use crate::json::{StringSpan, plain_end, string_end, unescape};
-use crate::sse::empty;
+use crate::sse::{EventId, empty};
 
 /// Most templates of a parser, the last used first.
 const MAX_TEMPLATES: usize = 4;
@@ -208,7 +208,7 @@ pub struct Values<'a> {
     pub(crate) string: Cow<'a, str>,
     pub(crate) raw: Raw<'a>,
     pub(crate) counter: Option<i64>,
-    pub(crate) id: Cow<'a, str>,
+    pub(crate) id: EventId<'a>,
 }
 
 impl<'a> Values<'a> {
@@ -287,7 +287,8 @@ impl<S> Templates<S> {
     }
 
     /// Finds the template of the frame that begins at the start of `rest`.
-    #[inline]
+    #[allow(clippy::inline_always, reason = "a hit that is handed over in memory is waited for")]
+    #[inline(always)]
     pub(crate) fn find(&mut self, rest: &[u8], max_frame_bytes: usize) -> Option<Hit> {
         if self.credit <= 0 {
             return None;
@@ -328,7 +329,7 @@ impl<S> Templates<S> {
             string,
             raw: Raw::Predicted { string: raw },
             counter: hit.counter,
-            id: Cow::Borrowed(""),
+            id: EventId::default(),
         };
         Some((&template.shared, values))
     }
@@ -551,7 +552,7 @@ impl<S> Templates<S> {
             string,
             raw: Raw::Predicted { string: raw },
             counter: template.counter.and_then(|_| read_counter(&partial.counter)).map(|(number, _)| number),
-            id: Cow::Borrowed(""),
+            id: EventId::default(),
         };
         Some((&template.shared, values))
     }
@@ -677,14 +678,15 @@ impl<S> Template<S> {
     }
 
     /// Compares fixed bytes and reads holes; `None` where anything does not fit or the frame is not whole.
-    #[inline]
+    #[allow(clippy::inline_always, reason = "as `find`, its only caller")]
+    #[inline(always)]
     fn matches(&self, rest: &[u8], looked_at: &mut usize) -> Option<Hit> {
         let mut at = 0;
         let mut fixed_from = 0;
         let mut id = None;
         if let Some((start, end)) = self.id {
             *looked_at = start;
-            if !rest.starts_with(&self.frame[..start]) {
+            if !begins_alike(rest, &self.frame, start) {
                 return None;
             }
             let id_end = self.id_end(rest, start, end - start)?;
@@ -748,6 +750,19 @@ impl<S> Template<S> {
             return None;
         }
         value.iter().all(|&byte| byte >= b' ').then_some(start + length)
+    }
+}
+
+/// Whether the first `length` bytes are the same. As a rule these are the three of `id:`, for which a call to compare
+/// them would cost more than they do.
+#[inline]
+fn begins_alike(rest: &[u8], frame: &[u8], length: usize) -> bool {
+    match (rest.first_chunk(), frame.first_chunk()) {
+        (Some(one), Some(other)) if (1..=8).contains(&length) => {
+            let differ = u64::from_le_bytes(*one) ^ u64::from_le_bytes(*other);
+            differ << (64 - 8 * length) == 0
+        }
+        _ => rest.starts_with(&frame[..length]),
     }
 }
 
