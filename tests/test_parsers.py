@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import gc
+import json
 import pickle
 import threading
 from collections.abc import Callable
@@ -405,3 +406,30 @@ def test_two_parsers_share_nothing(impl: Implementation) -> None:
     assert event.id == ""
     (event,) = one.feed(b'"message":{"content":"b"}}\n\n')
     assert (event.text, event.id) == ("b", "1")
+
+
+def token(text: str) -> bytes:
+    """A CLOVA token with this text."""
+    return b'event:token\ndata:{"message":{"content":%b}}\n\n' % json.dumps(text).encode()
+
+
+def test_texts_that_differ_little(impl: Implementation) -> None:
+    """Equal texts may be one object, for all parsers of a process; texts that differ in one byte are not."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    texts = [letters[:length] for length in range(27)]
+    texts += [text[:at] + "X" + text[at + 1 :] for text in texts for at in range(len(text))]
+    texts += ["한" * length for length in range(1, 10)] + ["한" * length + "강" for length in range(9)]
+    texts += ["\0", "\0\0", "a\0", "\0a", "\0" * 23, "\0" * 24]
+    frames = [token(text) for text in texts]
+    for _ in range(2):  # the second parser meets texts that the first has made
+        parser = impl.parser("clova")
+        assert [event.text for event in parser.feed(b"".join(frames))] == texts
+
+
+def test_more_texts_than_are_remembered(impl: Implementation) -> None:
+    texts = [f"{number:x}" for number in range(1, 20_000)]
+    parser = impl.parser("clova")
+    for start in range(0, len(texts), 100):
+        some = texts[start : start + 100] + texts[:10]
+        events = parser.feed(b"".join(map(token, some)))
+        assert [event.text for event in events] == some

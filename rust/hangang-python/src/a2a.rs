@@ -12,7 +12,8 @@ use pyo3::types::{PyBool, PyBytes, PyList, PyString, PyTuple};
 use crate::openai::error_code;
 use crate::parser::{GuardedStream, ToPython, choice, options, stream_parser};
 use crate::record::{Given, Lazy, Payload, Raw, Recent, Shape, decoded, default, event, or, predictable};
-use crate::shared::{Repeated, Words, malformed, optional_text, text};
+use crate::shared::{Repeated, malformed, optional_text, text};
+use crate::words::Words;
 
 event! {
     /// A snapshot of the task.
@@ -188,7 +189,6 @@ event! {
 #[derive(Default)]
 pub(crate) struct Cache {
     rest: Recent<hangang::a2a::ArtifactRest, ArtifactRest>,
-    words: Words,
     task_id: Repeated,
     context_id: Repeated,
     artifact_id: Repeated,
@@ -219,6 +219,7 @@ fn artifact_update<'py>(
     py: Python<'py>,
     update: &ArtifactUpdate<'_>,
     cache: &mut Cache,
+    words: &mut Words,
 ) -> PyResult<Bound<'py, PyAny>> {
     let mut recent = std::mem::take(&mut cache.rest);
     let rest = recent.get(py, update.rest.arc(), || {
@@ -237,7 +238,7 @@ fn artifact_update<'py>(
     });
     cache.rest = recent;
     let update = A2AArtifactUpdate {
-        text: cache.words.text(py, &update.text),
+        text: words.text(py, &update.text),
         rest: rest?,
         payload: Payload::of(&update.payload),
         parts: PyOnceLock::new(),
@@ -252,7 +253,12 @@ fn boolean(py: Python<'_>, value: bool) -> Py<PyAny> {
 impl ToPython for A2a {
     type Cache = Cache;
 
-    fn convert<'py>(py: Python<'py>, event: &Event<'_>, cache: &mut Cache) -> PyResult<Bound<'py, PyAny>> {
+    fn convert<'py>(
+        py: Python<'py>,
+        event: &Event<'_>,
+        cache: &mut Cache,
+        words: &mut Words,
+    ) -> PyResult<Bound<'py, PyAny>> {
         Ok(match event {
             Event::Task(task) => Bound::new(
                 py,
@@ -295,7 +301,7 @@ impl ToPython for A2a {
                 },
             )?
             .into_any(),
-            Event::ArtifactUpdate(update) => artifact_update(py, update, cache)?,
+            Event::ArtifactUpdate(update) => artifact_update(py, update, cache, words)?,
             Event::Error(error) => Bound::new(
                 py,
                 A2AError {

@@ -10,18 +10,20 @@ use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 use crate::parser::{ToPython, plain_stream_parser};
 use crate::record::{Given, Id, Payload, Raw, Recent, default, event, or, predictable};
 use crate::shared::{
-    Repeated, Words, ai_filter, malformed, optional_integer, optional_text, text, tool_call, tuple, usage,
+    Repeated, ai_filter, malformed, optional_integer, optional_text, text, tool_call, tuple, usage,
 };
+use crate::words::Words;
 
 /// A delta of the answer.
 #[pyclass(frozen, module = "hangang.clova", name = "Token")]
+#[repr(C)]
 pub(crate) struct ClovaToken {
     #[pyo3(get)]
     text: Py<PyAny>,
     #[pyo3(get)]
     thinking: Py<PyAny>,
-    rest: Py<TokenRest>,
     id: Id,
+    rest: Py<TokenRest>,
     output_length: Option<i64>,
     payload: Payload,
 }
@@ -191,11 +193,15 @@ event! {
 #[derive(Default)]
 pub(crate) struct Cache {
     rest: Recent<hangang::clova::TokenRest, TokenRest>,
-    words: Words,
     role: Repeated,
 }
 
-fn token<'py>(py: Python<'py>, token: &Token<'_>, cache: &mut Cache) -> PyResult<Bound<'py, PyAny>> {
+fn token<'py>(
+    py: Python<'py>,
+    token: &Token<'_>,
+    cache: &mut Cache,
+    words: &mut Words,
+) -> PyResult<Bound<'py, PyAny>> {
     let rest = cache.rest.get(py, token.rest.arc(), || {
         Py::new(
             py,
@@ -214,8 +220,8 @@ fn token<'py>(py: Python<'py>, token: &Token<'_>, cache: &mut Cache) -> PyResult
         )
     })?;
     let token = ClovaToken {
-        text: cache.words.text(py, &token.text),
-        thinking: cache.words.text(py, &token.thinking),
+        text: words.text(py, &token.text),
+        thinking: words.text(py, &token.thinking),
         rest,
         id: Id::of(token.id.as_bytes()),
         output_length: token.output_length,
@@ -228,9 +234,14 @@ impl ToPython for Clova {
     type Cache = Cache;
 
     #[inline]
-    fn convert<'py>(py: Python<'py>, event: &Event<'_>, cache: &mut Cache) -> PyResult<Bound<'py, PyAny>> {
+    fn convert<'py>(
+        py: Python<'py>,
+        event: &Event<'_>,
+        cache: &mut Cache,
+        words: &mut Words,
+    ) -> PyResult<Bound<'py, PyAny>> {
         Ok(match event {
-            Event::Token(one) => token(py, one, cache)?,
+            Event::Token(one) => token(py, one, cache, words)?,
             Event::Result(answer) => Bound::new(
                 py,
                 ClovaResult {

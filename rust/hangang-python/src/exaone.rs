@@ -9,7 +9,8 @@ use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
 use crate::parser::{ToPython, plain_stream_parser};
 use crate::record::{Given, Lazy, Payload, Raw, Recent, Shape, default, event, or, predictable};
-use crate::shared::{Repeated, Words, integer, malformed, optional_integer, optional_text, text};
+use crate::shared::{Repeated, integer, malformed, optional_integer, optional_text, text};
+use crate::words::Words;
 
 /// A delta of the answer, or a step on the way to it.
 #[pyclass(frozen, module = "hangang.exaone", name = "Answer")]
@@ -113,7 +114,6 @@ event! {
 #[derive(Default)]
 pub(crate) struct Cache {
     rest: Recent<hangang::exaone::AnswerRest, AnswerRest>,
-    words: Words,
     query: Repeated,
     intent: Repeated,
     progress_state: Repeated,
@@ -138,7 +138,12 @@ impl Cache {
     }
 }
 
-fn answer<'py>(py: Python<'py>, answer: &Answer<'_>, cache: &mut Cache) -> PyResult<Bound<'py, PyAny>> {
+fn answer<'py>(
+    py: Python<'py>,
+    answer: &Answer<'_>,
+    cache: &mut Cache,
+    words: &mut Words,
+) -> PyResult<Bound<'py, PyAny>> {
     let mut recent = std::mem::take(&mut cache.rest);
     let rest = recent.get(py, answer.rest.arc(), || {
         let rest = AnswerRest {
@@ -154,7 +159,7 @@ fn answer<'py>(py: Python<'py>, answer: &Answer<'_>, cache: &mut Cache) -> PyRes
     });
     cache.rest = recent;
     let answer = ExaoneAnswer {
-        text: cache.words.text(py, &answer.text),
+        text: words.text(py, &answer.text),
         rest: rest?,
         payload: Payload::of(&answer.payload),
     };
@@ -165,9 +170,14 @@ impl ToPython for Exaone {
     type Cache = Cache;
 
     #[inline]
-    fn convert<'py>(py: Python<'py>, event: &Event<'_>, cache: &mut Cache) -> PyResult<Bound<'py, PyAny>> {
+    fn convert<'py>(
+        py: Python<'py>,
+        event: &Event<'_>,
+        cache: &mut Cache,
+        words: &mut Words,
+    ) -> PyResult<Bound<'py, PyAny>> {
         Ok(match event {
-            Event::Answer(one) => answer(py, one, cache)?,
+            Event::Answer(one) => answer(py, one, cache, words)?,
             Event::Error(error) => Bound::new(
                 py,
                 ExaoneError {

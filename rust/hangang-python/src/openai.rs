@@ -10,9 +10,9 @@ use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 use crate::parser::{ToPython, plain_stream_parser};
 use crate::record::{Given, Payload, Raw, Recent, default, event, or, predictable, record};
 use crate::shared::{
-    Repeated, Words, integer, malformed, object, optional_integer, optional_text, text, tool_call, tuple,
-    usage,
+    Repeated, integer, malformed, object, optional_integer, optional_text, text, tool_call, tuple, usage,
 };
+use crate::words::Words;
 
 /// A delta, a usage report, or a whole answer.
 #[pyclass(frozen, module = "hangang.openai", name = "Chunk")]
@@ -184,7 +184,6 @@ event! {
 #[derive(Default)]
 pub(crate) struct Cache {
     rest: Recent<hangang::openai::ChunkRest, ChunkRest>,
-    words: Words,
     id: Repeated,
     model: Repeated,
 }
@@ -208,8 +207,13 @@ fn choice(py: Python<'_>, choice: &Choice) -> PyResult<OpenAIChoice> {
     })
 }
 
-fn chunk<'py>(py: Python<'py>, chunk: &Chunk<'_>, cache: &mut Cache) -> PyResult<Bound<'py, PyAny>> {
-    let Cache { rest, words, id, model } = cache;
+fn chunk<'py>(
+    py: Python<'py>,
+    chunk: &Chunk<'_>,
+    cache: &mut Cache,
+    words: &mut Words,
+) -> PyResult<Bound<'py, PyAny>> {
+    let Cache { rest, id, model } = cache;
     let rest = rest.get(py, chunk.rest.arc(), || {
         let choices = chunk.choices.iter().map(|one| choice(py, one)).collect::<PyResult<Vec<_>>>()?;
         // The chunk shows the main choice's members as its own, and shares their objects.
@@ -243,9 +247,14 @@ impl ToPython for OpenAi {
     type Cache = Cache;
 
     #[inline]
-    fn convert<'py>(py: Python<'py>, event: &Event<'_>, cache: &mut Cache) -> PyResult<Bound<'py, PyAny>> {
+    fn convert<'py>(
+        py: Python<'py>,
+        event: &Event<'_>,
+        cache: &mut Cache,
+        words: &mut Words,
+    ) -> PyResult<Bound<'py, PyAny>> {
         Ok(match event {
-            Event::Chunk(one) => chunk(py, one, cache)?,
+            Event::Chunk(one) => chunk(py, one, cache, words)?,
             Event::Done => Bound::new(py, OpenAIDone { raw: Raw::Owned((*b"[DONE]").into()) })?.into_any(),
             Event::Error(error) => Bound::new(
                 py,

@@ -10,6 +10,7 @@ use pyo3::types::{PyByteArray, PyBytes, PyInt, PyList, PyMemoryView, PyString};
 
 use crate::errors::raised;
 use crate::record::Given;
+use crate::words::Words;
 
 /// A chunk's bytes: read in place from `bytes`, copied once from what its owner may change.
 pub(crate) enum Chunk<'a> {
@@ -147,6 +148,7 @@ pub(crate) trait ToPython: Dialect {
         py: Python<'py>,
         event: &Self::Event<'_>,
         cache: &mut Self::Cache,
+        words: &mut Words,
     ) -> PyResult<Bound<'py, PyAny>>;
 }
 
@@ -167,6 +169,7 @@ pub(crate) type GuardedStream<D> = Guarded<Stream<D>>;
 struct Events<'py, 'c, D: ToPython> {
     py: Python<'py>,
     cache: &'c mut D::Cache,
+    words: Words,
     list: &'c mut Vec<Py<PyAny>>,
     failure: Option<PyErr>,
 }
@@ -174,12 +177,12 @@ struct Events<'py, 'c, D: ToPython> {
 impl<'py, 'c, D: ToPython> Events<'py, 'c, D> {
     fn new(py: Python<'py>, cache: &'c mut D::Cache, list: &'c mut Vec<Py<PyAny>>) -> Self {
         list.clear();
-        Self { py, cache, list, failure: None }
+        Self { py, cache, words: Words::new(), list, failure: None }
     }
 
     fn push(&mut self, event: &D::Event<'_>) {
         if self.failure.is_none() {
-            match D::convert(self.py, event, self.cache) {
+            match D::convert(self.py, event, self.cache, &mut self.words) {
                 Ok(event) => self.list.push(event.unbind()),
                 Err(failure) => self.failure = Some(failure),
             }

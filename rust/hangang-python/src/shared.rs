@@ -171,43 +171,6 @@ pub(crate) fn malformed<'py>(
     Ok(Bound::new(py, event)?.into_any())
 }
 
-/// Short texts of one stream, as the objects that its events have had: a language model says the same small words
-/// again and again, and making a string costs more than finding one.
-#[derive(Default)]
-pub(crate) struct Words(Vec<Option<(Box<str>, Py<PyAny>)>>);
-
-impl Words {
-    const SLOTS: usize = 256;
-    const LONGEST: usize = 24;
-
-    #[inline]
-    pub(crate) fn text(&mut self, py: Python<'_>, value: &str) -> Py<PyAny> {
-        // The empty string is one object anyway.
-        if value.is_empty() || value.len() > Self::LONGEST {
-            return text(py, value);
-        }
-        if self.0.is_empty() {
-            self.0.resize_with(Self::SLOTS, || None);
-        }
-        // One slot a word: a collision only costs what no memory of words would have cost.
-        let mut hash = value.len() as u64;
-        for eight in value.as_bytes().chunks(8) {
-            let mut bytes = [0; 8];
-            bytes[..eight.len()].copy_from_slice(eight);
-            hash = (hash.rotate_left(5) ^ u64::from_le_bytes(bytes)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        }
-        let slot = &mut self.0[(hash >> 56) as usize];
-        match slot {
-            Some((known, object)) if **known == *value => object.clone_ref(py),
-            _ => {
-                let object = text(py, value);
-                *slot = Some((value.into(), object.clone_ref(py)));
-                object
-            }
-        }
-    }
-}
-
 /// The last string of a field that rarely changes from event to event: its object is used again.
 #[derive(Default)]
 pub(crate) struct Repeated(Option<(Box<str>, Py<PyAny>)>);
