@@ -1,7 +1,7 @@
 """The child of test_memory.py: feeds one parser and prints memory in bytes. `python memory.py WHAT BACKEND`.
 
-A process of its own, for a peak is never forgotten; what is fed is made piece by piece, so that only the
-parser and its result hold memory.
+A process of its own, for a peak is never forgotten; what is fed is made piece by piece, and little is
+imported, so that only the parser and its result hold memory.
 """
 
 from __future__ import annotations
@@ -9,10 +9,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
-
-sys.path[:0] = [str(Path(__file__).parent)]
 
 FRAME = 64 * 2**20
 PIECE = 1024
@@ -28,9 +25,10 @@ HEADS = {
 
 def memory(name: str) -> int:
     """VmHWM (the peak) or VmRSS of this process, in bytes."""
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if line.startswith(f"{name}:"):
-            return int(line.split()[1]) * 1024
+    with open("/proc/self/status", encoding="ascii") as status:
+        for line in status:
+            if line.startswith(f"{name}:"):
+                return int(line.split()[1]) * 1024
     raise SystemExit("this system does not tell")
 
 

@@ -24,7 +24,7 @@ def child(*arguments: str) -> list[int]:
 @pytest.mark.parametrize("backend", ["native", "pure"])
 @pytest.mark.parametrize("what", ["JSONStreamParser", "clova", "exaone"])
 def test_peak_of_a_huge_frame(what: str, backend: str, benchmark: Any, record: Any) -> None:
-    """The whole child, and without the interpreter and its modules (some 15 MB, or 0.25 of the frame)."""
+    """The whole child, and without the interpreter and its modules (some 12 MB, or 0.19 of the frame)."""
     most, before = benchmark.pedantic(child, (what, backend), rounds=1)
     record("peak", f"{what} ({backend})", most / FRAME)
     record("peak", f"{what} ({backend}) without the interpreter", (most - before) / FRAME)

@@ -3,10 +3,12 @@
 Parsers take bytes cut anywhere (`SSEParser`, `JSONStreamParser`, and `StreamParser` of `clova`,
 `exaone`, `openai`, `a2a`); `iter_events` and `aiter_events` drive one from any iterable of bytes;
 `Completion` folds events into an answer; `clova`, `exaone` and `gov` have clients.
-Importing this package imports no HTTP library.
+Importing this package imports no HTTP library, and of the standard library only what parsers need.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from hangang import a2a, clova, exaone, gov, openai
 from hangang._backend import (
@@ -41,7 +43,10 @@ from hangang._errors import (
     UnsupportedMediaTypeError,
 )
 from hangang._version import __version__
-from hangang.streams import Completion, aiter_events, iter_events
+
+if TYPE_CHECKING:
+    from hangang import streams as streams
+    from hangang.streams import Completion, aiter_events, iter_events
 
 __all__ = [
     "BACKEND",
@@ -81,3 +86,18 @@ __all__ = [
     "iter_events",
     "openai",
 ]
+
+if not TYPE_CHECKING:
+    _STREAMS = ("Completion", "aiter_events", "iter_events")
+
+    def __getattr__(name: str) -> Any:
+        # Not at the top: what `streams` brings along (dataclasses, json, logging) is half an import's time.
+        if name in _STREAMS or name == "streams":
+            import importlib
+
+            streams = importlib.import_module("hangang.streams")
+            return streams if name == "streams" else getattr(streams, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
