@@ -500,10 +500,29 @@ pub(crate) fn string_end(bytes: &[u8], start: usize) -> Option<(usize, bool)> {
     }
 }
 
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGHS: u64 = 0x8080_8080_8080_8080;
+
+/// Whether a control character, a byte below 0x20, is among the bytes.
+#[inline]
+pub(crate) fn has_control(bytes: &[u8]) -> bool {
+    let Some(last) = bytes.last_chunk() else { return bytes.iter().any(|&byte| byte < 0x20) };
+    // As in `plain_end`; the last eight may be looked at twice.
+    let marks = |eight: [u8; 8]| {
+        let word = u64::from_le_bytes(eight);
+        word.wrapping_sub(ONES * 0x20) & !word
+    };
+    let mut found = marks(*last);
+    let mut rest = bytes;
+    while let Some((eight, more)) = rest.split_first_chunk() {
+        found |= marks(*eight);
+        rest = more;
+    }
+    found & HIGHS != 0
+}
+
 /// Where a run of plain string bytes ends: at a quote, a backslash or a control character, or at the end.
 pub(crate) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGHS: u64 = 0x8080_8080_8080_8080;
     // Eight bytes at once: a byte equal to x makes (word ^ x*ONES) zero there, a byte below 0x20 borrows.
     while let Some(Ok(eight)) = bytes.get(at..at + 8).map(<[u8; 8]>::try_from) {
         let word = u64::from_le_bytes(eight);

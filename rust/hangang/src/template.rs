@@ -15,7 +15,7 @@ use std::borrow::Cow;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
-use crate::json::{StringSpan, plain_end, string_end, unescape};
+use crate::json::{StringSpan, has_control, plain_end, string_end, unescape};
 use crate::sse::{EventId, empty};
 
 /// Most templates of a parser, the last used first.
@@ -622,7 +622,7 @@ impl<S> Template<S> {
                     // The space after the colon is no part of the value: another layout than the template's.
                     let after_colon = self.id.is_some_and(|(start, _)| self.frame[start - 1] == b':');
                     let spaced = partial.id.is_empty() && after_colon && given.first() == Some(&b' ');
-                    if spaced || given[..end].iter().any(|&byte| byte < b' ') {
+                    if spaced || has_control(&given[..end]) {
                         return Step::Miss(at);
                     }
                     partial.id.extend_from_slice(&given[..end]);
@@ -739,9 +739,7 @@ impl<S> Template<S> {
             return None;
         }
         let terminator = self.frame[start + guess];
-        // Without an early exit the check takes many bytes at once.
-        let lowest = value.iter().copied().fold(u8::MAX, u8::min);
-        if rest.get(start + guess) == Some(&terminator) && lowest >= b' ' {
+        if rest.get(start + guess) == Some(&terminator) && !has_control(value) {
             return Some(start + guess);
         }
         let length = memchr::memchr2(b'\n', b'\r', &rest[start..])?;
@@ -749,7 +747,7 @@ impl<S> Template<S> {
         if value.first() == Some(&b' ') && self.frame[start - 1] == b':' {
             return None;
         }
-        value.iter().all(|&byte| byte >= b' ').then_some(start + length)
+        (!has_control(value)).then_some(start + length)
     }
 }
 
