@@ -23,24 +23,9 @@ fn feed_with<const CHUNK: usize>(bencher: Bencher, name: &str) {
 /// Prediction off: every frame by the full parse.
 #[divan::bench(args = SHAPES)]
 fn without_prediction(bencher: Bencher, name: &str) {
-    use hangang::{Options, StreamEvent, clova, exaone, openai};
-
     let stream = streams::all(1000).into_iter().find(|stream| stream.name == name).expect("a known name");
     let chunks = stream.chunks(16384);
-    let options = Options { predict: false, ..Options::default() };
-    macro_rules! run {
-        ($parser:expr) => {{
-            let mut parser = $parser;
-            let mut bytes = 0;
-            for chunk in divan::black_box(&chunks) {
-                parser.feed_with(chunk, |event| bytes += event.text().len()).expect("a good stream");
-            }
-            bytes
-        }};
-    }
-    bencher.counter(BytesCount::new(stream.wire().len())).bench(|| match name {
-        "clova_v3" => run!(clova::StreamParser::new(options)),
-        "openai" => run!(openai::StreamParser::new(options)),
-        _ => run!(exaone::StreamParser::new(options)),
-    });
+    bencher
+        .counter(BytesCount::new(stream.wire().len()))
+        .bench(|| streams::decode_with(name, divan::black_box(&chunks), false));
 }

@@ -151,6 +151,11 @@ pub(crate) fn all(n: usize) -> [Stream; 4] {
 
 /// Decodes a stream with a fresh parser, borrowed events, and returns the bytes of its text.
 pub(crate) fn decode(name: &str, chunks: &[Vec<u8>]) -> usize {
+    decode_with(name, chunks, true)
+}
+
+/// The same; without prediction every frame is parsed in full.
+pub(crate) fn decode_with(name: &str, chunks: &[Vec<u8>], predict: bool) -> usize {
     use hangang::{Dialect, Options, StreamEvent, StreamParser, clova, exaone, openai};
 
     fn run<D: Dialect>(mut parser: StreamParser<D>, chunks: &[Vec<u8>]) -> usize {
@@ -160,9 +165,10 @@ pub(crate) fn decode(name: &str, chunks: &[Vec<u8>]) -> usize {
         }
         bytes
     }
+    let options = Options { predict, ..Options::default() };
     match name {
-        "clova_v3" => run(clova::StreamParser::new(Options::default()), chunks),
-        "openai" => run(openai::StreamParser::new(Options::default()), chunks),
-        _ => run(exaone::StreamParser::new(Options::default()), chunks),
+        "clova_v3" => run(clova::StreamParser::new(options), chunks),
+        "openai" => run(openai::StreamParser::new(options), chunks),
+        _ => run(exaone::StreamParser::new(options), chunks),
     }
 }
