@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import httpx
+from transports import KEY
 
 import hangang
 from hangang import a2a, clova, exaone, openai
 
-CLOVA = {"authorization": "Bearer nv-test"}
-EXAONE = {"x-api-key": "test"}
-GOV = {"authorization": "Bearer test"}
+CLOVA = GOV = {"authorization": f"Bearer {KEY}"}
+EXAONE = {"x-api-key": KEY}
 STREAM = {"accept": "text/event-stream"}
 QUESTION = [{"role": "user", "content": "한강의 길이는?"}]
 

@@ -124,7 +124,9 @@ SCENARIOS: dict[str, Callable[[str, Any, int], Scenario]] = {
 
 
 def peak() -> int:
-    """Kilobytes: the most that this process ever had in memory (Linux)."""
+    """Kilobytes: the most that this process ever had in memory (Linux); 0 where that is not ours."""
+    if not support.PEAKS:
+        return 0
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1])

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from transports import KEY
 
 import hangang
 from hangang.cli._terminal import width
@@ -267,9 +268,9 @@ def test_serve_and_chat_from_another_process(server: Any) -> None:
     done = run("chat", "--service", "clova", stdin="hi\n", CLOVA_STUDIO_API_KEY="nv-mine", **addressed)
     assert done.returncode == 0
     assert "“hi”에 답합니다." in done.stdout
-    done = run("chat", "--service", "clova", "--base-url", url, stdin="hi\n", CLOVA_STUDIO_API_KEY="nv-not")
+    done = run("chat", "--service", "clova", "--base-url", url, stdin="hi\n", CLOVA_STUDIO_API_KEY=KEY)
     assert done.returncode == 1
-    assert "nv-not" not in done.stderr
+    assert KEY not in done.stderr
     process.send_signal(signal.SIGINT)
     assert process.wait(5) == 0
 
@@ -289,7 +290,7 @@ def test_the_first_example_of_the_readme_runs_against_serve(server: Any) -> None
         env={
             **ENVIRONMENT,
             **{f"{name}_BASE_URL": url for name in ("CLOVA_STUDIO", "EXAONE", "CLOVA_STUDIO_GOV")},
-            **{f"{name}_API_KEY": "nv-try" for name in ("CLOVA_STUDIO", "EXAONE", "CLOVA_STUDIO_GOV")},
+            **{f"{name}_API_KEY": KEY for name in ("CLOVA_STUDIO", "EXAONE", "CLOVA_STUDIO_GOV")},
         },
     )
     assert (done.returncode, done.stderr) == (0, "")

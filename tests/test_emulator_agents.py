@@ -13,6 +13,7 @@ import httpx
 import pytest
 from emulated import GOV, complete, decode
 from support import CAPTURES
+from transports import KEY
 
 from hangang import a2a
 from hangang.emulator import run_in_thread
@@ -342,7 +343,7 @@ def test_agents_that_are_not_there(client: httpx.Client) -> None:
         answer = call(client, "message/send", {"message": message("a", True)}, path=path)
         assert answer.status_code == status
         assert "error" in answer.json()
-    assert call(client, "message/send", {}, path=TEAM, authorization="Bearer a-wrong").status_code == 401
+    assert call(client, "message/send", {}, path=TEAM, authorization=f"Bearer {KEY}-wrong").status_code == 401
 
 
 def test_other_parts_in_0_3(client: httpx.Client) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from emulated import CLOVA, QUESTION, STREAM, complete, decode
+from transports import KEY
 
 from hangang import clova
 from hangang.emulator import run_in_thread
@@ -272,12 +273,12 @@ def test_keys(emulator: Any) -> None:
         ({}, 401, "40100"),
         ({"authorization": "Basic abc"}, 401, "40102"),
         ({"authorization": "Bearer sk-other"}, 401, "40104"),
-        ({"authorization": "Bearer nv-wrong"}, 401, "40104"),
-        ({"authorization": "Bearer nv-expired"}, 401, "40103"),
-        ({"authorization": "Bearer nv-nosub"}, 401, "40170"),
-        ({"authorization": "Bearer nv-forbidden"}, 403, "40300"),
-        ({"authorization": "Bearer nv-limited"}, 429, "42901"),
-        ({"authorization": "Bearer nv-any"}, 200, "20000"),
+        ({"authorization": f"Bearer {KEY}-wrong"}, 401, "40104"),
+        ({"authorization": f"Bearer {KEY}-expired"}, 401, "40103"),
+        ({"authorization": f"Bearer {KEY}-nosub"}, 401, "40170"),
+        ({"authorization": f"Bearer {KEY}-forbidden"}, 403, "40300"),
+        ({"authorization": f"Bearer {KEY}-limited"}, 429, "42901"),
+        ({"authorization": f"Bearer {KEY}-any"}, 200, "20000"),
         (pair, 200, "20000"),
         ({**pair, "x-ncp-apigw-api-key": ""}, 401, "40100"),
         ({**pair, "x-ncp-clovastudio-api-key": "old-wrong"}, 401, "40104"),
@@ -347,7 +348,7 @@ def test_compatible_endpoint_refuses_in_openai_form(client: httpx.Client) -> Non
         assert answer.status_code == 400
         error = answer.json()["error"]
         assert (error["code"], error["type"], error["param"]) == (code, None, None)
-    answer = client.post(path, json=good, headers={"authorization": "Bearer nv-wrong"})
+    answer = client.post(path, json=good, headers={"authorization": f"Bearer {KEY}-wrong"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, "40104")
     embeddings = {"model": "bge-m3", "input": "a"}
     answer = client.post("/v1/openai/embeddings", json={**embeddings, "encoding_format": "base64"})

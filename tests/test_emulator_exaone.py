@@ -11,6 +11,7 @@ from urllib.parse import unquote
 import httpx
 import pytest
 from emulated import EXAONE, complete, decode, hash_of
+from transports import KEY
 
 from hangang.emulator import run_in_thread
 
@@ -99,7 +100,9 @@ def test_refusals(client: httpx.Client) -> None:
     assert refusal(client.post(CHAT, content=b"a")) == 415
     for key, status in (("bad-wrong", 401), ("bad-forbidden", 401), ("bad-limited", 429)):
         assert refusal(client.post(CHAT, json={"query": "a"}, headers={"x-api-key": key})) == status
-    bare = httpx.post(client.base_url.join(CHAT), json={"query": "a"}, headers={"authorization": "Bearer k"})
+    bare = httpx.post(
+        client.base_url.join(CHAT), json={"query": "a"}, headers={"authorization": f"Bearer {KEY}"}
+    )
     assert refusal(bare) == 401
 
 

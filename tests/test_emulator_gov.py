@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from emulated import GOV, QUESTION, complete, decode
+from transports import KEY
 
 from hangang import openai
 from hangang.emulator import run_in_thread
@@ -104,7 +105,7 @@ def test_tool_calls_come_whole(client: httpx.Client) -> None:
 
 def test_both_error_bodies(client: httpx.Client) -> None:
     path = "/v1/chat/completions"
-    wrong = client.post(path, json=CHAT, headers={"authorization": "Bearer wrong-wrong"})
+    wrong = client.post(path, json=CHAT, headers={"authorization": f"Bearer {KEY}-wrong"})
     assert wrong.status_code == 401
     assert wrong.json()["error"] == {
         "message": "Invalid API key provided",
@@ -112,7 +113,7 @@ def test_both_error_bodies(client: httpx.Client) -> None:
         "code": "invalid_api_key",
     }
     by_status = client.post(
-        path, json=CHAT, headers={"authorization": "Bearer wrong-wrong", "x-hangang-error-form": "status"}
+        path, json=CHAT, headers={"authorization": f"Bearer {KEY}-wrong", "x-hangang-error-form": "status"}
     )
     assert by_status.json() == {"status": {"code": "40100", "message": "Invalid API key provided"}}
     assert client.post(path, json={**CHAT, "model": "gpt-9"}).status_code == 404

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 from emulated import QUESTION
+from transports import KEY
 
 from hangang.emulator import run_in_thread
 
@@ -17,10 +18,10 @@ openai_sdk = pytest.importorskip("openai", reason="the openai SDK is not install
 a2a_client = pytest.importorskip("a2a.client", reason="a2a-sdk is not installed (extra dev)")
 
 SERVICES = {
-    "gov": ("/v1", "gov-key", "HCX-GOV-THINK"),
-    "gov-gateway": ("/api/v1", "gov-key", "HCX-GOV"),
-    "clova": ("/v1/openai", "nv-key", "HCX-007"),
-    "clova-old": ("/testapp/v1/openai", "nv-key", "HCX-DASH-002"),
+    "gov": ("/v1", KEY, "HCX-GOV-THINK"),
+    "gov-gateway": ("/api/v1", KEY, "HCX-GOV"),
+    "clova": ("/v1/openai", KEY, "HCX-007"),
+    "clova-old": ("/testapp/v1/openai", KEY, "HCX-DASH-002"),
 }
 WEATHER: Any = {
     "type": "function",
@@ -110,7 +111,7 @@ def test_openai_usage_of_a_stream(emulator: Any) -> None:
 
 
 def test_openai_embeddings_and_models(emulator: Any) -> None:
-    with openai_sdk.OpenAI(base_url=emulator.url + "/v1/openai", api_key="nv-key") as client:
+    with openai_sdk.OpenAI(base_url=emulator.url + "/v1/openai", api_key=KEY) as client:
         made = client.embeddings.create(model="bge-m3", input=["한강", "서울"], encoding_format="float")
         assert [len(found.embedding) for found in made.data] == [1024, 1024]
         assert "HCX-007" in [model.id for model in client.models.list()]
@@ -203,7 +204,7 @@ def test_a2a_client(emulator: Any, protocol: str, streaming: bool) -> None:
     version, path = PROTOCOLS[protocol]
 
     async def go() -> None:
-        async with httpx.AsyncClient(headers={"authorization": "Bearer key"}, timeout=10) as http:
+        async with httpx.AsyncClient(headers={"authorization": f"Bearer {KEY}"}, timeout=10) as http:
             config = a2a_client.ClientConfig(streaming=streaming, httpx_client=http)
             client = a2a_client.ClientFactory(config).create(card_of(emulator.url + path, version))
             text, states, ident = "", [], ""

@@ -19,7 +19,7 @@ import httpx
 import pytest
 import transports
 from support import Implementation
-from transports import QUESTION, Answer, Script
+from transports import KEY, QUESTION, Answer, Script
 
 from hangang import LimitExceededError, clova, exaone
 
@@ -183,7 +183,7 @@ def test_a_compressed_bomb_in_a_stream(encoding: str, library: Any) -> None:
     transport = library.MockTransport(lambda request: library.Response(200, headers=headers, stream=Lazy()))
     with (
         library.Client(transport=transport) as http,
-        clova.Client(api_key="k", http_client=http, max_frame_bytes=2**20, max_retries=0) as client,
+        clova.Client(KEY, http_client=http, max_frame_bytes=2**20, max_retries=0) as client,
         pytest.raises(LimitExceededError) as caught,
         client.stream("HCX-007", QUESTION) as stream,
     ):
@@ -198,7 +198,7 @@ def test_a_compressed_bomb_after_events_loses_none() -> None:
     seen = []
     with (
         script.client() as http,
-        clova.Client(api_key="k", http_client=http, max_frame_bytes=2**20) as client,
+        clova.Client(KEY, http_client=http, max_frame_bytes=2**20) as client,
         pytest.raises(LimitExceededError) as caught,
         client.stream("HCX-007", QUESTION) as stream,
     ):
@@ -217,7 +217,7 @@ def test_a_compressed_bomb_as_bare_json() -> None:
     script = Script([Answer(pieces, headers={**GZIP, "content-type": "application/json"})])
     with (
         script.client() as http,
-        exaone.Client("k", http_client=http, max_frame_bytes=2**20, max_retries=0) as client,
+        exaone.Client(KEY, http_client=http, max_frame_bytes=2**20, max_retries=0) as client,
         pytest.raises(LimitExceededError) as caught,
     ):
         client.chat_completion("한강의 길이는?")
@@ -228,7 +228,7 @@ def test_an_error_answer_keeps_a_megabyte_at_most() -> None:
     script = Script([Answer(bomb(b"{", "gzip"), 400, {**GZIP, "content-type": "application/json"})])
     with (
         script.client() as http,
-        clova.Client(api_key="k", http_client=http, max_retries=0) as client,
+        clova.Client(KEY, http_client=http, max_retries=0) as client,
         pytest.raises(Exception) as caught,
         client.stream("HCX-007", QUESTION) as stream,
     ):
@@ -242,7 +242,7 @@ def test_broken_compression_is_a_transport_fault() -> None:
     script = Script([Answer([b"\x1f\x8b not gzip"], headers=GZIP)])
     with (
         script.client() as http,
-        clova.Client(api_key="k", http_client=http, max_retries=0) as client,
+        clova.Client(KEY, http_client=http, max_retries=0) as client,
         pytest.raises(Exception) as caught,
         client.stream("HCX-007", QUESTION) as stream,
     ):

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from transports import KEY
 
 from hangang import emulator
 
@@ -34,7 +35,7 @@ def test_the_first_example_is_short_and_runs_as_printed(name: str, tmp_path: Pat
         environment = {
             **os.environ,
             "CLOVA_STUDIO_BASE_URL": server.url,
-            "CLOVA_STUDIO_API_KEY": "nv-try",
+            "CLOVA_STUDIO_API_KEY": KEY,
             "PYTHONUTF8": "1",
         }
         done = subprocess.run(
