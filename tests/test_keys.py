@@ -1,106 +1,172 @@
 """A key reaches the service, and nothing else: no log, no text, no traceback with its locals, no metric.
 
-`keywatch.py` reads along while the suites of the clients run, in a process of its own. TLS verification is held
-against every variable that switches it off somewhere.
+`keywatch.py` reads along while the other files run, each in a process of its own. TLS verification is held against
+every variable that switches it off somewhere.
 """
 
 from __future__ import annotations
 
-import logging
+import asyncio
 import os
 import re
 import shutil
+import socket
 import ssl
 import subprocess
 import sys
 import textwrap
 import threading
+import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
+import httpx
 import keywatch
 import pytest
-from transports import KEY
+from rawserver import HANG, RawServer
+from transports import KEY, LIBRARIES, QUESTION, SERVICES
 
 import hangang
 from hangang import clova, exaone, gov
 
 TESTS = Path(__file__).parent
 CLIENTS = (clova.Client, exaone.Client, gov.Client)
+VARIABLES = ("CLOVA_STUDIO_API_KEY", "EXAONE_API_KEY", "CLOVA_STUDIO_GOV_API_KEY")
 
 
-def watched(*arguments: str) -> dict[str, int]:
-    """Runs tests under the watch; what it looked at."""
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "--no-header",
-        "--tb=short",
-        "-p",
-        "keywatch",
-        *arguments,
-    ]
+def environment(**more: str) -> dict[str, str]:
+    """That of a child process, with the key in every variable that may hold one."""
     path = os.pathsep.join([str(TESTS), *sys.path])
-    done = subprocess.run(
-        command,
+    return {**os.environ, **dict.fromkeys(VARIABLES, KEY), "PYTHONPATH": path, **more}
+
+
+def watched(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs tests under the watch, each child of theirs with the key in its environment."""
+    command = [sys.executable, "-m", "pytest", "-n0", "-q", "--no-header", "--tb=short"]
+    return subprocess.run(
+        [*command, "-p", "no:cacheprovider", "-p", "keywatch", *arguments],
         cwd=TESTS.parent,
-        env={**os.environ, "PYTHONPATH": path, "PYTEST_ADDOPTS": ""},
+        # The watch keeps errors and log records until a test is over: memory is not the library's.
+        env=environment(PYTEST_ADDOPTS="", HANGANG_TEST_NO_PEAKS="1"),
         capture_output=True,
         text=True,
-        timeout=1500,
+        timeout=3000,
         check=False,
     )
-    assert done.returncode == 0, done.stdout[-8000:]
+
+
+def looked_at(done: subprocess.CompletedProcess[str]) -> dict[str, int]:
     counts = re.search(r"keywatch looked at (.*)", done.stdout)
-    assert counts is not None
+    assert counts is not None, done.stdout + done.stderr
     return {kind: int(count) for count, kind in re.findall(r"(\d+) (\w+)", counts[1])}
 
 
 #: There the service itself sends the key back, and the events of a stream are what the service sent.
 ECHOED = "not test_a_key_is_in_no_text"
+CLIENT = "records errors frames clients streams events"
+#: What a file must show to the watch: of its tests, outputs and errors of parsers nothing is asked elsewhere.
+SHOWN = {
+    "test_bench": "records clients streams events outputs",
+    "test_cli": "outputs",
+    "test_cli_live": "outputs",
+    "test_clients_emulator": f"{CLIENT} answers outputs",
+    "test_clients_requests": f"{CLIENT} outputs",
+    "test_clients_streams": CLIENT,
+    "test_emulator_agents": "records answers",
+    "test_emulator_clova": "records answers",
+    "test_emulator_controls": "records answers outputs",
+    "test_emulator_exaone": "records answers",
+    "test_emulator_gov": "records answers",
+    "test_emulator_sdks": "records answers",
+    "test_faults": f"{CLIENT} outputs",
+    "test_limits": f"{CLIENT} outputs",
+    "test_readme": "answers",
+    "test_threads": f"{CLIENT} outputs",
+}
 
 
 def test_no_key_in_what_a_fault_leaves_behind() -> None:
-    looked = watched("tests/test_faults.py", "-k", "broken_before_any or json_error or redirect")
+    done = watched("tests/test_faults.py", "-k", "broken_before_any or json_error or redirect")
+    assert done.returncode == 0, done.stdout[-8000:]
+    looked = looked_at(done)
     assert looked["records"] > 100
     assert looked["errors"] > 30
-    assert looked["frames"] > 200
+    assert looked["frames"] > 100
     assert looked["streams"] > 30
 
 
 @pytest.mark.long
-def test_no_key_in_the_whole_suite_of_the_clients() -> None:
-    # Every file in which a client has the key.
-    files = ("faults", "threads", "streams", "clients_requests", "clients_streams", "clients_emulator")
-    looked = watched("-k", ECHOED, *(f"tests/test_{name}.py" for name in files))
-    assert min(looked.values()) > 1000
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("name", sorted({path.stem for path in TESTS.glob("test_*.py")} - {"test_keys"}))
+def test_no_key_in_the_whole_suite(name: str) -> None:
+    done = watched("-k", ECHOED, f"tests/{name}.py")
+    assert done.returncode == 0, done.stdout[-8000:]
+    looked = looked_at(done)
+    passed = re.search(r"(\d+) passed", done.stdout)
+    assert passed is not None
+    assert looked["reports"] >= 3 * int(passed[1]), "set-up, call and tear-down of each test"
+    for kind in SHOWN.get(name, "").split():
+        assert looked[kind] > 0, kind
 
 
-def test_the_watch_sees_a_leak() -> None:
-    """Each kind of leak, planted: a watch that sees nothing would pass everything."""
+def test_the_watch_sees_every_kind_of_leak() -> None:
+    """A watch that sees nothing would pass everything."""
+    done = watched("tests/planted_leaks.py")
+    assert re.search(r"^22 passed, 1 xfailed", done.stdout, re.MULTILINE), done.stdout[-8000:]
+    assert done.returncode == 1, "the tests pass, and the run fails"
+    assert all(looked_at(done).values())
+    planted = set(
+        re.findall(r"^def test_(\w+)", (TESTS / "planted_leaks.py").read_text("utf-8"), re.MULTILINE)
+    )
+    found: dict[str, set[str]] = {name: set() for name in planted}
+    for kind, name in re.findall(r"^LEAK (.*?) \| .*?::test_(\w+) \|", done.stdout, re.MULTILINE):
+        found[name].add(re.sub(r"\W", "_", kind))
+    assert [name for name, kinds in found.items() if not any(name.startswith(kind) for kind in kinds)] == []
 
-    def fail() -> None:
-        headers = {"authorization": f"Bearer {KEY}"}
-        raise hangang.APIConnectionError(f"no answer ({len(headers)})")
 
-    module = {"__name__": "hangang.planted", "hangang": hangang, "KEY": KEY}
-    planted = type(fail)(fail.__code__, module)
+# -- the command line ------------------------------------------------------------------------------------------
+
+#: The command with every log record on standard error, and a traceback with the variables of its frames.
+LOUD = """
+    import logging, sys, traceback
+    from hangang.cli import _live, main
+    logging.basicConfig(level=logging.DEBUG)
+    if sys.argv[1] == "fail":
+        _live.Live.text = lambda live, piece: 1 / 0
     try:
-        planted()
-    except hangang.APIConnectionError as error:
-        keywatch.look_at_error(error)
-    assert len(keywatch.found) == 1
-    assert "local 'headers' of fail" in keywatch.found.pop()
-    keywatch.look_at_error(hangang.APIConnectionError(f"key {KEY}"))
-    assert len(keywatch.found) >= 2
-    keywatch.found.clear()
-    record = logging.LogRecord("httpx", logging.DEBUG, "", 0, "sent %s", ({"x-api-key": KEY},), None)
-    keywatch.Watch().emit(record)
-    assert len(keywatch.found) == 2
-    keywatch.found.clear()
+        code = main(sys.argv[2:])
+    except ZeroDivisionError as error:
+        code = 70
+        for line in traceback.TracebackException.from_exception(error, capture_locals=True).format():
+            print(line, file=sys.stderr)
+    sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize("service", ["clova", "exaone", "gov"])
+@pytest.mark.parametrize(("faults", "code"), [("none", 0), ("refused", 1), ("fail", 70)])
+def test_no_key_in_what_the_command_line_writes(service: str, faults: str, code: int) -> None:
+    from hangang.emulator import run_in_thread
+
+    with run_in_thread(keys=["another"] if faults == "refused" else None) as emulator:
+        arguments = ["chat", "--service", service, "--base-url", emulator.url]
+        done = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(LOUD), faults, *arguments],
+            input="hi\n",
+            env=environment(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == code, done.stderr
+    assert ("stream = Stream(POST /" in done.stderr) == (faults == "fail"), "variables are shown"
+    assert "DEBUG:hangang.http:" in done.stderr
+    assert KEY not in done.stdout + done.stderr
+    assert emulator.state.report()["requests"] == 1, "the key was sent"
 
 
 @pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.__module__)
@@ -120,6 +186,131 @@ def test_a_refused_argument_shows_no_key_in_its_text(client: type) -> None:
             client(KEY, **options)
         text = "".join(traceback.format_exception(caught.value))
         assert KEY not in text
+
+
+# -- the frames of a request -----------------------------------------------------------------------------------
+
+#: A service whose key is in `authorization`, which the HTTP libraries hide, and one that has a header of its own.
+ASKED = {
+    "clova": lambda client, **options: client.chat("HCX-007", QUESTION, **options),
+    "exaone": lambda client, **options: client.chat_completion("질문", **options),
+}
+
+
+def leaks(error: BaseException) -> list[str]:
+    """The places in an error, its causes and the locals of their tracebacks where the key stands."""
+    keywatch.look_at_error(error)
+    here = [f"{kind}: {text[:200]}" for kind, _, text in keywatch.found]
+    keywatch.found.clear()
+    return here
+
+
+def raised(call: Callable[[], object]) -> BaseException:
+    """What a call raises, be it Ctrl-C."""
+    try:
+        call()
+    except BaseException as error:
+        return error
+    raise AssertionError("nothing was raised")
+
+
+@pytest.mark.parametrize("library", LIBRARIES, ids=lambda library: library.__name__)
+@pytest.mark.parametrize("service", ASKED)
+@pytest.mark.parametrize("value", ["한강", "a\nb", 3], ids=["not-ascii", "two-lines", "no-text"])
+def test_no_key_in_the_frames_of_a_request_that_is_refused(
+    library: ModuleType, service: str, value: Any
+) -> None:
+    """By the HTTP library, before or while it is sent."""
+    with (
+        RawServer([[HANG]]) as server,
+        library.Client() as http,
+        SERVICES[service].client(KEY, base_url=server.url, http_client=http, max_retries=0) as client,
+    ):
+        error = raised(lambda: ASKED[service](client, extra_headers={"x-mine": value}))
+        assert server.requests == []
+    assert isinstance(error, (ValueError, TypeError, hangang.APIConnectionError))
+    assert leaks(error) == []
+
+
+@pytest.mark.parametrize("library", LIBRARIES, ids=lambda library: library.__name__)
+@pytest.mark.parametrize("service", ASKED)
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, TimeoutError, RuntimeError])
+def test_no_key_in_the_frames_of_a_write_that_ends(
+    monkeypatch: pytest.MonkeyPatch, library: ModuleType, service: str, kind: type[BaseException]
+) -> None:
+    """Ctrl-C, a timeout, a mistake: the library's frames hold the head of the request, as it is sent."""
+
+    def send(*_: object) -> int:
+        raise kind("while writing")
+
+    monkeypatch.setattr(socket.socket, "send", send)
+    with (
+        RawServer([[HANG]]) as server,
+        library.Client() as http,
+        SERVICES[service].client(KEY, base_url=server.url, http_client=http, max_retries=0) as client,
+    ):
+        error = raised(lambda: ASKED[service](client))
+    assert isinstance(error, (kind, hangang.APITimeoutError))
+    assert leaks(error) == []
+
+
+@pytest.mark.parametrize("library", LIBRARIES, ids=lambda library: library.__name__)
+@pytest.mark.parametrize("service", ASKED)
+def test_no_key_in_the_frames_of_a_request_that_is_cancelled(library: ModuleType, service: str) -> None:
+    """At each turn of the loop, until the server has the request."""
+
+    async def cancel_after(turns: int, url: str) -> BaseException:
+        async with (
+            library.AsyncClient() as http,
+            SERVICES[service].async_client(KEY, base_url=url, http_client=http) as client,
+        ):
+            task = asyncio.create_task(ASKED[service](client))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            task.cancel()
+            try:
+                await task
+            except asyncio.CancelledError as error:
+                return error
+            raise AssertionError("it was not cancelled")
+
+    with RawServer([[HANG]]) as server:
+        turns = 0
+        while not server.requests:
+            error = asyncio.run(cancel_after(turns, server.url))
+            assert leaks(error) == [], f"after {turns} turns"
+            turns += 1
+            time.sleep(0.01)
+    assert turns > 5
+
+
+def test_only_the_frames_below_are_cut() -> None:
+    """A mistake in a caller's own transport keeps its traceback, and so does what the caller was handling."""
+
+    def broken(request: Any) -> Any:
+        raise RuntimeError("a mistake of mine")
+
+    def handled() -> None:
+        asyncio.run(asyncio.wait_for(asyncio.sleep(1), 0.001))
+
+    def frames(error: BaseException | None) -> list[str]:
+        assert error is not None
+        return [frame.f_code.co_name for frame, _ in traceback.walk_tb(error.__traceback__)]
+
+    before = raised(handled)
+    expected = frames(before)
+    with (
+        httpx.Client(transport=httpx.MockTransport(broken)) as http,
+        clova.Client(KEY, http_client=http) as client,
+    ):
+        try:
+            raise before
+        except TimeoutError:
+            error = raised(lambda: ASKED["clova"](client))
+    assert frames(error)[-1] == "broken"
+    assert error.__context__ is before
+    assert frames(before)[1:] == expected
+    assert leaks(error) == []
 
 
 # -- TLS -------------------------------------------------------------------------------------------------------
@@ -178,8 +369,6 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 @pytest.fixture
 def tls_server(certificate: tuple[Path, Path]) -> Iterator[tuple[int, list[bytes]]]:
     """Answers 404 to whoever completes the handshake; remembers what it was sent."""
-    import socket
-
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
     listener = socket.create_server(("127.0.0.1", 0))

@@ -7,7 +7,8 @@ The rules of this file:
 - Only what happens before the first event may be tried again: after it no request is sent twice.
 - Written against what httpx and httpx2 share. The library is found from the client that is used, so
   importing this file imports neither.
-- A key is checked once, sent in a header, and struck out of every text that a service sends back.
+- A key is checked once, sent in a header, and struck out of every text that a service sends back. No
+  variable holds it in a frame that an error of a request can leave in a traceback.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import json
 import logging
 import math
 import os
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import suppress
@@ -514,7 +516,7 @@ class Transport:
         return (self.base_url if call.base_url is None else call.base_url) + path
 
     def _arguments(self, call: Call) -> dict[str, Any]:
-        """The arguments of `build_request`."""
+        """The arguments of `build_request`; the key is not among them."""
         headers = {"accept": "text/event-stream" if call.streaming else "application/json"}
         content: bytes | None = None
         if call.json is not None:
@@ -524,7 +526,7 @@ class Transport:
         if call.streaming:
             # A compressing proxy would hold events back until its window is full.
             headers["accept-encoding"] = "identity"
-        for more in (self._extra_headers, call.headers, self._auth):
+        for more in (self._extra_headers, call.headers):
             for name, value in more.items():
                 headers[name.lower()] = value
         timeouts = dict(self._timeouts)
@@ -540,6 +542,12 @@ class Transport:
         bodies = {"content": content, "data": call.data, "files": call.files, "params": call.params}
         arguments.update({name: value for name, value in bodies.items() if value is not None})
         return arguments
+
+    def request(self, call: Call) -> Any:
+        """The request of the HTTP library; the key is put into it when nothing can be refused any more."""
+        request = self._http.build_request(**self._arguments(call))
+        request.headers.update(self._auth)
+        return request
 
     def transport_error(self, error: Exception) -> APIError:
         """A fault of the HTTP library as ours; one of ours stays as it is."""
@@ -612,6 +620,38 @@ class Transport:
             _log.debug("%s %s: %d in %.3f s", call.method, call.path, status, seconds)
 
 
+#: What writes to the network below the HTTP library: its variables hold the head of a request as it is sent.
+_WRITERS = frozenset(("httpcore", "httpcore2", "h11", "h2", "hpack", "anyio", "trio", "asyncio", "ssl"))
+
+
+def _cut_tracebacks(error: BaseException, handled: BaseException | None) -> None:
+    """End the traceback of an error, and of what led to it, where it enters what writes to the network.
+
+    Tracebacks are logged with the variables of their frames. `handled` is what the caller was handling
+    before: it leads to the error too, but is no part of the request.
+    """
+    waiting: list[BaseException | None] = [error]
+    seen = {id(handled)}
+    while waiting:
+        one = waiting.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        waiting += [one.__cause__, one.__context__]
+        last, trace = None, one.__traceback__
+        while trace is not None and _package(trace) not in _WRITERS:
+            last, trace = trace, trace.tb_next
+        if last is None:
+            one.__traceback__ = None
+        else:
+            last.tb_next = None
+
+
+def _package(trace: TracebackType) -> str:
+    name: str = trace.tb_frame.f_globals.get("__name__", "")
+    return name.partition(".")[0]
+
+
 class SyncTransport(Transport):
     """Sends and waits by blocking."""
 
@@ -627,11 +667,14 @@ class SyncTransport(Transport):
     def send(self, call: Call) -> Any:
         """Send, and return the open answer; raises for a status that is not 2xx."""
         since = time.monotonic()
-        request = self._http.build_request(**self._arguments(call))
+        request, handled = self.request(call), sys.exception()
         try:
             response = self._http.send(request, stream=True, follow_redirects=False)
-        except self.transport_faults as error:
-            raise self.transport_error(error) from error
+        except BaseException as error:  # cancelled and Ctrl-C too
+            _cut_tracebacks(error, handled)
+            if isinstance(error, self.transport_faults):
+                raise self.transport_error(error) from error
+            raise
         self._log(call, response.status_code, since)
         if 200 <= response.status_code < 300:
             return response
@@ -687,11 +730,14 @@ class AsyncTransport(Transport):
     async def send(self, call: Call) -> Any:
         """Send, and return the open answer; raises for a status that is not 2xx."""
         since = time.monotonic()
-        request = self._http.build_request(**self._arguments(call))
+        request, handled = self.request(call), sys.exception()
         try:
             response = await self._http.send(request, stream=True, follow_redirects=False)
-        except self.transport_faults as error:
-            raise self.transport_error(error) from error
+        except BaseException as error:  # cancelled and Ctrl-C too
+            _cut_tracebacks(error, handled)
+            if isinstance(error, self.transport_faults):
+                raise self.transport_error(error) from error
+            raise
         self._log(call, response.status_code, since)
         if 200 <= response.status_code < 300:
             return response
