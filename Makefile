@@ -102,7 +102,7 @@ STUBTEST := import sys, types, hangang._native as native; \
 	sys.modules.update({f"hangang._native.{name}": m for name, m in vars(native).items() if isinstance(m, types.ModuleType)}); \
 	from mypy.stubtest import main; sys.exit(main())
 
-.PHONY: help setup format lint stubs test test-long coverage bench bench-instructions fuzz docs wheel wheel-pure demo clean
+.PHONY: help setup format lint stubs test test-long asan coverage bench bench-instructions fuzz docs wheel wheel-pure demo clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-18s %s\n", $$1, $$2}' Makefile
@@ -152,6 +152,10 @@ test-long: .venv/.dev $(WITH_RUST) ## the tests, with those that take minutes
 	$(if $(CARGO),cargo test --locked --quiet --manifest-path rust/fuzz/Cargo.toml || status=1;) \
 	$(PYTEST) -m '' --timeout 3600 $(PYTEST_ARGS) || status=1; \
 	exit $$status
+
+# Not for CI: it takes long, and wants gcc's runtime.
+asan: .venv/.dev ## the Python tests on a module built with AddressSanitizer (Linux, with gcc)
+	tests/asan.sh $(PY) $(PYTEST_ARGS)
 
 coverage: .venv/.dev $(WITH_RUST) ## lines and branches of python/ that the tests reach
 	$(PY) -m coverage run -m pytest $(PYTEST_ARGS)

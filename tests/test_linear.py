@@ -174,7 +174,9 @@ def memory_of(parser: Any, pieces: list[bytes]) -> int:
 
 
 def resident() -> int | None:
-    """Resident memory of this process in bytes, where the system tells."""
+    """Resident memory of this process in bytes, where the system tells; 0 where it is not ours."""
+    if not support.PEAKS:
+        return 0
     try:
         with open("/proc/self/statm", encoding="ascii") as file:
             return int(file.read().split()[1]) * 4096
