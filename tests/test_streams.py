@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import math
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -472,6 +473,33 @@ def test_gaps_have_fixed_memory_and_right_quantiles() -> None:
     gaps.add(1e9)
     with pytest.raises(ValueError, match="between 0 and 1"):
         gaps.quantile(2)
+
+
+def test_gaps_are_sorted_into_the_documented_buckets() -> None:
+    """Many at a time or one by one, and looked at in between, the histogram is that of the definition."""
+    clock = itertools.accumulate(
+        itertools.chain([50.0], itertools.cycle([1e-7, 3e-6, 0.25, 8e-5, 7000.0, 0.0]))
+    )
+    times = list(itertools.islice(clock, 1000))
+    metrics = Metrics(clock=iter([0.0, *times]).__next__)
+    gaps = metrics.gaps
+    alone = Gaps()
+    for number, now in enumerate(times):
+        metrics.arrived(1, [token(text="x")])
+        assert len(gaps._arrivals) < 300
+        if number % 300 == 7:
+            assert gaps.count == number
+        if number:
+            alone.add(now - times[number - 1])
+    exact = [later - sooner for sooner, later in itertools.pairwise(times)]
+    buckets = [0] * 64
+    for gap in exact:
+        buckets[0 if gap <= 1e-6 else min(63, int(2 * math.log2(gap * 1e6)))] += 1
+    for one in (gaps, alone):
+        assert (one.count, one.min, one.max) == (999, min(exact), max(exact))
+        assert one._buckets == buckets
+        assert one.mean == pytest.approx((times[-1] - times[0]) / 999)
+        assert one.quantile(0.5) == alone.quantile(0.5)
 
 
 def test_metrics() -> None:

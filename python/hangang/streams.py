@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import time
+from bisect import bisect_left, bisect_right
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import sub
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from ._backend import ToolCallDelta, Usage
@@ -161,13 +162,19 @@ class Pump:
         return events
 
     def _failed(self, error: ParseError) -> list[Any]:
-        events = list(error.events)
-        error.events.clear()  # they are delivered by us: nothing twice
+        events = events_of(error)
         if self.fold is not None:
             self.fold.extend(events)
             error.completion = self.fold.completion()
         self.error = error
         return events
+
+
+def events_of(error: ParseError) -> list[Any]:
+    """What the failing call completed, taken out of its error: we deliver them, and nothing twice."""
+    events = list(error.events)
+    error.events.clear()
+    return events
 
 
 # --- completions
@@ -432,10 +439,14 @@ class Fold:
 
     def extend(self, events: Iterable[object]) -> None:
         """Take events in order."""
-        known = _BY_TYPE
+        kind: type = object
+        handler: _Handler = _nothing
         for event in events:
-            kind = type(event)
-            (known.get(kind) or _learn(kind))(self, event)
+            if type(event) is not kind:  # they come in runs of one kind
+                kind = type(event)
+                dialect, handler = _BY_TYPE.get(kind) or _learn(kind)
+                self.dialect = dialect or self.dialect
+            handler(self, event)
 
     def completion(self) -> Completion:
         """Everything so far; joins what came since the last time it was asked."""
@@ -672,24 +683,22 @@ _BY_NAME: dict[tuple[str, str], _Handler] = {
     ("a2a", "ArtifactUpdate"): _a2a_artifact,
     ("a2a", "Error"): _error,
 }
-_BY_TYPE: dict[type, _Handler] = {}
+_BY_TYPE: dict[type, tuple[str | None, _Handler]] = {}
 
 
-def _learn(cls: type) -> _Handler:
-    """The handler of a class met for the first time; sets the dialect on each event it sees."""
+def _learn(cls: type) -> tuple[str | None, _Handler]:
+    """Dialect and handler of a class met for the first time."""
     package, _, dialect = cls.__module__.partition(".")
     if package != "hangang" or dialect not in ("clova", "exaone", "openai", "a2a"):
-        return _BY_TYPE.setdefault(cls, _nothing)
-    inner = _BY_NAME.get((dialect, cls.__name__), _nothing)
-
-    def handle(fold: Fold, event: Any) -> None:
-        fold.dialect = dialect
-        inner(fold, event)
-
-    return _BY_TYPE.setdefault(cls, handle)
+        return _BY_TYPE.setdefault(cls, (None, _nothing))
+    return _BY_TYPE.setdefault(cls, (dialect, _BY_NAME.get((dialect, cls.__name__), _nothing)))
 
 
 # --- metrics
+
+
+_BOUNDS = [2 ** ((k + 1) / 2) * 1e-6 for k in range(63)]  # seconds at which the buckets of `Gaps` end
+_UNSORTED = 256  # arrivals that may wait to be sorted into buckets
 
 
 class Gaps:
@@ -699,44 +708,79 @@ class Gaps:
     of 1.42 from one microsecond to over an hour.
     """
 
-    __slots__ = ("_buckets", "_total", "count", "max", "min")
+    # Arrivals are noted as they come and sorted into the buckets many at a time, which costs a third of
+    # doing it one by one: when there are enough of them, or when somebody looks.
+    __slots__ = ("_arrivals", "_buckets", "_count", "_max", "_min", "_total")
 
     def __init__(self) -> None:
+        self._arrivals: list[float] = []  # the last one that was sorted in, and those after it
         self._buckets = [0] * 64
         self._total = 0.0
-        self.count = 0
-        self.min: float | None = None
-        self.max: float | None = None
+        self._count = 0
+        self._min: float | None = None
+        self._max: float | None = None
 
     def add(self, seconds: float) -> None:
         """Record one gap, in seconds."""
-        micros = seconds * 1e6
-        bucket = 0 if micros <= 1 else min(63, int(2 * math.log2(micros)))
-        self._buckets[bucket] += 1
-        self._total += seconds
-        self.count += 1
-        if self.min is None or seconds < self.min:
-            self.min = seconds
-        if self.max is None or seconds > self.max:
-            self.max = seconds
+        self._sort_in([seconds])
+
+    def _settle(self) -> None:
+        arrivals = self._arrivals[:]
+        if len(arrivals) > 1:
+            del self._arrivals[: len(arrivals) - 1]  # and not what another thread notes meanwhile
+            self._sort_in(sorted(map(sub, arrivals[1:], arrivals)))
+
+    def _sort_in(self, gaps: list[float]) -> None:
+        """Record gaps, the shortest first."""
+        shortest, longest = gaps[0], gaps[-1]
+        self._min = shortest if self._min is None else min(self._min, shortest)
+        self._max = longest if self._max is None else max(self._max, longest)
+        self._total += sum(gaps)
+        self._count += len(gaps)
+        start = 0
+        while start < len(gaps):
+            bucket = bisect_right(_BOUNDS, gaps[start])
+            end = bisect_left(gaps, _BOUNDS[bucket], start) if bucket < len(_BOUNDS) else len(gaps)
+            self._buckets[bucket] += end - start
+            start = end
+
+    @property
+    def count(self) -> int:
+        """How many."""
+        self._settle()
+        return self._count
+
+    @property
+    def min(self) -> float | None:
+        """The shortest, in seconds, or None before the second delivery."""
+        self._settle()
+        return self._min
+
+    @property
+    def max(self) -> float | None:
+        """The longest, in seconds, or None before the second delivery."""
+        self._settle()
+        return self._max
 
     @property
     def mean(self) -> float | None:
         """Mean gap in seconds, None before the second delivery."""
-        return self._total / self.count if self.count else None
+        self._settle()
+        return self._total / self._count if self._count else None
 
     def quantile(self, q: float) -> float | None:
         """Upper bound of the bucket that holds the q-th quantile (0 to 1), in seconds, or None."""
         if not 0 <= q <= 1:
             raise ValueError(f"q must be between 0 and 1, not {q!r}")
-        if not self.count or self.max is None:
+        longest = self.max
+        if longest is None:
             return None
-        rank, seen = q * self.count, 0
+        rank, seen = q * self._count, 0
         for bucket, number in enumerate(self._buckets):
             seen += number
             if number and seen >= rank:
-                return min(self.max, float(2 ** ((bucket + 1) / 2)) * 1e-6)
-        return self.max
+                return min(longest, float(2 ** ((bucket + 1) / 2)) * 1e-6)
+        return longest
 
     def __repr__(self) -> str:
         if not self.count:
@@ -756,7 +800,7 @@ class Metrics:
     """
 
     __slots__ = (
-        "_clock", "_ended", "_last", "_started", "attempts", "bytes", "events", "first_byte",
+        "_arrivals", "_clock", "_ended", "_started", "attempts", "bytes", "events", "first_byte",
         "first_event", "first_text", "gaps",
     )  # fmt: skip
 
@@ -764,7 +808,6 @@ class Metrics:
         self._clock = clock
         self._started = clock()
         self._ended: float | None = None
-        self._last: float | None = None
         self.attempts = 0
         self.events = 0
         self.bytes = 0
@@ -772,25 +815,31 @@ class Metrics:
         self.first_event: float | None = None
         self.first_text: float | None = None
         self.gaps = Gaps()
+        self._arrivals = self.gaps._arrivals  # the same list
 
     def arrived(self, size: int, events: Iterable[Any]) -> float:
         """Record a chunk of `size` bytes and the events it completed; returns the time of it."""
         now = self._clock()
-        since = now - self._started
-        self.bytes += size
-        if size and self.first_byte is None:
-            self.first_byte = since
         events = events if isinstance(events, list) else list(events)
+        self.bytes += size
+        if self.first_text is None:
+            self._firsts(now, events)
         if events:
             self.events += len(events)
-            if self.first_event is None:
-                self.first_event = since
-            if self._last is not None:
-                self.gaps.add(now - self._last)
-            self._last = now
-            if self.first_text is None and any(getattr(event, "text", "") for event in events):
-                self.first_text = since
+            self._arrivals.append(now)
+            if len(self._arrivals) > _UNSORTED:
+                self.gaps._settle()
         return now
+
+    def _firsts(self, now: float, events: list[Any]) -> None:
+        """Record what came for the first time."""
+        since = now - self._started
+        if self.first_byte is None and self.bytes:
+            self.first_byte = since
+        if self.first_event is None and events:
+            self.first_event = since
+        if any(getattr(event, "text", "") for event in events):
+            self.first_text = since
 
     def end(self) -> None:
         """Stop the clock; later calls change nothing."""
