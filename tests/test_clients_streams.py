@@ -676,6 +676,122 @@ def test_next_reads_to_the_end_and_its_error() -> None:
                 next(stream)
 
 
+def test_a_stream_read_in_two_places_loses_nothing() -> None:
+    """`next` inside the loop over the stream, and a second loop: every event goes to exactly one of them."""
+    data = capture("clova/v3_text.sse")
+    events, _ = parsed("clova/v3_text.sse")
+    for size in (90, 700, len(data)):
+        chunks = [data[at : at + size] for at in range(0, len(data), size)]
+        with clova.Client(KEY, http_client=Script([Answer(chunks)]).client()) as client:
+            stream = client.stream("HCX-005", QUESTION)
+            seen: list[Any] = []
+            for event in stream:
+                seen.append(event)
+                seen += [event for event in [next(stream, None)] if event is not None]
+                assert stream.completion.text == "".join(event.text for event in seen)
+            assert seen == events
+
+        async def run(chunks: list[bytes] = chunks) -> list[Any]:
+            http = Script([Answer(chunks)]).async_client()
+            async with clova.AsyncClient(KEY, http_client=http) as client:
+                stream = client.stream("HCX-005", QUESTION)
+                seen: list[Any] = []
+                async for event in stream:
+                    seen.append(event)
+                    seen += [event for event in [await anext(stream, None)] if event is not None]
+                return seen
+
+        assert asyncio.run(run()) == events
+
+        with clova.Client(KEY, http_client=Script([Answer(chunks)]).client()) as client:
+            stream = client.stream("HCX-005", QUESTION)
+            one, two = iter(stream), iter(stream)
+            seen = [next(one), next(two), next(two), next(one)]
+            seen += list(two)
+            assert list(one) == []
+            assert seen == events
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_closed_inside_the_loop(mode: str) -> None:
+    """What had come is delivered; then the loop says that the rest is lost."""
+    data = capture("clova/v3_text.sse")
+    script = Script([Answer([data[:700], data[700:]])])
+    came = parsed("clova/v3_text.sse")[1][700]
+    seen: list[Any] = []
+
+    async def run() -> None:
+        async with clova.AsyncClient(KEY, http_client=script.async_client()) as client:
+            stream = client.stream("HCX-005", QUESTION)
+            async for event in stream:
+                seen.append(event)
+                await stream.aclose()
+
+    with pytest.raises(RuntimeError, match="closed before its end"):
+        if mode == "sync":
+            with clova.Client(KEY, http_client=script.client()) as client:
+                stream = client.stream("HCX-005", QUESTION)
+                for event in stream:
+                    seen.append(event)
+                    stream.close()
+        else:
+            asyncio.run(run())
+    assert 1 < len(seen) == came
+    assert script.closed == 1
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("mode", MODES)
+def test_a_fault_knows_its_request(mode: str, library: Any) -> None:
+    data = capture("clova/v3_text.sse")[:700]
+    for body in ([library.ReadTimeout("slow")], [data, library.ReadError("gone")]):
+        script = Script([Answer(body)], library)
+        error: Any = read(mode, SERVICES["clova"], script, max_retries=0).error
+        assert error.__cause__.request is script.requests[0]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_delivered_events_are_not_kept(mode: str) -> None:
+    """However long the stream, all but the last few are folded and gone."""
+    kept: list[int] = []
+    frame = next(part for part in capture("clova/v3_text.sse").split(b"\n\n") if b"event:token" in part)
+    body = [frame + b"\n\n"] * 5000
+
+    async def run() -> str:
+        async with clova.AsyncClient(KEY, http_client=Script([Answer(body)]).async_client()) as client:
+            stream = client.stream("HCX-005", QUESTION)
+            with pytest.raises(hangang.TruncatedStreamError):
+                async for _ in stream:
+                    kept.append(len(stream._reception._unfolded))  # type: ignore[union-attr]
+            return stream.completion.text
+
+    if mode == "sync":
+        with clova.Client(KEY, http_client=Script([Answer(body)]).client()) as client:
+            stream = client.stream("HCX-005", QUESTION)
+            with pytest.raises(hangang.TruncatedStreamError):
+                for _ in stream:
+                    kept.append(len(stream._reception._unfolded))  # type: ignore[union-attr]
+            text = stream.completion.text
+    else:
+        text = asyncio.run(run())
+    assert len(kept) == 5000
+    assert max(kept) * len(body[0]) < 1 << 16
+    assert text == clova.StreamParser().feed(body[0])[0].text * 5000
+
+
+def test_an_answer_closed_before_it_reached_us() -> None:
+    """A hook of the caller's own HTTP client may close an answer: that is a fault of the connection."""
+    for library in LIBRARIES:
+        script = Script([Answer(capture("clova/v3_text.sse"))], library)
+        hooks = {"response": [lambda response: response.close()]}
+        http = library.Client(transport=script.transport(), event_hooks=hooks)
+        with (
+            clova.Client(KEY, http_client=http, max_retries=0) as client,
+            pytest.raises(hangang.APIConnectionError),
+        ):
+            client.chat("HCX-005", QUESTION)
+
+
 def test_compressed_streams_are_read_too() -> None:
     answer = Answer(gzip.compress(capture("clova/v3_text.sse")))
     answer.headers["content-encoding"] = "gzip"

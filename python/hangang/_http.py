@@ -181,6 +181,13 @@ class _StreamBase:
             raise RuntimeError("this stream was closed before its end: its last events are lost")
         return reception
 
+    def _named(self, error: Any) -> Exception:
+        """A fault of the connection with its request, which the HTTP library's own iterators tell it."""
+        if self._response is not None and isinstance(error, self._transport.request_error):
+            error.request = self._response.request
+        fault: Exception = error
+        return fault
+
     def _report(self) -> None:
         self.metrics.end()
         if _log.isEnabledFor(logging.DEBUG):
@@ -217,14 +224,21 @@ class Stream(_StreamBase):
         reception = self._ready()
         try:
             while True:
-                batch = reception.batch
-                while reception.pos < len(batch):
-                    event = batch[reception.pos]
-                    reception.pos += 1
-                    yield event
+                while reception.waiting:
+                    yield from reception.batch
                 if reception.done:
                     break
-                self._read(reception)
+                self._ready()
+                try:  # as `_read` does, without a call for each chunk
+                    for chunk in self._chunks:
+                        batch = reception.feed(chunk)
+                        yield from batch
+                        if batch is not reception.batch or reception.done or self._closed:
+                            break  # it was read elsewhere meanwhile, has ended, or was closed
+                    else:
+                        reception.end()
+                except self._transport.transport_faults as error:
+                    reception.broke(self._named(error))
         finally:
             self.close()
         reception.finished()
@@ -232,14 +246,13 @@ class Stream(_StreamBase):
     def __next__(self) -> Event:
         self._start()
         reception = self._ready()
-        while reception.pos == len(reception.batch):
+        while not reception.waiting:
             if reception.done:
                 self.close()
                 reception.finished()
                 raise StopIteration
             self._read_or_close(reception)
-        reception.pos += 1
-        event: Event = reception.batch[reception.pos - 1]
+        event: Event = next(reception.batch)
         return event
 
     def read(self) -> Completion:
@@ -276,16 +289,16 @@ class Stream(_StreamBase):
         self._response = transport.send(self._call)
         self._opened(self._response)
         self._chunks = _sync_chunks(self._response)
-        while not reception.batch and not reception.done:
+        while not reception.waiting and not reception.done:
             self._read(reception)
-        if not reception.batch:
+        if not reception.waiting:
             reception.finished()
 
     def _read(self, reception: Reception) -> None:
         try:
             chunk = next(self._chunks, None)
         except self._transport.transport_faults as error:
-            reception.broke(error)
+            reception.broke(self._named(error))
         else:
             if chunk is None:
                 reception.end()
@@ -332,14 +345,23 @@ class AsyncStream(_StreamBase):
         reception = self._ready()
         try:
             while True:
-                batch = reception.batch
-                while reception.pos < len(batch):
-                    event = batch[reception.pos]
-                    reception.pos += 1
-                    yield event
+                while reception.waiting:
+                    for event in reception.batch:
+                        yield event
                 if reception.done:
                     break
-                await self._read(reception)
+                self._ready()
+                try:  # as `_read` does, without a call for each chunk
+                    async for chunk in self._chunks:
+                        batch = reception.feed(chunk)
+                        for event in batch:
+                            yield event
+                        if batch is not reception.batch or reception.done or self._closed:
+                            break  # it was read elsewhere meanwhile, has ended, or was closed
+                    else:
+                        reception.end()
+                except self._transport.transport_faults as error:
+                    reception.broke(self._named(error))
         finally:
             await self.aclose()
         reception.finished()
@@ -347,14 +369,13 @@ class AsyncStream(_StreamBase):
     async def __anext__(self) -> Event:
         await self._start()
         reception = self._ready()
-        while reception.pos == len(reception.batch):
+        while not reception.waiting:
             if reception.done:
                 await self.aclose()
                 reception.finished()
                 raise StopAsyncIteration
             await self._read_or_close(reception)
-        reception.pos += 1
-        event: Event = reception.batch[reception.pos - 1]
+        event: Event = next(reception.batch)
         return event
 
     async def read(self) -> Completion:
@@ -387,16 +408,16 @@ class AsyncStream(_StreamBase):
         self._response = await transport.send(self._call)
         self._opened(self._response)
         self._chunks = _async_chunks(self._response)
-        while not reception.batch and not reception.done:
+        while not reception.waiting and not reception.done:
             await self._read(reception)
-        if not reception.batch:
+        if not reception.waiting:
             reception.finished()
 
     async def _read(self, reception: Reception) -> None:
         try:
             chunk = await anext(self._chunks, None)
         except self._transport.transport_faults as error:
-            reception.broke(error)
+            reception.broke(self._named(error))
         else:
             if chunk is None:
                 reception.end()
@@ -423,16 +444,30 @@ class AsyncStream(_StreamBase):
 def _as_sent(response: Any) -> bool:
     """Whether the bytes on the wire are the body: nothing to decompress, nothing read before."""
     encoding = response.headers.get("content-encoding", "identity").strip(" \t").lower()
-    return encoding in ("", "identity") and not response.is_stream_consumed
+    return encoding in ("", "identity") and not response.is_stream_consumed and not response.is_closed
+
+
+# `response.stream` gives the same chunks as `iter_raw`, for a twentieth less of all that the HTTP library
+# costs. What else `iter_raw` does is to close the answer at its end, as our callers do, and see `_named`.
 
 
 def _sync_chunks(response: Any) -> Iterator[bytes]:
-    chunks: Iterator[bytes] = response.iter_raw() if _as_sent(response) else response.iter_bytes()
+    chunks: Iterator[bytes]
+    if _as_sent(response):
+        response.is_stream_consumed = True
+        chunks = iter(response.stream)
+    else:
+        chunks = response.iter_bytes()
     return chunks
 
 
 def _async_chunks(response: Any) -> AsyncIterator[bytes]:
-    chunks: AsyncIterator[bytes] = response.aiter_raw() if _as_sent(response) else response.aiter_bytes()
+    chunks: AsyncIterator[bytes]
+    if _as_sent(response):
+        response.is_stream_consumed = True
+        chunks = aiter(response.stream)
+    else:
+        chunks = response.aiter_bytes()
     return chunks
 
 
@@ -488,8 +523,9 @@ class Transport:
             self._timeouts = dict(DEFAULT_TIMEOUTS)
         else:  # the limits of the caller's own HTTP client stand
             self._timeouts = _seconds(self._http.timeout)
+        self.request_error: Any = self._library.RequestError
         self.transport_faults: tuple[type[Exception], ...] = (
-            self._library.RequestError,
+            self.request_error,
             self._library.StreamError,
             OSError,
         )
