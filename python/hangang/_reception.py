@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Reception"]
 
-_UNFOLDED = 1 << 15  # bytes of the stream whose events may wait to be folded
+_UNFOLDED = 1 << 16  # bytes of the stream whose events may wait to be folded
 
 
 class Reception:
@@ -98,10 +98,10 @@ class Reception:
         for event in events:
             if type(event) is error_type:
                 return self._take(events)
-        self._unfolded += events
-        self.batch = batch = iter(events)
         if metrics.bytes > self._settle_at:
             self._settle()
+        self._unfolded += events
+        self.batch = batch = iter(events)
         return batch
 
     def end(self) -> None:
@@ -185,9 +185,13 @@ class Reception:
     def _settle(self) -> None:
         """Do what can wait: fold what was delivered, and sort the waiting times."""
         self._settle_at = self.metrics.bytes + _UNFOLDED
-        delivered = self._unfolded[: len(self._unfolded) - self.waiting]
-        del self._unfolded[: len(delivered)]
-        self._fold.extend(delivered)
+        if not self.waiting:
+            self._fold.extend(self._unfolded)
+            self._unfolded.clear()
+        else:
+            delivered = len(self._unfolded) - self.waiting
+            self._fold.extend(self._unfolded[:delivered])
+            del self._unfolded[:delivered]
         self.metrics.gaps._settle()
 
     def _service_error(self, event: Any, *, is_first: bool) -> APIError:
