@@ -466,6 +466,44 @@ def test_a_malformed_frame(face: Blocking, name: str) -> None:
     assert not isinstance(caught.value, hangang.TruncatedStreamError)
 
 
+def address(stream: Any) -> Any:
+    """Our end of the connection that a stream came over."""
+    return stream._response.extensions["network_stream"].get_extra_info("client_addr")
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+def test_a_whole_stream_leaves_its_connection_to_the_next(emulator: Any, library: Any) -> None:
+    """Read to its end the connection is used again; left early it is closed."""
+
+    async def run() -> list[Any]:
+        used = []
+        async with (
+            library.AsyncClient() as http,
+            clova.AsyncClient("nv-test", base_url=emulator.url, http_client=http) as client,
+        ):
+            for early in (False, False, True, False):
+                async with client.stream("HCX-005", QUESTION) as stream:
+                    used.append(address(stream))
+                    async for _ in stream:
+                        if early:
+                            break
+        return used
+
+    blocking = []
+    with (
+        library.Client() as http,
+        clova.Client("nv-test", base_url=emulator.url, http_client=http) as client,
+    ):
+        for early in (False, False, True, False):
+            with client.stream("HCX-005", QUESTION) as stream:
+                blocking.append(address(stream))
+                for _ in stream:
+                    if early:
+                        break
+    for used in (blocking, asyncio.run(run())):
+        assert used[0] == used[1] == used[2] != used[3]
+
+
 @pytest.mark.parametrize("name", ["clova", "openai", "a2a"])
 def test_a_missing_end_marker(face: Blocking, name: str) -> None:
     with pytest.raises(hangang.TruncatedStreamError):
