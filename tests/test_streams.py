@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
+import pickle
+import random
+import re
 import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+import support
 from support import CAPTURES, Implementation
 
 import hangang
@@ -534,3 +538,22 @@ def test_events_of_both_backends_fold_alike(impl: Implementation, name: str) -> 
     assert (theirs.text, theirs.artifacts, theirs.failed) == (ours.text, ours.artifacts, ours.failed)
     assert theirs.tool_calls == ours.tool_calls
     assert theirs.dialect == name.partition("/")[0]
+
+
+@pytest.mark.parametrize("vector", list(support.vectors("dialects")), ids=lambda vector: vector.id)
+def test_folding_does_not_depend_on_what_events_share(vector: support.Vector, impl: Implementation) -> None:
+    """Events of a stream share what they repeat, and a fold looks into it once; copies of them share nothing."""
+    parser = impl.parser(vector.case["parser"], **vector.options)
+    events: list[Any] = []
+    for frame in re.split(rb"(?<=\n\n)", vector.wire):
+        try:
+            events += parser.feed(frame)
+        except hangang.ParseError as error:
+            events += error.events
+            break
+    events = [event for event in events if type(event).__name__ != "Malformed"]
+    rng = random.Random(len(events))
+    for _ in range(5):
+        copies = [pickle.loads(pickle.dumps(event)) for event in events]
+        assert repr(Completion.of(events)) == repr(Completion.of(copies))
+        events = rng.choices(events, k=2 * len(events)) if events else []

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Reception"]
 
-_UNFOLDED = 1 << 16  # bytes of the stream whose events may wait to be folded
+_UNSETTLED = 64  # chunks whose events may wait to be folded: few, so that they lie in the fastest memory
 
 
 class Reception:
@@ -47,10 +47,12 @@ class Reception:
         self._error_type = self.dialect.error
         self._fold = Fold()
         self._unfolded: list[Any] = []  # came and not folded yet, in order, delivered or not
-        self._settle_at = metrics.bytes + _UNFOLDED
+        # For `feed`, which would look for them in every call:
+        self._clock = metrics._clock
+        self._arrivals = metrics._arrivals
         self._before = metrics.bytes, metrics.events  # of earlier attempts
         self._stall = transport.stall_timeout if call.streaming else None
-        self._progress = time.monotonic()
+        self._opened = time.monotonic()
         self.headers: Mapping[str, str] = {}
         self.status = 0
         self.batch: Iterator[Any] = iter([])  # came and not delivered yet
@@ -62,7 +64,7 @@ class Reception:
         """The head of the answer has come."""
         self.status = status
         self.headers = headers
-        self._progress = time.monotonic()
+        self._opened = time.monotonic()
 
     @property
     def waiting(self) -> int:
@@ -82,7 +84,7 @@ class Reception:
             events = events_of(error)
             metrics.arrived(len(chunk), events)
             return self._take(events, error)
-        now = metrics._clock()
+        now = self._clock()
         metrics.bytes += len(chunk)
         if metrics.first_text is None:
             metrics._firsts(now, events)
@@ -91,14 +93,14 @@ class Reception:
                 # Keep-alive comments wake the socket but are no progress (wire/openai.md §6).
                 self.broke(self.stalled())
             return self.batch
-        self._progress = now
         metrics.events += len(events)
-        metrics._arrivals.append(now)
+        arrivals = self._arrivals
+        arrivals.append(now)
         error_type = self._error_type
         for event in events:
             if type(event) is error_type:
                 return self._take(events)
-        if metrics.bytes > self._settle_at:
+        if len(arrivals) > _UNSETTLED:
             self._settle()
         self._unfolded += events
         self.batch = batch = iter(events)
@@ -139,6 +141,11 @@ class Reception:
             f"no event within {self._stall} seconds: the stream stalled; raise stall_timeout if the "
             "service is known to pause that long"
         )
+
+    @property
+    def _progress(self) -> float:
+        """When there was progress for the last time."""
+        return max(self._opened, self._arrivals[-1]) if self._arrivals else self._opened
 
     @property
     def _events(self) -> int:
@@ -184,7 +191,6 @@ class Reception:
 
     def _settle(self) -> None:
         """Do what can wait: fold what was delivered, and sort the waiting times."""
-        self._settle_at = self.metrics.bytes + _UNFOLDED
         if not self.waiting:
             self._fold.extend(self._unfolded)
             self._unfolded.clear()

@@ -23,6 +23,8 @@ pub(crate) struct ClovaToken {
     #[pyo3(get)]
     thinking: Py<PyAny>,
     id: Id,
+    /// One object for neighbours that repeat the same: whoever folds them looks into it once.
+    #[pyo3(get, name = "_rest")]
     rest: Py<TokenRest>,
     output_length: Option<i64>,
     payload: Payload,

@@ -17,6 +17,8 @@ use crate::words::Words;
 pub(crate) struct ExaoneAnswer {
     #[pyo3(get)]
     text: Py<PyAny>,
+    /// One object for neighbours that repeat the same: whoever folds them looks into it once.
+    #[pyo3(get, name = "_rest")]
     rest: Py<AnswerRest>,
     payload: Payload,
 }

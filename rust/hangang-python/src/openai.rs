@@ -21,6 +21,8 @@ pub(crate) struct OpenAIChunk {
     text: Py<PyAny>,
     #[pyo3(get)]
     thinking: Py<PyAny>,
+    /// One object for neighbours that repeat the same: whoever folds them looks into it once.
+    #[pyo3(get, name = "_rest")]
     rest: Py<ChunkRest>,
     payload: Payload,
 }

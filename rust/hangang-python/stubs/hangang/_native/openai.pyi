@@ -43,6 +43,11 @@ class Chunk:
     def __reduce__(self, /) -> tuple: ...
     def __repr__(self, /) -> str: ...
     @property
+    def _rest(self, /) -> Any:
+        """
+        One object for neighbours that repeat the same: whoever folds them looks into it once.
+        """
+    @property
     def choices(self, /) -> Any:
         """
         All choices, made when they are read: most readers want only the main one's text.
