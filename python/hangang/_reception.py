@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Reception"]
 
-_UNSETTLED = 64  # chunks whose events may wait to be folded: few, so that they lie in the fastest memory
+_UNSETTLED = 1 << 16  # bytes of the stream whose events may wait to be folded
 
 
 class Reception:
@@ -47,6 +47,7 @@ class Reception:
         self._error_type = self.dialect.error
         self._fold = Fold()
         self._unfolded: list[Any] = []  # came and not folded yet, in order, delivered or not
+        self._settle_at = metrics.bytes + _UNSETTLED
         # For `feed`, which would look for them in every call:
         self._clock = metrics._clock
         self._arrivals = metrics._arrivals
@@ -94,13 +95,12 @@ class Reception:
                 self.broke(self.stalled())
             return self.batch
         metrics.events += len(events)
-        arrivals = self._arrivals
-        arrivals.append(now)
-        error_type = self._error_type
-        for event in events:
-            if type(event) is error_type:
-                return self._take(events)
-        if len(arrivals) > _UNSETTLED:
+        self._arrivals.append(now)
+        if type(events[-1]) is self._error_type or (
+            len(events) > 1 and self._error_type in map(type, events)
+        ):
+            return self._take(events)
+        if metrics.bytes > self._settle_at:
             self._settle()
         self._unfolded += events
         self.batch = batch = iter(events)
@@ -191,6 +191,7 @@ class Reception:
 
     def _settle(self) -> None:
         """Do what can wait: fold what was delivered, and sort the waiting times."""
+        self._settle_at = self.metrics.bytes + _UNSETTLED
         if not self.waiting:
             self._fold.extend(self._unfolded)
             self._unfolded.clear()

@@ -17,7 +17,6 @@ import time
 from bisect import bisect_left, bisect_right
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from operator import sub
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
@@ -438,12 +437,24 @@ class Fold:
         self.context_id: str | None = None
         self.metadata: dict[str, Any] | None = None
 
-    def extend(self, events: Iterable[object]) -> None:
+    def extend(self, events: Iterable[Any]) -> None:
         """Take events in order."""
-        for kind, run in groupby(events, type):
-            dialect, handler = _BY_TYPE.get(kind) or _learn(kind)
-            self.dialect = dialect or self.dialect
-            handler(self, run)
+        text, thinking = self.text, self.thinking
+        handler: _Handler = _nothing
+        kind = known = None
+        for event in events:
+            if type(event) is not kind:  # they come in runs of one kind
+                kind = type(event)
+                dialect, handler = _BY_TYPE.get(kind) or _learn(kind)
+                self.dialect = dialect or self.dialect
+            elif known is not None and event._rest is known:
+                # All but its deltas is what the event before it had.
+                if delta := event.text:
+                    text.append(delta)
+                if delta := event.thinking:
+                    thinking.append(delta)
+                continue
+            known = handler(self, event)
 
     def completion(self) -> Completion:
         """Everything so far; joins what came since the last time it was asked."""
@@ -528,24 +539,20 @@ def _same_calls(built: tuple[ToolCallDelta, ...], told: tuple[ToolCallDelta, ...
     return [key(call) for call in built] == [key(call) for call in told]
 
 
-# Handlers take a run of events of one kind. Events of one stream that repeat the same members share one
-# object for them, `_rest`: behind an event that had the same, an event brings its deltas and no more.
+# Events of one stream that repeat the same members share one object for them, their `_rest`. A handler
+# returns it if an event behind this one, with the same, brings nothing but `text` and `thinking`.
 
 
-def _clova_tokens(fold: Fold, events: Iterable[Any]) -> None:
-    known = None
-    for event in events:
-        if text := event.text:
-            fold.text.append(text)
-        if thinking := event.thinking:
-            fold.thinking.append(thinking)
-        counted = event.output_length is not None  # v1: a member that its neighbours do not repeat
-        if event._rest is known and not counted:
-            continue
-        known = None if counted or event.tool_calls else event._rest
-        if event.tool_calls:
-            _add_calls(fold, event.tool_calls)
-        _clova_common(fold, event)
+def _clova_token(fold: Fold, event: Any) -> Any:
+    if text := event.text:
+        fold.text.append(text)
+    if thinking := event.thinking:
+        fold.thinking.append(thinking)
+    if event.tool_calls:
+        _add_calls(fold, event.tool_calls)
+    _clova_common(fold, event)
+    # v1 counts in each token, and pieces of calls are to be taken from each that has them.
+    return None if event.tool_calls or event.output_length is not None else event._rest
 
 
 def _clova_result(fold: Fold, event: Any) -> None:
@@ -584,40 +591,32 @@ def _add_calls(fold: Fold, deltas: Iterable[ToolCallDelta]) -> None:
         fold.calls.add(delta)
 
 
-def _exaone_answers(fold: Fold, events: Iterable[Any]) -> None:
-    known = None
-    for event in events:
-        if text := event.text:
-            fold.text.append(text)
-        if event._rest is known:
-            continue
-        known = event._rest
-        if event.references:
-            fold.references = event.references  # the same list in every frame, and one object
-        if event.intent:
-            fold.intent = event.intent
-        if event.query:
-            fold.query = event.query
+def _exaone_answer(fold: Fold, event: Any) -> Any:
+    if text := event.text:
+        fold.text.append(text)
+    if event.references:
+        fold.references = event.references  # the same list in every frame, and one object
+    if event.intent:
+        fold.intent = event.intent
+    if event.query:
+        fold.query = event.query
+    return event._rest
 
 
-def _openai_chunks(fold: Fold, events: Iterable[Any]) -> None:
-    known = None
-    for event in events:
-        if text := event.text:
-            fold.text.append(text)
-        if thinking := event.thinking:
-            fold.thinking.append(thinking)
-        if event._rest is known:
-            continue
-        known = None if event.tool_calls else event._rest
-        if event.tool_calls:
-            _add_calls(fold, event.tool_calls)
-        if fold.role is None:
-            fold.role = event.role
-        if event.finish_reason is not None:
-            fold.finish_reason = event.finish_reason
-        if event.usage is not None:
-            fold.usage = event.usage
+def _openai_chunk(fold: Fold, event: Any) -> Any:
+    if text := event.text:
+        fold.text.append(text)
+    if thinking := event.thinking:
+        fold.thinking.append(thinking)
+    if event.tool_calls:
+        _add_calls(fold, event.tool_calls)
+    if fold.role is None:
+        fold.role = event.role
+    if event.finish_reason is not None:
+        fold.finish_reason = event.finish_reason
+    if event.usage is not None:
+        fold.usage = event.usage
+    return None if event.tool_calls else event._rest
 
 
 def _a2a_task(fold: Fold, event: Any) -> None:
@@ -680,36 +679,25 @@ def _error(fold: Fold, event: Any) -> None:
         fold.error = event
 
 
-def _nothing(fold: Fold, events: Iterable[Any]) -> None:
+def _nothing(fold: Fold, event: Any) -> None:
     """Signals, ends, unknown and malformed frames add nothing to an answer."""
 
 
-_Handler = Callable[[Fold, Iterable[Any]], None]
-
-
-def _each(one: Callable[[Fold, Any], None]) -> _Handler:
-    """A handler of what comes one by one."""
-
-    def run(fold: Fold, events: Iterable[Any]) -> None:
-        for event in events:
-            one(fold, event)
-
-    return run
-
+_Handler = Callable[[Fold, Any], Any]
 
 _BY_NAME: dict[tuple[str, str], _Handler] = {
-    ("clova", "Token"): _clova_tokens,
-    ("clova", "Result"): _each(_clova_result),
-    ("clova", "Error"): _each(_error),
-    ("exaone", "Answer"): _exaone_answers,
-    ("exaone", "Error"): _each(_error),
-    ("openai", "Chunk"): _openai_chunks,
-    ("openai", "Error"): _each(_error),
-    ("a2a", "Task"): _each(_a2a_task),
-    ("a2a", "Message"): _each(_a2a_message),
-    ("a2a", "StatusUpdate"): _each(_a2a_status),
-    ("a2a", "ArtifactUpdate"): _each(_a2a_artifact),
-    ("a2a", "Error"): _each(_error),
+    ("clova", "Token"): _clova_token,
+    ("clova", "Result"): _clova_result,
+    ("clova", "Error"): _error,
+    ("exaone", "Answer"): _exaone_answer,
+    ("exaone", "Error"): _error,
+    ("openai", "Chunk"): _openai_chunk,
+    ("openai", "Error"): _error,
+    ("a2a", "Task"): _a2a_task,
+    ("a2a", "Message"): _a2a_message,
+    ("a2a", "StatusUpdate"): _a2a_status,
+    ("a2a", "ArtifactUpdate"): _a2a_artifact,
+    ("a2a", "Error"): _error,
 }
 _BY_TYPE: dict[type, tuple[str | None, _Handler]] = {}
 
