@@ -398,6 +398,14 @@ class _Artifact:
         self.metadata: dict[str, Any] | None = None
 
 
+class _Sharing(Protocol):
+    """An event whose kind shares what it repeats with its neighbours, in `_rest`."""
+
+    text: str
+    thinking: str
+    _rest: Any
+
+
 class Fold:
     """The state of a completion: takes events, gives a `Completion` at any time.
 
@@ -437,12 +445,13 @@ class Fold:
         self.context_id: str | None = None
         self.metadata: dict[str, Any] | None = None
 
-    def extend(self, events: Iterable[Any]) -> None:
+    def extend(self, events: Iterable[object]) -> None:
         """Take events in order."""
         text, thinking = self.text, self.thinking
         handler: _Handler = _nothing
-        kind = known = None
-        for event in events:
+        kind: type[Any] | None = None
+        known: Any = None
+        for event in cast("Iterable[_Sharing]", events):
             if type(event) is not kind:  # they come in runs of one kind
                 kind = type(event)
                 dialect, handler = _BY_TYPE.get(kind) or _learn(kind)
