@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -12,6 +13,10 @@ from hypothesis import HealthCheck, settings
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent / "benches")]
 
 import support  # noqa: E402 - found by the line above
+
+# A run in the background may have been told to ignore Ctrl-C, and its children would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A fixed seed where the result must be the same twice; elsewhere each run looks at new cases.
 COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}

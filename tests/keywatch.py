@@ -12,6 +12,7 @@ run fails, and names the test. `test_keys.py` runs every file of the suite under
 
 from __future__ import annotations
 
+import copy
 import functools
 import logging
 import os
@@ -161,8 +162,9 @@ def see_stream(stream: Any) -> None:
 
 
 def see_events(reception: Any) -> None:
-    looked["events"] += len(reception.batch)
-    look("events", repr(reception.batch))
+    events = list(copy.copy(reception.batch))  # those that were not delivered yet
+    looked["events"] += len(events)
+    look("events", repr(events))
 
 
 def sends(original: Any) -> Any:
@@ -305,7 +307,8 @@ def pytest_configure() -> None:
         around(cls, "__init__", refuses)
     for moment in ("__init__", "_report"):
         after(_http._StreamBase, moment, see_stream)
-    after(_reception.Reception, "_take", see_events)
+    for moment in ("feed", "end", "broke"):
+        after(_reception.Reception, moment, see_events)
     around(_http.SyncTransport, "send", sends)
     around(_http.AsyncTransport, "send", awaits)
     around(pytest.ExceptionInfo, "fill_unfilled", catches)
