@@ -9,7 +9,7 @@ The rules of this file (DESIGN 4.3 and 4.4):
 - An iterator over a batch is its only cursor: whoever reads the stream takes from the same one, so
   nothing is delivered twice, and what is left in it was not delivered.
 - Folding, and sorting the waiting times, is done for many events at a time, which costs less: when
-  somebody asks, and after every `_UNFOLDED` bytes, so that memory stays in proportion to the text.
+  somebody asks, and after every `_UNSETTLED` bytes, so that memory stays in proportion to the text.
 """
 
 from __future__ import annotations
