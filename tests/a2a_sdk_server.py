@@ -1,4 +1,4 @@
-"""An agent served by a2a-sdk itself, in a thread: 1.0 and 0.3 on one path (wire/a2a.md §8)."""
+"""An agent served by a2a-sdk itself, in a thread: 1.0 and 0.3 on one path ([a2a §8])."""
 
 from __future__ import annotations
 

@@ -823,7 +823,7 @@ def test_go_durations(text: str, seconds: float | None) -> None:
     assert duration(text) == (pytest.approx(seconds) if seconds is not None else None)
 
 
-# Read by hand from wire/clova.md §7.2, beside the code's own table.
+# Read by hand from [clova §7.2], beside the code's own table.
 DOCUMENTED = {
     400: "40000 40001 40002 40003 40004 40005 40006 40009 40055 40060 40061 40063 40080 40082 40083 40084 61002 "
          "61004 61005 62001 63001 63002 64400 65001 65400",

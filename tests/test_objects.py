@@ -1,6 +1,6 @@
 """Events and shared values: immutable, compared, hashed, shown and pickled by their fields, alike on both.
 
-The fields and their order are DESIGN 4.2's; the defaults are the value of what is absent.
+The fields and their order are the public contract's; the defaults are the value of what is absent.
 """
 
 from __future__ import annotations

@@ -224,10 +224,10 @@ def test_the_given_table_is_the_given_one() -> None:
 
 
 def test_every_deviation_has_its_source() -> None:
-    """The rows of wire/openai.md 8 and wire/a2a.md 9 are in the tables, each with its source."""
+    """The rows of [openai §8] and [a2a §9] are in the tables, each with its source."""
     sources = [str(vector.case.get("source", "")) for vector in TABLE]
-    assert sum(source.startswith("wire/openai.md 8") for source in sources) >= 15
-    assert sum(source.startswith("wire/a2a.md 9") for source in sources) >= 12
+    assert sum(source.startswith("[openai §8]") for source in sources) >= 15
+    assert sum(source.startswith("[a2a §9]") for source in sources) >= 12
     refused = [vector for vector in TABLE if vector.case["name"].startswith("refused: ")]
     assert refused
     assert all(vector.case["error"] for vector in refused)

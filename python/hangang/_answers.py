@@ -1,6 +1,6 @@
 """What a service's answer says besides its content: errors, rate limits, how long to wait.
 
-No I/O here. Every body form of `wire/` is read by `fault_of`, every code is given its HTTP status by
+No I/O here. Every documented error body (docs/protocol) is read by `fault_of`, every code is given its HTTP status by
 `status_of`, and `error_of` makes the exception. `CODES` is the one table of the services' own codes;
 which of them are tried again stands there too.
 """
@@ -20,7 +20,7 @@ from ._values import is_object
 
 __all__ = ["CODES", "Fault", "RateLimit", "error_of", "fault_of", "retry_after", "status_of"]
 
-# code -> (HTTP status, whether trying again can help). wire/clova.md §7.2: "R" in its table;
+# code -> (HTTP status, whether trying again can help). [clova §7.2]: "R" in its table;
 # 42902 by analogy with 42901; 40063 has four messages of which two are worth another try.
 CODES: dict[str, tuple[int, bool]] = {
     "40000": (400, False),
@@ -79,7 +79,7 @@ CODES: dict[str, tuple[int, bool]] = {
     "65400": (400, False),
 }
 
-# JSON-RPC answers come with HTTP 200 whatever they say (wire/a2a.md §5); this is what they mean.
+# JSON-RPC answers come with HTTP 200 whatever they say ([a2a §5]); this is what they mean.
 _JSON_RPC: dict[int, int] = {
     -32700: 400,
     -32600: 400,
@@ -97,7 +97,7 @@ _JSON_RPC: dict[int, int] = {
     -32009: 400,
 }
 
-# Names used as `code` or `type` by OpenAI-shaped services (wire/gov.md §1.2, wire/openai.md §3, §7).
+# Names used as `code` or `type` by OpenAI-shaped services ([gov §1.2], [openai §3, §7]).
 _NAMES: dict[str, int] = {
     "invalid_api_key": 401,
     "rate_limit_exceeded": 429,
@@ -270,7 +270,7 @@ class RateLimit:
 
     Requests and tokens are counted apart (`x-ratelimit-*-requests`, `x-ratelimit-*-tokens`); a
     header without either word, such as Gov's `X-RateLimit-Remaining`, counts as requests.
-    Times are seconds from when the answer came. Sources: wire/clova.md §8, wire/gov.md §1.2.
+    Times are seconds from when the answer came. Sources: [clova §8], [gov §1.2].
     """
 
     limit_requests: int | None = None

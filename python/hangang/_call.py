@@ -51,7 +51,7 @@ class Dialect:
     parser: Callable[..., Any]
     error: type
     marker: bool = True
-    """False for EXAONE, whose streams end by the end of the body alone (wire/exaone.md §5)."""
+    """False for EXAONE, whose streams end by the end of the body alone ([exaone §5])."""
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 

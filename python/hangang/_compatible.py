@@ -1,6 +1,6 @@
 """Chat in the OpenAI-compatible format: CLOVA Studio's `/v1/openai` and CLOVA Studio Gov.
 
-The fields are passed on as they are: what a service does not know, it says (wire/openai.md §2).
+The fields are passed on as they are: what a service does not know, it says ([openai §2]).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class CompatibleOptions(TypedDict, total=False):
     """Keyword arguments of chat in the OpenAI-compatible format; all optional.
 
     `extra_body` adds or replaces fields of the body, `extra_headers` headers of this request. The
-    other names are those of the wire (wire/openai.md §2, wire/gov.md §1.1). None leaves a field out.
+    other names are those of the wire ([openai §2], [gov §1.1]). None leaves a field out.
     """
 
     temperature: float | None

@@ -614,7 +614,7 @@ class Transport:
         return error_of(status=status, headers=headers, body=body, secrets=self.secrets)
 
     def response_of(self, call: Call, response: Any, body: bytes) -> Response:
-        """A whole answer; raises where a 200 states an error (wire/exaone.md §7)."""
+        """A whole answer; raises where a 200 states an error ([exaone §7])."""
         headers = response.headers
         content_type = headers.get("content-type", "")
         data: Any = None

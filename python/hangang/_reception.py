@@ -1,6 +1,6 @@
 """One attempt at reading a stream, without I/O: chunks and faults in, batches of events out.
 
-The rules of this file (DESIGN 4.3 and 4.4):
+The rules of this file ([design §4]):
 - An error event, and a fault before any event, become exceptions that may be tried again.
 - Once there was an event, everything complete is delivered first and the fault is raised after it.
 - A transport fault after the end marker says nothing about the answer, and is dropped. EXAONE has no
@@ -91,7 +91,7 @@ class Reception:
             metrics._firsts(now, events)
         if not events:
             if self._stall is not None and now - self._progress > self._stall:
-                # Keep-alive comments wake the socket but are no progress (wire/openai.md §6).
+                # Keep-alive comments wake the socket but are no progress ([openai §6]).
                 self.broke(self.stalled())
             return self.batch
         metrics.events += len(events)
@@ -163,7 +163,7 @@ class Reception:
         return events, fault
 
     def _whole_answer(self, pending: int) -> bool:
-        # An A2A server may answer a streaming call with one JSON body (wire/a2a.md §6).
+        # An A2A server may answer a streaming call with one JSON body ([a2a §6]).
         return (
             (not self.call.streaming or self.dialect.name == "a2a")
             and not pending

@@ -3,7 +3,7 @@
 The rules of this file:
 - One `Pump` holds what the sync and the async face share: it feeds a parser, puts an error back
   until the events before it were delivered, and folds. A face only moves chunks into it.
-- An error never takes events with it (DESIGN 4.3, rule 7): they are yielded first, then the error
+- An error never takes events with it ([design §4] rule 7): they are yielded first, then the error
   is raised without them, with the completion so far.
 - Folding is linear: deltas go to lists and are joined once, when a `Completion` is asked for.
 - With `completion=False` nothing is kept of an event once it was yielded: memory stays flat.
@@ -182,7 +182,7 @@ def events_of(error: ParseError) -> list[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """An A2A artifact after `append` and replacement (wire/a2a.md §4).
+    """An A2A artifact after `append` and replacement ([a2a §4]).
 
     `text` is its text parts joined with nothing between; `parts` are the parts as received.
     """
@@ -253,14 +253,14 @@ class Completion:
 
     @property
     def chat_session_id(self) -> Any:
-        """CLOVA Studio Gov's session number for the agent's next turn, or None (wire/gov.md)."""
+        """CLOVA Studio Gov's session number for the agent's next turn, or None (docs/protocol/gov.md)."""
         return (self.metadata or {}).get("chat_session_id")
 
     def to_message(self) -> dict[str, Any]:
         """The assistant message for the next turn, in the shape of the service that answered.
 
         The thinking is never in it: CLOVA refuses it, and it is not part of the conversation.
-        `content` is `""` and not null where there is none (wire/clova.md §4). Tool calls: CLOVA
+        `content` is `""` and not null where there is none ([clova §4]). Tool calls: CLOVA
         native takes `toolCalls` with `arguments` as an object, everyone else `tool_calls` with a
         JSON string.
 
@@ -286,7 +286,7 @@ class Completion:
         return message
 
     def as_previous_message(self) -> dict[str, str]:
-        """EXAONE's form of a past turn: `{query, intent, answer}` (wire/exaone.md §3).
+        """EXAONE's form of a past turn: `{query, intent, answer}` ([exaone §3]).
 
         Raises:
             ValueError: the answer came from another service, which echoes no query.
@@ -334,8 +334,8 @@ class _Call:
 class _Calls:
     """Puts the deltas of tool calls together: by index, by id, or to the call opened last.
 
-    CLOVA names id and name once and sends bare fragments after that (wire/clova.md §6.3 A);
-    OpenAI numbers them; NAVER's vLLM plugin sends each call whole (wire/openai.md §4).
+    CLOVA names id and name once and sends bare fragments after that ([clova §6.3] A);
+    OpenAI numbers them; NAVER's vLLM plugin sends each call whole ([openai §4]).
     """
 
     __slots__ = ("_by_id", "_by_index", "_calls")
@@ -671,7 +671,7 @@ def _a2a_status(fold: Fold, event: Any) -> None:
 def _a2a_artifact(fold: Fold, event: Any) -> None:
     fold.task_id = event.task_id or fold.task_id
     fold.context_id = event.context_id or fold.context_id
-    # `append` for an id never seen creates it: dropping it would lose text (wire/a2a.md §4).
+    # `append` for an id never seen creates it: dropping it would lose text ([a2a §4]).
     one = fold.put_artifact(event.artifact_id, append=event.append)
     if event.name is not None:
         one.name = event.name

@@ -1,4 +1,4 @@
-"""Agent2Agent over JSON-RPC, protocol 0.2, 0.3 and 1.0 read alike (wire/a2a.md 3).
+"""Agent2Agent over JSON-RPC, protocol 0.2, 0.3 and 1.0 read alike ([a2a §3]).
 
 Rules:
 1. `error` first; then `result` by its `kind` (0.2, 0.3), by its member's name (1.0), or by the keys
@@ -26,7 +26,7 @@ from .template import Holes, Template
 
 Object: TypeAlias = dict[str, Any]
 
-# Terminal and interrupted states (wire/a2a.md 3): after the last one the server may close.
+# Terminal and interrupted states ([a2a §3]): after the last one the server may close.
 _END_STATES = frozenset(("completed", "failed", "canceled", "rejected", "input-required", "auth-required"))
 
 
@@ -270,7 +270,7 @@ class ArtifactUpdate(Event):
 
 
 class Error(Event):
-    """A JSON-RPC error (wire/a2a.md 5); `data` is any JSON value."""
+    """A JSON-RPC error ([a2a §5]); `data` is any JSON value."""
 
     __slots__ = ("_raw", "code", "data", "message")
     __match_args__ = ("code", "message", "data")
@@ -330,7 +330,7 @@ AnyEvent: TypeAlias = Task | Message | StatusUpdate | ArtifactUpdate | Error | U
 class StreamParser(DialectParser[AnyEvent]):
     """A2A streams and one-shot answers: bytes to events.
 
-    `end="last_chunk"` lets an artifact's last chunk end the stream too (wire/gov.md 1.4).
+    `end="last_chunk"` lets an artifact's last chunk end the stream too ([gov §1.4]).
     """
 
     __doc__ = f"{__doc__}\n{DialectParser.__doc__}"

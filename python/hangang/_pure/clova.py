@@ -1,4 +1,4 @@
-"""CLOVA Studio's native chat stream, v1 and v3 (wire/clova.md 6).
+"""CLOVA Studio's native chat stream, v1 and v3 ([clova §6]).
 
 Rules:
 1. The event's name decides; without one, or with `message`, the shape does; bare JSON frames (one-
@@ -79,7 +79,7 @@ class Token(Event):
     """A delta of the answer (`text`), of the reasoning (`thinking`) or of a tool call.
 
     `input_length` and `output_length` come in v1, `created`, `seed` and `usage` in v3. `created`
-    is in seconds, or in milliseconds if over 10**11 (wire/clova.md 10).
+    is in seconds, or in milliseconds if over 10**11 ([clova §10]).
     """
 
     __slots__ = ("_raw", "_rest", "id", "output_length", "text", "thinking")
@@ -292,7 +292,7 @@ class Signal(Event):
 
 
 class Error(Event):
-    """The service's error inside a stream or as the whole answer; `code` as in wire/clova.md 7."""
+    """The service's error inside a stream or as the whole answer; `code` as in [clova §7]."""
 
     __slots__ = ("_raw", "code", "id", "message")
     __match_args__ = ("code", "message", "id")

@@ -1,4 +1,4 @@
-"""EXAONE's own stream, LG AI Research (wire/exaone.md 4, 5).
+"""EXAONE's own stream, LG AI Research ([exaone §4, §5]).
 
 Rules:
 1. Frames are JSON objects without separators, despite `text/event-stream`; SSE is accepted too.
@@ -25,7 +25,7 @@ class Answer(Event):
     """A delta of the answer (`text`) with the state of the service's work.
 
     `references` are dicts as received, shared between answers; `intent` and `progress_state` are
-    open sets (wire/exaone.md 4).
+    open sets ([exaone §4]).
     """
 
     __slots__ = ("_raw", "_rest", "text")
@@ -93,7 +93,7 @@ class Answer(Event):
 
 
 class Error(Event):
-    """The service's error; `code` is like an HTTP status (wire/exaone.md 7)."""
+    """The service's error; `code` is like an HTTP status ([exaone §7])."""
 
     __slots__ = ("_raw", "code", "message")
     __match_args__ = ("code", "message")

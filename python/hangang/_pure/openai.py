@@ -1,4 +1,4 @@
-"""OpenAI-compatible chat streams and one-shot answers (wire/openai.md).
+"""OpenAI-compatible chat streams and one-shot answers (docs/protocol/openai.md).
 
 Rules:
 1. The first that fits: an error object or string; `object: "error"`; an error inside a choice; a
@@ -6,7 +6,7 @@ Rules:
    `chat.completion` object without choices; else `Unknown`.
 2. A choice is read from `delta`, or from `message` in a one-shot answer.
 3. Reasoning has five names and may be repeated under several of them: the first that is not empty
-   counts, never two (wire/openai.md 8).
+   counts, never two ([openai §8]).
 4. A chunk's own fields are those of its choice with index 0.
 5. `[DONE]`, an error, or a finish reason ends a stream; `[DONE]` after an error is still an event.
 """

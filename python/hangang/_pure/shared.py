@@ -97,7 +97,7 @@ class ToolCallDelta(Value):
 
     `arguments` is JSON text: the whole arguments (CLOVA's result, one-shot answers) or, in the
     OpenAI format, the next fragment. `partial_json` is CLOVA's fragment. A CLOVA delta with
-    neither `id` nor `index` goes on with the call opened last (wire/clova.md 6.3).
+    neither `id` nor `index` goes on with the call opened last ([clova §6.3]).
     """
 
     __slots__ = __match_args__ = ("index", "id", "type", "name", "partial_json", "arguments")
@@ -159,7 +159,7 @@ class Usage(Value):
 
 
 class AIFilter(Value):
-    """One entry of CLOVA's AI filter; `score` is a string (wire/clova.md 2)."""
+    """One entry of CLOVA's AI filter; `score` is a string ([clova §2])."""
 
     __slots__ = __match_args__ = ("group_name", "name", "score", "result")
     group_name: str | None

@@ -1,6 +1,6 @@
 """Clients of CLOVA Studio: native chat v1 to v3, tuned tasks, the OpenAI-compatible base, tools.
 
-Facts and their sources: wire/clova.md. The request is built in one place for both clients, by
+Facts and their sources: docs/protocol/clova.md. The request is built in one place for both clients, by
 `chat_call`; what the documentation states as a refusal is raised there, before anything is sent.
 Ranges are left to the service, which names them better.
 """
@@ -36,7 +36,7 @@ class ChatOptions(TypedDict, total=False):
 
     - `thinking`: `"none"`, `"low"`, `"medium"`, `"high"`, or the wire's object. HCX-007 thinks (low)
       unless told `"none"`.
-    - `tools`, `tool_choice`: function calling, as on the wire (wire/clova.md §2, §4); v3.
+    - `tools`, `tool_choice`: function calling, as on the wire ([clova §2, §4]); v3.
     - `response_format`: structured outputs, `{"type": "json", "schema": {...}}`; HCX-007.
     - `temperature`, `top_p`, `top_k`, `seed`, `max_tokens`, `max_completion_tokens`: as on the wire.
     - `repetition_penalty`: v3's `repetitionPenalty`, v1's `repeatPenalty` (other range, other default).
@@ -151,7 +151,7 @@ def refuse_v3(
     max_tokens: int | None,
     max_completion_tokens: int | None,
 ) -> None:
-    """Raise ValueError for each combination that the v3 pages say is refused (wire/clova.md §4)."""
+    """Raise ValueError for each combination that the v3 pages say is refused ([clova §4])."""
     if sum(message.get("role") == "system" for message in messages) > 1:
         raise ValueError("at most one system message per request (CLOVA Studio, chat v3)")
     if max_tokens is not None and max_completion_tokens is not None:
@@ -203,7 +203,7 @@ def _path(prefix: str, model: str | None, task_id: str | None, version: str | No
     assert model is not None
     version = version or ("v1" if model.upper() in _V1_MODELS else "v3")
     if version == "v2":
-        raise ValueError("v2 serves tuned tasks only; there is no v2 path for a model (wire/clova.md §1.2)")
+        raise ValueError("v2 serves tuned tasks only; there is no v2 path for a model ([clova §1.2])")
     return version, f"{prefix}/{version}/chat-completions/{segment(model, 'model')}"
 
 
@@ -222,12 +222,12 @@ def _list(values: Sequence[str] | None) -> list[str] | None:
 
 
 def embedding_call(prefix: str, text: str) -> Call:
-    """Embedding v2 (wire/clova.md §9)."""
+    """Embedding v2 ([clova §9])."""
     return Call("POST", f"{prefix}/v1/api-tools/embedding/v2", json={"text": text})
 
 
 def embedding_tokens_call(prefix: str, text: str) -> Call:
-    """Tokenizer of embedding v2 (wire/clova.md §9)."""
+    """Tokenizer of embedding v2 ([clova §9])."""
     return Call("POST", f"{prefix}/v1/api-tools/embedding/v2/tokenize", json={"text": text})
 
 
@@ -239,7 +239,7 @@ def chat_tokens_call(
     tool_choice: str | Mapping[str, Any] | None,
     response_format: Mapping[str, Any] | None,
 ) -> Call:
-    """Tokenizer of chat, v1 or v3 by the model (wire/clova.md §9)."""
+    """Tokenizer of chat, v1 or v3 by the model ([clova §9])."""
     version = "v1" if model.upper() in _V1_MODELS else "v3"
     body = body_of(
         None,
@@ -256,7 +256,7 @@ def _auth(api_key: str | None, apigw_api_key: str | None) -> tuple[dict[str, str
     gateway = checked_key(apigw_api_key, "apigw_api_key", "CLOVA_STUDIO_APIGW_API_KEY")
     if gateway is None:
         return {"authorization": f"Bearer {key}"}, (key,)
-    # Deprecated, for apps issued before January 2025 (wire/clova.md §1.1).
+    # Deprecated, for apps issued before January 2025 ([clova §1.1]).
     return {"x-ncp-clovastudio-api-key": key, "x-ncp-apigw-api-key": gateway}, (key, gateway)
 
 
@@ -278,7 +278,7 @@ def _embeddings_body(
 
 
 class Compatible:
-    """CLOVA Studio's OpenAI-compatible endpoints, `/v1/openai` (wire/openai.md §2)."""
+    """CLOVA Studio's OpenAI-compatible endpoints, `/v1/openai` ([openai §2])."""
 
     def __init__(self, transport: SyncTransport, path: str) -> None:
         self._transport = transport
@@ -361,11 +361,11 @@ class Client(ClientBase):
         apigw_api_key: with it the deprecated header pair is sent instead of Bearer; by default
             `CLOVA_STUDIO_APIGW_API_KEY` from the environment.
         prefix: before every native path: `""`, or `"/testapp"` or `"/serviceapp"` for the public
-            region and for apps that still use them (wire/clova.md §1.1).
+            region and for apps that still use them ([clova §1.1]).
         openai_path: path of the OpenAI-compatible endpoints; the prefix is not put before it.
         **options: see `ConnectionOptions`; `base_url` defaults to `CLOVA_STUDIO_BASE_URL`, then to
             the documented address. The public region is
-            `base_url="https://clovastudio.stream.gov-ntruss.com"` (wire/gov.md §2).
+            `base_url="https://clovastudio.stream.gov-ntruss.com"` ([gov §2]).
 
     Raises:
         ValueError: no key, a key that cannot be one, or an address the key must not be sent to.
@@ -392,7 +392,7 @@ class Client(ClientBase):
         Args:
             model: `HCX-007`, `HCX-005`, `HCX-DASH-002` (v3), `HCX-003`, `HCX-DASH-001` (v1), or None
                 with `task_id=`.
-            messages: plain dicts as on the wire (wire/clova.md §4), passed on as they are.
+            messages: plain dicts as on the wire ([clova §4]), passed on as they are.
             **options: see `ChatOptions`.
 
         Returns:
@@ -400,7 +400,7 @@ class Client(ClientBase):
 
         Raises:
             ValueError: the documentation refuses this request; the message names the rule.
-            APIError: on entering: what the service answered (wire/clova.md §7), by class; an error
+            APIError: on entering: what the service answered ([clova §7]), by class; an error
                 event that comes first is one too.
             APIConnectionError, APITimeoutError: no answer, after the retries.
         """
@@ -427,7 +427,7 @@ class Client(ClientBase):
         tool_choice: str | Mapping[str, Any] | None = None,
         response_format: Mapping[str, Any] | None = None,
     ) -> Response:
-        """Tokens of each message, and (v3) of tools and response format (wire/clova.md §9)."""
+        """Tokens of each message, and (v3) of tools and response format ([clova §9])."""
         return self._transport.execute(
             chat_tokens_call(self._prefix, model, messages, tools, tool_choice, response_format)
         )

@@ -1,4 +1,4 @@
-"""A2A on the wire: the JSON-RPC envelopes, errors and events of a2a-sdk 1.3.0 (wire/a2a.md §5–§7).
+"""A2A on the wire: the JSON-RPC envelopes, errors and events of a2a-sdk 1.3.0 ([a2a §5, §6, §7]).
 
 Inside the emulator an event is in 1.0 form: an object with one member, `task`, `message`,
 `statusUpdate` or `artifactUpdate`. `Wire` writes it as protocol 1.0 or 0.3. Bytes were compared

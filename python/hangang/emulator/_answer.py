@@ -66,7 +66,7 @@ class Framing:
 
 
 def keep_alive_comment() -> bytes:
-    """The keep-alive of vLLM (wire/openai.md §6)."""
+    """The keep-alive of vLLM ([openai §6])."""
     return b": keep-alive\n\n"
 
 

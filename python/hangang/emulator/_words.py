@@ -230,7 +230,7 @@ _NAMED = (
 
 
 def value_of(schema: dict[str, Any], random: Random, name: str = "") -> Any:
-    """A value that fits a JSON Schema of the subset that CLOVA documents (wire/clova.md §4)."""
+    """A value that fits a JSON Schema of the subset that CLOVA documents ([clova §4])."""
     choices = schema.get("enum")
     if is_list(choices) and choices:
         return random.choice(choices)

@@ -1,4 +1,4 @@
-"""Agents over A2A, as a2a-sdk 1.3.0 serves them with 0.3 compatibility on (wire/a2a.md).
+"""Agents over A2A, as a2a-sdk 1.3.0 serves them with 0.3 compatibility on (docs/protocol/a2a.md).
 
 Served at `/a2a` (key optional, card at `/.well-known/agent-card.json`), and with a key at the path
 of Gov's FAQ, `/api/v1/teams/{team}/agent/{agent}/a2a`. Gov's other profiles: `gov_agents`.
@@ -154,7 +154,7 @@ async def _envelope(call: Call) -> tuple[JSON, Wire, str]:
 
 
 def _check_version(call: Call, wire: Wire, method: str) -> None:
-    """1.0 methods need `A2A-Version: 1.x`; absent means 0.3 (wire/a2a.md §7)."""
+    """1.0 methods need `A2A-Version: 1.x`; absent means 0.3 ([a2a §7])."""
     version = call.header("a2a-version") or call.request.query_params.get("A2A-Version") or "0.3"
     wanted = "0.3" if wire.old else "1.0"
     if version.partition(".")[0] != wanted.partition(".")[0]:

@@ -1,4 +1,4 @@
-"""CLOVA Studio's own chat API: v1, v2 and v3, model paths and tuned tasks (wire/clova.md).
+"""CLOVA Studio's own chat API: v1, v2 and v3, model paths and tuned tasks (docs/protocol/clova.md).
 
 Streaming is chosen by `Accept: text/event-stream`. Every path is also served under the old
 `/testapp` and `/serviceapp` prefixes.
@@ -43,7 +43,7 @@ from ._words import Script, compose, count_tokens
 
 PREFIXES = ("", "/testapp", "/serviceapp")
 
-# Code to HTTP status and message (wire/clova.md §7.2).
+# Code to HTTP status and message ([clova §7.2]).
 CODES: dict[str, tuple[int, str]] = {
     "40000": (400, "Bad request"),
     "40001": (400, "Invalid parameter"),
@@ -279,7 +279,7 @@ def _v1(call: Call, model: str, body: JSON, messages: list[JSON], stream: bool) 
     length = prompt_tokens(messages)
     random = call.random_for(body)
     if length > context:
-        # An over-long v1 prompt is an error event on HTTP 200 (wire/clova.md §7.3).
+        # An over-long v1 prompt is an error event on HTTP 200 ([clova §7.3]).
         if stream:
             return call.stream(list(error_frames("40003", random)))
         raise Refusal(400, "40003")
@@ -409,7 +409,7 @@ def _v3(call: Call, model: str, body: JSON, messages: list[JSON], stream: bool) 
 
 
 def _v3_rules(model: str, body: JSON, messages: list[JSON]) -> str:
-    """The documented refusals of v3 (wire/clova.md §4); returns the thinking effort."""
+    """The documented refusals of v3 ([clova §4]); returns the thinking effort."""
     if sum(message.get("role") == "system" for message in messages) > 1:
         raise _invalid("messages.role: only one system message")
     tools, form = body.get("tools"), body.get("responseFormat")

@@ -1,4 +1,4 @@
-"""CLOVA Studio's OpenAI-compatible endpoint, `/v1/openai` (wire/openai.md §2).
+"""CLOVA Studio's OpenAI-compatible endpoint, `/v1/openai` ([openai §2]).
 
 Guesses: which unsupported fields are refused with 40002 (here all that the page lists, but
 `stream_options`, which a public client sends and lives), and that usage is left out of streams.

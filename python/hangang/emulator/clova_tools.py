@@ -1,4 +1,4 @@
-"""CLOVA Studio's embeddings and tokenizers (wire/clova.md §9).
+"""CLOVA Studio's embeddings and tokenizers ([clova §9]).
 
 The envelope is the chat's. Token counts are the emulator's own estimate (two characters a token).
 A guess: the code for an empty or over-long text (40004, 40003).

@@ -1,4 +1,4 @@
-"""OpenAI-shaped answers, for CLOVA Studio's compatible endpoint and for Gov chat (wire/openai.md).
+"""OpenAI-shaped answers, for CLOVA Studio's compatible endpoint and for Gov chat (docs/protocol/openai.md).
 
 The shape is vLLM's: `data: ` with one space, LF, role chunk first, the finish reason in the last
 content chunk, `[DONE]`. Tool calls come whole in one delta, as NAVER's vLLM plugin sends them, or,

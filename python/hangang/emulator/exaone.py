@@ -1,4 +1,4 @@
-"""The EXAONE API: chat completion, text generation, files (wire/exaone.md).
+"""The EXAONE API: chat completion, text generation, files (docs/protocol/exaone.md).
 
 A stream is JSON objects in Python's spacing with nothing between them, under the content type
 `text/event-stream`; each answering frame repeats the whole list of references. The control

@@ -1,4 +1,4 @@
-"""CLOVA Studio Gov: keys, the two error bodies, and chat completions (wire/gov.md §1.1, §1.2).
+"""CLOVA Studio Gov: keys, the two error bodies, and chat completions ([gov §1.1, §1.2]).
 
 Chat is served at `/v1/chat/completions` and `/api/v1/chat/completions`, in vLLM's shape. The
 control `error_form` picks one of the two documented error bodies; without it chat answers
@@ -172,7 +172,7 @@ async def _answer(call: Call, models: tuple[str, ...], reasoning: str) -> Respon
 
 
 def _thinks(model: str, body: JSON) -> bool:
-    """Reasoning by default; `force_reasoning` wins over `skip_reasoning` (wire/openai.md §4)."""
+    """Reasoning by default; `force_reasoning` wins over `skip_reasoning` ([openai §4])."""
     options = body.get("chat_template_kwargs")
     options = options if is_object(options) else {}
     if options.get("force_reasoning"):

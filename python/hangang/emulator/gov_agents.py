@@ -1,4 +1,4 @@
-"""Gov's own agent profiles, which are no standard A2A (wire/gov.md §1.4).
+"""Gov's own agent profiles, which are no standard A2A ([gov §1.4]).
 
 `/api/v1/external/agents/{slug}/a2a` is agent v1: `message/send` alone, answered by a wrapper of
 `metadata.chat_session_id` and a message. `/api/v1/external/agents/v2/{slug}/a2a` is agent v2:

@@ -1,4 +1,4 @@
-"""RAG42, Gov's document store (wire/gov.md §1.3): collections, documents, chunks, search.
+"""RAG42, Gov's document store ([gov §1.3]): collections, documents, chunks, search.
 
 Known: the paths under `/v1/rag42`, the envelope `{status, result}`, the header `CSG-TENANT-ID`,
 list sizes 1 to 100 (20) with `from`, a chunk's title up to 1000 and content up to 50000

@@ -1,4 +1,4 @@
-"""Gov's tools (wire/gov.md §1.3): masking, embeddings, document parsers, speech.
+"""Gov's tools ([gov §1.3]): masking, embeddings, document parsers, speech.
 
 Known: `/v1/text/pii-mask` and `/v1/text/embeddings` with the bodies of the API reference,
 `/tools/pii-mask` and `/tools/embeddings` with the FAQ's, `/v1/audio/transcriptions` and

@@ -1,6 +1,6 @@
 """Clients of LG AI Research's EXAONE platform: the two documented APIs, files, and any other path.
 
-Facts and their sources: wire/exaone.md. Five of the seven APIs are named but their paths are not public:
+Facts and their sources: docs/protocol/exaone.md. Five of the seven APIs are named but their paths are not public:
 `request` reaches them the day their user knows the path.
 """
 
@@ -66,7 +66,7 @@ def query_call(
     extra_body: Mapping[str, Any] | None = None,
     extra_headers: Mapping[str, str] | None = None,
 ) -> Call:
-    """A question to one of the ChatEXAONE endpoints (wire/exaone.md §3)."""
+    """A question to one of the ChatEXAONE endpoints ([exaone §3])."""
     if isinstance(doc_ids, str):
         raise TypeError("doc_ids must be a list of file ids")
     body = body_of(
@@ -101,7 +101,7 @@ def stream_call(
 ) -> Call:
     """text-generation where a model is named, which only that endpoint takes; else chat-completion."""
     if model is not None and doc_ids is not None:
-        raise ValueError("doc_ids belong to chat-completion, which takes no model (wire/exaone.md §3)")
+        raise ValueError("doc_ids belong to chat-completion, which takes no model ([exaone §3])")
     endpoint = "chat-completion" if model is None else "text-generation"
     return query_call(
         previous_field, endpoint, query, streaming=True, model=model, doc_ids=doc_ids, **options
@@ -109,7 +109,7 @@ def stream_call(
 
 
 def upload_call(files: Sequence[FileInput], upsert: bool | None, content_type: str | None) -> Call:
-    """Files as multipart field `files`; what is larger than 30 MB is refused here (wire/exaone.md §6)."""
+    """Files as multipart field `files`; what is larger than 30 MB is refused here ([exaone §6])."""
     if not files:
         raise ValueError("nothing to upload")
     parts: Files = [
@@ -121,7 +121,7 @@ def upload_call(files: Sequence[FileInput], upsert: bool | None, content_type: s
 
 
 def status_call(file_ids: Sequence[str]) -> Call:
-    """Whether files are ready (wire/exaone.md §6)."""
+    """Whether files are ready ([exaone §6])."""
     return Call("POST", "/v1/files/query", json={"file_ids": _ids(file_ids)})
 
 
@@ -191,7 +191,7 @@ def request_call(
 
 
 class FilesAPI:
-    """Files for Document QA (wire/exaone.md §6, from a public client: paths are not in the guide)."""
+    """Files for Document QA ([exaone §6], from a public client: paths are not in the guide)."""
 
     def __init__(self, transport: SyncTransport) -> None:
         self._transport = transport
@@ -296,7 +296,7 @@ class Client(ClientBase):
     Args:
         api_key: sent as `x-api-key`; by default `EXAONE_API_KEY` from the environment.
         previous_field: the name of the history in requests: `previous_messages`, as in all examples
-            of the guide, or `previous_message`, as in its field table (wire/exaone.md §9).
+            of the guide, or `previous_message`, as in its field table ([exaone §9]).
         **options: see `ConnectionOptions`; `base_url` defaults to `EXAONE_BASE_URL`, then to the
             documented address.
 
@@ -338,7 +338,7 @@ class Client(ClientBase):
             A `Stream`; nothing is sent before it is entered or iterated.
 
         Raises:
-            APIError: on entering: what the service answered (wire/exaone.md §7), by class.
+            APIError: on entering: what the service answered ([exaone §7]), by class.
             APIConnectionError, APITimeoutError: no answer, after the retries.
         """
         return self._transport.stream(stream_call(self._previous_field, query, model, doc_ids, options))

@@ -1,4 +1,4 @@
-"""Requests to agents over A2A: Gov's three dialects and the protocol's own (wire/gov.md §1.4).
+"""Requests to agents over A2A: Gov's three dialects and the protocol's own ([gov §1.4]).
 
 The dialects differ in path, method names, whether parts carry `kind`, and what a stream's end is; an
 `AgentProfile` holds those, so that a fourth is a value and no code.
@@ -214,7 +214,7 @@ class Agents(Generic[C, S]):
 
         Raises:
             ValueError: a missing `team_id` or `agent_id`, an unknown profile.
-            NotFoundError, PermissionDeniedError: no such agent; it is not deployed (wire/gov.md).
+            NotFoundError, PermissionDeniedError: no such agent; it is not deployed (docs/protocol/gov.md).
             APIError: another error, also a JSON-RPC error, which comes with HTTP 200.
         """
         return self._complete(agent_call(self._defaults, agent_id, message, streaming=False, **options))

@@ -1,6 +1,6 @@
 """Clients of CLOVA Studio Gov: chat, agents, RAG42, tools.
 
-Facts and their sources: wire/gov.md; this is its service A. Where its sources disagree on a path, the
+Facts and their sources: docs/protocol/gov.md; this is its service A. Where its sources disagree on a path, the
 path is an argument. Agents, RAG and tools are written once for both clients: they build a `Call` and
 hand it to whatever runs it, so in `AsyncClient` their methods return something to await.
 """
@@ -100,7 +100,7 @@ class Client(ClientBase):
         """Stream an answer: `Chunk` events, then `Done`.
 
         Args:
-            model: `HCX-GOV-THINK` (it reasons by default), `HCX-GOV`, ... (wire/gov.md §1.1).
+            model: `HCX-GOV-THINK` (it reasons by default), `HCX-GOV`, ... ([gov §1.1]).
             messages: plain dicts as on the wire.
             **options: see `CompatibleOptions`.
 

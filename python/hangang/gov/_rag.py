@@ -1,4 +1,4 @@
-"""RAG42: collections, documents, chunks, search (wire/gov.md §1.3).
+"""RAG42: collections, documents, chunks, search ([gov §1.3]).
 
 The paths and the envelope are documented, most fields of the bodies are not in our sources: they are
 keyword arguments under the names we know, and `extra` carries any other.

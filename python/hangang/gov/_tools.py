@@ -1,4 +1,4 @@
-"""Gov's tools: masking, embeddings, document parsers, speech (wire/gov.md §1.3).
+"""Gov's tools: masking, embeddings, document parsers, speech ([gov §1.3]).
 
 Each path is an argument: the FAQ and the API reference disagree on some, and for the document parsers
 our sources have none.

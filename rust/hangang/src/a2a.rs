@@ -1,5 +1,5 @@
 //! A2A streams (Agent to Agent, JSON-RPC over SSE), protocols 0.2, 0.3 and 1.0 and the Gov dialects
-//! (`wire/a2a.md` §3 to §6, `wire/gov.md` §1.4).
+//! ([a2a §3, §4, §5, §6], [gov §1.4]).
 //!
 //! Rules:
 //! - 0.2 and 0.3 name a result by `kind`, 1.0 by the member that holds it; what has neither is known by its keys;

@@ -1,4 +1,4 @@
-//! CLOVA Studio's own chat streams, v1 and v3 (`wire/clova.md` §5 to §7, §10).
+//! CLOVA Studio's own chat streams, v1 and v3 ([clova §5, §6, §7, §10]).
 //!
 //! Rules:
 //! - the event's name decides what a frame is; without one, its shape does; an undocumented name passes as
@@ -72,7 +72,7 @@ pub struct TokenRest {
     pub index: Option<i64>,
     /// v1: tokens of the prompt.
     pub input_length: Option<i64>,
-    /// v3: Unix time, in seconds as a rule (`wire/clova.md` §11).
+    /// v3: Unix time, in seconds as a rule ([clova §11]).
     pub created: Option<i64>,
     /// v3: the seed in use, up to 4294967295.
     pub seed: Option<i64>,
@@ -142,7 +142,7 @@ pub struct Signal<'a> {
 /// An error inside the stream.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Error<'a> {
-    /// As `wire/clova.md` §7.2 lists them: `"42901"`.
+    /// As [clova §7.2] lists them: `"42901"`.
     pub code: Option<Cow<'a, str>>,
     /// The service's own words.
     pub message: Cow<'a, str>,
@@ -475,7 +475,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// What a frame without a name is (`wire/clova.md` §10, rule 2).
+    /// What a frame without a name is ([clova §10] rule 2).
     fn by_shape(&mut self, frame: &Frame<'a>) -> Option<Event<'a>> {
         if self.message.is_some() {
             // Only the last frame of an answer knows why it ended and what it cost.

@@ -1,4 +1,4 @@
-//! EXAONE's streams: JSON objects with nothing between them (`wire/exaone.md` §4, §5).
+//! EXAONE's streams: JSON objects with nothing between them ([exaone §4, §5]).
 //!
 //! Rules:
 //! - every frame repeats the query and the references; `answer` is a delta;

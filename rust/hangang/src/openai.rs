@@ -1,5 +1,5 @@
 //! OpenAI-compatible chat streams: CLOVA Studio Gov, CLOVA's `/v1/openai`, `vLLM`, `SGLang`, Friendli
-//! (`wire/openai.md` §3, §8).
+//! ([openai §3, §8]).
 //!
 //! Rules:
 //! - shapes decide, never the SSE event's name; errors are looked for first, in every place where servers put
@@ -391,7 +391,7 @@ impl<'a> Fields<'a> {
             return Some(self.prefixed.event(self.custom_status, raw));
         }
         if let Some((Some(code), message)) = self.status {
-            // CLOVA's own envelope around the answer of a compatible service (`wire/gov.md` §1.2).
+            // CLOVA's own envelope around the answer of a compatible service ([gov §1.2]).
             if !code.starts_with('2') {
                 let (code, message) = (Some(Code::Text(code)), Some(message));
                 return Some(Failure { code, message, ..Failure::default() }.event(self.custom_status, raw));
