@@ -23,7 +23,7 @@ from typing import Any
 
 import pytest
 import support
-from rawserver import HALF, HANG, LAST_CHUNK, RESET, RawServer, Sleep, Step, chunk, head
+from raw_http_server import HALF, HANG, LAST_CHUNK, RESET, RawHTTPServer, Sleep, Step, chunk, head
 from transports import KEY, LIBRARIES, QUESTION, SERVICES
 
 import hangang
@@ -86,7 +86,9 @@ class Outcome:
     seconds: float
 
 
-def read(way: tuple[ModuleType, str], server: RawServer, service: str = "clova", **options: Any) -> Outcome:
+def read(
+    way: tuple[ModuleType, str], server: RawHTTPServer, service: str = "clova", **options: Any
+) -> Outcome:
     """One stream to its end or its error, by a client of its own; then nothing may be left."""
     library, mode = way
     options = {"stall_timeout": LATE, "timeout": LATE, "base_url": server.url, **options}
@@ -132,7 +134,7 @@ def read(way: tuple[ModuleType, str], server: RawServer, service: str = "clova",
     return Outcome(events, error, stream and stream.completion, seconds)
 
 
-def check(outcome: Outcome, server: RawServer, want: list[Any], tries: int = 1) -> None:
+def check(outcome: Outcome, server: RawHTTPServer, want: list[Any], tries: int = 1) -> None:
     """The four promises; `want` are the events that were complete before the fault."""
     assert outcome.seconds < LATE, "it hung"
     assert outcome.events == want, "lost, or twice"
@@ -158,7 +160,7 @@ def test_broken_between_frames(way: tuple[ModuleType, str], service: str, end: s
     steps: list[Step] = [head(chunked=True), *(chunk(frame) for frame in frames(service)[:3])]
     steps += {"reset": [RESET], "close": [], "half": [HALF]}[end]
     want = parsed(service, b"".join(frames(service)[:3]))
-    with RawServer([steps]) as server:
+    with RawHTTPServer([steps]) as server:
         outcome = read(way, server, service)
         check(outcome, server, want)
         is_truncated(outcome)
@@ -170,7 +172,7 @@ def test_broken_inside_a_frame(way: tuple[ModuleType, str], service: str) -> Non
     """A body that ends with its connection looks whole to HTTP: only the parser knows better."""
     whole = frames(service)
     part = b"".join(whole[:2]) + whole[2][: len(whole[2]) // 2]
-    with RawServer([[head(), part]]) as server:
+    with RawHTTPServer([[head(), part]]) as server:
         outcome = read(way, server, service)
         check(outcome, server, parsed(service, part))
         is_truncated(outcome)
@@ -179,7 +181,7 @@ def test_broken_inside_a_frame(way: tuple[ModuleType, str], service: str) -> Non
 @pytest.mark.parametrize("end", [RESET, HALF, HANG], ids=lambda end: end.name)
 def test_broken_before_any_event(way: tuple[ModuleType, str], end: Any) -> None:
     """Then it may be tried again, as often as was said, and the error is the connection's."""
-    with RawServer([[head(chunked=True), chunk(PING), end]]) as server:
+    with RawHTTPServer([[head(chunked=True), chunk(PING), end]]) as server:
         outcome = read(way, server, max_retries=2, stall_timeout=STALL if end is HANG else LATE)
         check(outcome, server, [], tries=3)
         wanted = hangang.APITimeoutError if end is HANG else hangang.APIConnectionError
@@ -188,7 +190,7 @@ def test_broken_before_any_event(way: tuple[ModuleType, str], end: Any) -> None:
 
 def test_broken_before_the_answer(way: tuple[ModuleType, str]) -> None:
     for steps in ([RESET], [], [b"HTTP/1.1 200 OK\r\ncontent-"], [b"\x00\x01nonsense\r\n\r\n"]):
-        with RawServer([steps]) as server:
+        with RawHTTPServer([steps]) as server:
             outcome = read(way, server, max_retries=1)
             check(outcome, server, [], tries=2)
             assert isinstance(outcome.error, hangang.APIConnectionError), repr(outcome.error)
@@ -196,14 +198,14 @@ def test_broken_before_the_answer(way: tuple[ModuleType, str]) -> None:
 
 def test_a_second_try_that_succeeds_delivers_once(way: tuple[ModuleType, str]) -> None:
     data = capture("clova")
-    with RawServer([[head(chunked=True), chunk(PING), RESET], [head(), data]]) as server:
+    with RawHTTPServer([[head(chunked=True), chunk(PING), RESET], [head(), data]]) as server:
         outcome = read(way, server)
         check(outcome, server, parsed("clova", data), tries=2)
         assert outcome.error is None
 
 
 def test_nobody_listens(way: tuple[ModuleType, str]) -> None:
-    server = RawServer([[]])
+    server = RawHTTPServer([[]])
     with server:
         pass  # the port was free, and is again
     outcome = read(way, server, max_retries=1)
@@ -220,7 +222,7 @@ def test_a_stall_after_events(way: tuple[ModuleType, str], service: str, keep_al
     """Comments are no progress: a stream that only sends them ends like a silent one."""
     pings = [Sleep(0.05), chunk(b"\n" if service == "exaone" else PING)] * 400 if keep_alives else []
     steps = [head(chunked=True), chunk(b"".join(frames(service)[:3])), *pings, HANG]
-    with RawServer([steps]) as server:
+    with RawHTTPServer([steps]) as server:
         outcome = read(way, server, service, stall_timeout=STALL)
         check(outcome, server, parsed(service, b"".join(frames(service)[:3])))
         is_truncated(outcome)
@@ -231,7 +233,7 @@ def test_a_stall_after_events(way: tuple[ModuleType, str], service: str, keep_al
 @pytest.mark.parametrize("keep_alives", [False, True], ids=["silent", "keep-alives"])
 def test_a_stall_before_any_event(way: tuple[ModuleType, str], keep_alives: bool) -> None:
     pings = [Sleep(0.05), chunk(PING)] * 400 if keep_alives else []
-    with RawServer([[head(chunked=True), *pings, HANG]]) as server:
+    with RawHTTPServer([[head(chunked=True), *pings, HANG]]) as server:
         outcome = read(way, server, max_retries=0, stall_timeout=STALL)
         check(outcome, server, [])
         assert isinstance(outcome.error, hangang.APITimeoutError)
@@ -239,7 +241,7 @@ def test_a_stall_before_any_event(way: tuple[ModuleType, str], keep_alives: bool
 
 def test_a_stall_inside_a_frame(way: tuple[ModuleType, str]) -> None:
     part = b"".join(frames("clova")[:2]) + frames("clova")[2][:-3]
-    with RawServer([[head(chunked=True), chunk(part), HANG]]) as server:
+    with RawHTTPServer([[head(chunked=True), chunk(part), HANG]]) as server:
         outcome = read(way, server, stall_timeout=STALL)
         check(outcome, server, parsed("clova", part))
         is_truncated(outcome)
@@ -247,7 +249,7 @@ def test_a_stall_inside_a_frame(way: tuple[ModuleType, str]) -> None:
 
 def test_a_stall_after_the_end_marker_is_nothing(way: tuple[ModuleType, str]) -> None:
     """The answer is whole; that the server does not close is its own affair."""
-    with RawServer([[head(chunked=True), chunk(capture("clova")), HANG]]) as server:
+    with RawHTTPServer([[head(chunked=True), chunk(capture("clova")), HANG]]) as server:
         outcome = read(way, server, stall_timeout=STALL)
         check(outcome, server, parsed("clova", capture("clova")))
         assert outcome.error is None
@@ -258,7 +260,7 @@ def test_a_stall_after_the_end_marker_is_nothing(way: tuple[ModuleType, str]) ->
 
 def test_a_content_length_that_is_too_long(way: tuple[ModuleType, str]) -> None:
     part = b"".join(frames("clova")[:3])
-    with RawServer([[head(length=len(part) + 1000), part]]) as server:
+    with RawHTTPServer([[head(length=len(part) + 1000), part]]) as server:
         outcome = read(way, server)
         check(outcome, server, parsed("clova", part))
         is_truncated(outcome)
@@ -266,7 +268,7 @@ def test_a_content_length_that_is_too_long(way: tuple[ModuleType, str]) -> None:
 
 def test_a_content_length_that_is_too_long_for_a_whole_answer(way: tuple[ModuleType, str]) -> None:
     data = capture("clova")
-    with RawServer([[head(length=len(data) + 1000), data]]) as server:
+    with RawHTTPServer([[head(length=len(data) + 1000), data]]) as server:
         outcome = read(way, server)
         check(outcome, server, parsed("clova", data))
         assert outcome.error is None, "it had ended before the fault"
@@ -274,7 +276,7 @@ def test_a_content_length_that_is_too_long_for_a_whole_answer(way: tuple[ModuleT
 
 def test_a_content_length_that_is_too_short(way: tuple[ModuleType, str]) -> None:
     part = b"".join(frames("clova")[:3])
-    with RawServer([[head(length=len(part) + 20), capture("clova")]]) as server:
+    with RawHTTPServer([[head(length=len(part) + 20), capture("clova")]]) as server:
         outcome = read(way, server)
         check(outcome, server, parsed("clova", part))
         is_truncated(outcome)
@@ -293,7 +295,7 @@ def test_a_content_length_that_is_too_short(way: tuple[ModuleType, str]) -> None
 )
 def test_bad_chunked_encoding(way: tuple[ModuleType, str], garbage: bytes) -> None:
     part = b"".join(frames("clova")[:3])
-    with RawServer([[head(chunked=True), chunk(part), garbage]]) as server:
+    with RawHTTPServer([[head(chunked=True), chunk(part), garbage]]) as server:
         outcome = read(way, server)
         check(outcome, server, parsed("clova", part))
         is_truncated(outcome)
@@ -305,7 +307,7 @@ def test_chunks_cut_anywhere(way: tuple[ModuleType, str]) -> None:
     steps: list[Step] = [head(chunked=True)]
     for at in range(0, len(pieces), 997):
         steps += [pieces[at : at + 997], Sleep(0.001)]
-    with RawServer([[*steps, LAST_CHUNK]]) as server:
+    with RawHTTPServer([[*steps, LAST_CHUNK]]) as server:
         outcome = read(way, server)
         check(outcome, server, parsed("clova", data))
         assert outcome.error is None
@@ -320,7 +322,7 @@ HTML = b"<!DOCTYPE html>\n<html><body><h1>Sign in</h1>\n\n<p>data: not yours</p>
 @pytest.mark.parametrize("kind", ["text/html", "text/event-stream", "application/json"])
 def test_an_html_page_on_a_200(way: tuple[ModuleType, str], service: str, kind: str) -> None:
     """A captive portal or a gateway: an error, whatever it calls itself, and no event."""
-    with RawServer([[head(kind=kind, length=len(HTML)), HTML]]) as server:
+    with RawHTTPServer([[head(kind=kind, length=len(HTML)), HTML]]) as server:
         outcome = read(way, server, service, max_retries=0)
         check(outcome, server, [])
         assert isinstance(outcome.error, hangang.HangangError), repr(outcome.error)
@@ -338,7 +340,7 @@ ERRORS: dict[str, tuple[bytes, type[Exception]]] = {
 @pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
 def test_a_json_error_on_a_stream_request(way: tuple[ModuleType, str], service: str, kind: str) -> None:
     body, cls = ERRORS[service]
-    with RawServer([[head(kind=kind, length=len(body)), body]]) as server:
+    with RawHTTPServer([[head(kind=kind, length=len(body)), body]]) as server:
         outcome = read(way, server, service, max_retries=0)
         check(outcome, server, [])
         assert isinstance(outcome.error, cls), repr(outcome.error)
@@ -349,9 +351,9 @@ def test_a_json_error_on_a_stream_request(way: tuple[ModuleType, str], service: 
 )
 def test_a_redirect_to_another_host_is_not_followed(way: tuple[ModuleType, str], status: str) -> None:
     """The key and the conversation go to the host that was named, and to no other."""
-    with RawServer([[head(), capture("clova")]]) as other:
+    with RawHTTPServer([[head(), capture("clova")]]) as other:
         location = f"location: http://localhost:{other.port}/elsewhere\r\n"
-        with RawServer([[head(status, length=0, headers=location)]]) as server:
+        with RawHTTPServer([[head(status, length=0, headers=location)]]) as server:
             outcome = read(way, server)
             check(outcome, server, [])
             assert isinstance(outcome.error, hangang.APIError)
@@ -366,7 +368,9 @@ def test_a_proxy_that_recodes(way: tuple[ModuleType, str], service: str, newline
     """Line ends changed, a byte order mark before the first: the same events."""
     data = capture(service).replace(b"\r\n", b"\n")
     recoded = bom + data.replace(b"\n", newline)
-    with RawServer([[head(chunked=True), *map(chunk, support.pieces(recoded, 100)), LAST_CHUNK]]) as server:
+    with RawHTTPServer(
+        [[head(chunked=True), *map(chunk, support.pieces(recoded, 100)), LAST_CHUNK]]
+    ) as server:
         outcome = read(way, server, service)
         check(outcome, server, parsed(service, data))
         assert outcome.error is None
@@ -374,7 +378,7 @@ def test_a_proxy_that_recodes(way: tuple[ModuleType, str], service: str, newline
 
 def test_a_proxy_that_puts_a_bom_before_json(way: tuple[ModuleType, str]) -> None:
     data = b"\xef\xbb\xbf\r\n" + capture("exaone")
-    with RawServer([[head(kind="application/json", length=len(data)), data]]) as server:
+    with RawHTTPServer([[head(kind="application/json", length=len(data)), data]]) as server:
         outcome = read(way, server, "exaone")
         check(outcome, server, parsed("exaone", capture("exaone")))
         assert outcome.error is None
@@ -453,7 +457,7 @@ def test_one_shot_calls_meet_the_same_faults(way: tuple[ModuleType, str]) -> Non
         [head(kind="application/json", length=len(answer)), answer[:300], RESET],
         [head(kind="application/json", length=len(answer)), answer],
     ]
-    with RawServer(scripts) as server:
+    with RawHTTPServer(scripts) as server:
         options: dict[str, Any] = {"base_url": server.url, "timeout": LATE}
         if mode == "sync":
             with library.Client(verify=CONTEXT) as http:

@@ -1,6 +1,6 @@
 """A key reaches the service, and nothing else: no log, no text, no traceback with its locals, no metric.
 
-`keywatch.py` reads along while the other files run, each in a process of its own. TLS verification is held against
+`secret_leak_plugin.py` reads along while the other files run, each in a process of its own. TLS verification is held against
 every variable that switches it off somewhere.
 """
 
@@ -24,9 +24,9 @@ from types import ModuleType
 from typing import Any
 
 import httpx
-import keywatch
 import pytest
-from rawserver import HANG, RawServer
+import secret_leak_plugin
+from raw_http_server import HANG, RawHTTPServer
 from transports import KEY, LIBRARIES, QUESTION, SERVICES
 
 import hangang
@@ -47,7 +47,7 @@ def watched(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Runs tests under the watch, each child of theirs with the key in its environment."""
     command = [sys.executable, "-m", "pytest", "-n0", "-q", "--no-header", "--tb=short"]
     return subprocess.run(
-        [*command, "-p", "no:cacheprovider", "-p", "keywatch", *arguments],
+        [*command, "-p", "no:cacheprovider", "-p", "secret_leak_plugin", *arguments],
         cwd=TESTS.parent,
         # The watch keeps errors and log records until a test is over: memory is not the library's.
         env=environment(PYTEST_ADDOPTS="", HANGANG_TEST_NO_PEAKS="1"),
@@ -59,7 +59,7 @@ def watched(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def looked_at(done: subprocess.CompletedProcess[str]) -> dict[str, int]:
-    counts = re.search(r"keywatch looked at (.*)", done.stdout)
+    counts = re.search(r"secret_leak_plugin looked at (.*)", done.stdout)
     assert counts is not None, done.stdout + done.stderr
     return {kind: int(count) for count, kind in re.findall(r"(\d+) (\w+)", counts[1])}
 
@@ -114,13 +114,11 @@ def test_no_key_in_the_whole_suite(name: str) -> None:
 
 def test_the_watch_sees_every_kind_of_leak() -> None:
     """A watch that sees nothing would pass everything."""
-    done = watched("tests/planted_leaks.py")
+    done = watched("tests/known_leaks.py")
     assert re.search(r"^22 passed, 1 xfailed", done.stdout, re.MULTILINE), done.stdout[-8000:]
     assert done.returncode == 1, "the tests pass, and the run fails"
     assert all(looked_at(done).values())
-    planted = set(
-        re.findall(r"^def test_(\w+)", (TESTS / "planted_leaks.py").read_text("utf-8"), re.MULTILINE)
-    )
+    planted = set(re.findall(r"^def test_(\w+)", (TESTS / "known_leaks.py").read_text("utf-8"), re.MULTILINE))
     found: dict[str, set[str]] = {name: set() for name in planted}
     for kind, name in re.findall(r"^LEAK (.*?) \| .*?::test_(\w+) \|", done.stdout, re.MULTILINE):
         found[name].add(re.sub(r"\W", "_", kind))
@@ -199,9 +197,9 @@ ASKED = {
 
 def leaks(error: BaseException) -> list[str]:
     """The places in an error, its causes and the locals of their tracebacks where the key stands."""
-    keywatch.look_at_error(error)
-    here = [f"{kind}: {text[:200]}" for kind, _, text in keywatch.found]
-    keywatch.found.clear()
+    secret_leak_plugin.look_at_error(error)
+    here = [f"{kind}: {text[:200]}" for kind, _, text in secret_leak_plugin.found]
+    secret_leak_plugin.found.clear()
     return here
 
 
@@ -222,7 +220,7 @@ def test_no_key_in_the_frames_of_a_request_that_is_refused(
 ) -> None:
     """By the HTTP library, before or while it is sent."""
     with (
-        RawServer([[HANG]]) as server,
+        RawHTTPServer([[HANG]]) as server,
         library.Client() as http,
         SERVICES[service].client(KEY, base_url=server.url, http_client=http, max_retries=0) as client,
     ):
@@ -245,7 +243,7 @@ def test_no_key_in_the_frames_of_a_write_that_ends(
 
     monkeypatch.setattr(socket.socket, "send", send)
     with (
-        RawServer([[HANG]]) as server,
+        RawHTTPServer([[HANG]]) as server,
         library.Client() as http,
         SERVICES[service].client(KEY, base_url=server.url, http_client=http, max_retries=0) as client,
     ):
@@ -274,7 +272,7 @@ def test_no_key_in_the_frames_of_a_request_that_is_cancelled(library: ModuleType
                 return error
             raise AssertionError("it was not cancelled")
 
-    with RawServer([[HANG]]) as server:
+    with RawHTTPServer([[HANG]]) as server:
         turns = 0
         while not server.requests:
             error = asyncio.run(cancel_after(turns, server.url))

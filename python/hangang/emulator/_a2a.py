@@ -14,7 +14,7 @@ from typing import Any
 
 from ._answer import Framing
 from ._call import JSON, dump, sse
-from ._shapes import is_object
+from .json_types import is_object
 
 TERMINAL = frozenset(f"TASK_STATE_{name}" for name in ("COMPLETED", "FAILED", "CANCELED", "REJECTED"))
 INTERRUPTED = frozenset(("TASK_STATE_INPUT_REQUIRED", "TASK_STATE_AUTH_REQUIRED"))

@@ -13,8 +13,8 @@ from starlette.responses import JSONResponse, Response
 
 from ._answer import SSE, Answer, Frame, Framing, one_shot
 from ._controls import ControlError, Controls
-from ._shapes import is_list, is_object
 from ._state import State
+from .json_types import is_list, is_object
 
 JSON = dict[str, Any]
 

@@ -9,7 +9,7 @@ from ._a2a import RPCError
 from ._call import JSON
 from ._controls import Controls
 from ._state import State
-from ._words import Script
+from .fake_answers import Script
 
 
 class Run:

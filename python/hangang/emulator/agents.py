@@ -39,10 +39,10 @@ from ._a2a import (
 from ._answer import Frame
 from ._call import JSON, Call, Service, bearer, check_key, endpoint, no_headers
 from ._run import Run, work
-from ._shapes import is_object, is_objects
-from ._words import Script, compose
+from .fake_answers import Script, compose
 from .gov import CHAT
 from .gov_agents import find_agent
+from .json_types import is_object, is_objects
 
 _OLD = {
     "message/send": "SendMessage",

@@ -38,8 +38,8 @@ from ._call import (
     sse,
     text_of,
 )
-from ._shapes import is_list, is_object, is_objects
-from ._words import Script, compose, count_tokens
+from .fake_answers import Script, compose, count_tokens
+from .json_types import is_list, is_object, is_objects
 
 PREFIXES = ("", "/testapp", "/serviceapp")
 

@@ -12,8 +12,6 @@ from starlette.routing import BaseRoute, Route
 
 from . import compatible
 from ._call import JSON, Call, Refusal, Service, dump, endpoint, last_user_text
-from ._shapes import is_object, is_objects, is_texts
-from ._words import compose
 from .clova import (
     MODELS,
     PREFIXES,
@@ -25,6 +23,8 @@ from .clova import (
     rate_headers,
 )
 from .compatible import Shape
+from .fake_answers import compose
+from .json_types import is_object, is_objects, is_texts
 
 _UNSUPPORTED = frozenset(
     [

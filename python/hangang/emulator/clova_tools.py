@@ -10,9 +10,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from ._call import JSON, Call, Refusal, endpoint, text_of
-from ._shapes import is_list, is_object, is_objects
-from ._words import count_tokens, embed
 from .clova import MODELS, PREFIXES, SERVICE
+from .fake_answers import count_tokens, embed
+from .json_types import is_list, is_object, is_objects
 
 
 def routes() -> list[BaseRoute]:

@@ -17,7 +17,7 @@ from random import Random
 
 from ._answer import Frame
 from ._call import JSON, dump, sse
-from ._words import Script, ToolCall, count_tokens, embed
+from .fake_answers import Script, ToolCall, count_tokens, embed
 
 
 @dataclass(frozen=True, slots=True)

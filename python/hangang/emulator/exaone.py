@@ -25,8 +25,8 @@ from starlette.routing import BaseRoute, Route
 
 from ._answer import Frame, Framing
 from ._call import JSON, Call, Refusal, Service, check_key, dump, endpoint
-from ._shapes import is_list, is_objects
-from ._words import Script, compose
+from .fake_answers import Script, compose
+from .json_types import is_list, is_objects
 
 FRAMING = Framing(newline="none")
 MAX_FILE = 30 * 2**20

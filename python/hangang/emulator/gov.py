@@ -28,10 +28,10 @@ from ._call import (
     last_user_text,
     text_of,
 )
-from ._shapes import is_object, is_objects
-from ._words import compose, count_tokens
 from .clova import chosen_tools
 from .compatible import Shape
+from .fake_answers import compose, count_tokens
+from .json_types import is_object, is_objects
 
 MODELS = (
     "HCX-GOV-THINK",

@@ -20,9 +20,9 @@ from starlette.routing import BaseRoute, Route
 from ._a2a import KnownError, Wire
 from ._answer import SSE, Frame
 from ._call import JSON, Call, Refusal, dump, endpoint, sse
-from ._shapes import is_list, is_object
-from ._words import Script, compose
+from .fake_answers import Script, compose
 from .gov import CHAT
+from .json_types import is_list, is_object
 
 
 def routes() -> list[BaseRoute]:

@@ -23,9 +23,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from ._call import JSON, Call, Handler, Refusal, endpoint
-from ._shapes import is_list, is_object
-from ._words import embed
+from .fake_answers import embed
 from .gov import TOOLS
+from .json_types import is_list, is_object
 from .tools import text_in_file
 
 CHUNK_CHARACTERS = 400

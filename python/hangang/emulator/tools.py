@@ -30,9 +30,9 @@ from starlette.routing import BaseRoute, Route
 from . import compatible
 from ._answer import Frame
 from ._call import JSON, Call, Handler, Refusal, dump, endpoint, sse
-from ._shapes import is_list
-from ._words import compose, count_tokens, embed
+from .fake_answers import compose, count_tokens, embed
 from .gov import TOOLS
+from .json_types import is_list
 
 # Kind to the pattern and the mask. The first six are the API reference's, the others the FAQ's.
 PATTERNS: dict[str, tuple[str, str]] = {

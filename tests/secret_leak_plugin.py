@@ -1,13 +1,13 @@
 """A pytest plugin that reads everything a library could leak a key through, while other tests run.
 
-    PYTHONPATH=tests python -m pytest -p keywatch tests/test_clients_streams.py
+    PYTHONPATH=tests python -m pytest -p secret_leak_plugin tests/test_clients_streams.py
 
 Read along are: log records of every library, at DEBUG; every error of ours and every exception that leaves a
 request or that a test catches (text, repr, attributes, the chain of causes, the traceback with the locals of
 every frame); what shows of clients, streams, metrics and events; the emulator's answers; warnings; what a test
 prints, what its child processes write, and what pytest reports of it. Where the test key stands in one of them the
 run fails, and names the test. `test_keys.py` runs every file of the suite under it, and the leaks of
-`planted_leaks.py`, each of which it must find.
+`known_leaks.py`, each of which it must find.
 """
 
 from __future__ import annotations
@@ -355,5 +355,5 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         at = min(place for secret in SECRETS if (place := text.find(secret)) >= 0)
         terminalreporter.write_line(f"LEAK {kind} | {test} | {text[max(0, at - 200) : at + 200]!r}")
     terminalreporter.write_line(
-        "keywatch looked at " + ", ".join(f"{count} {kind}" for kind, count in looked.items())
+        "secret_leak_plugin looked at " + ", ".join(f"{count} {kind}" for kind, count in looked.items())
     )

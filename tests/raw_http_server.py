@@ -1,6 +1,6 @@
 """A server that misbehaves on purpose: a socket, a script of steps a request, and no HTTP library.
 
-    with RawServer([[head(chunked=True), chunk(b"data: ..."), RESET]]) as server:
+    with RawHTTPServer([[head(chunked=True), chunk(b"data: ..."), RESET]]) as server:
         ...  # server.url, server.requests, server.open
 
 Each request takes the next script; the last one is repeated. A step is bytes to send, a `Sleep`, or one of the
@@ -60,7 +60,7 @@ def chunk(data: bytes) -> bytes:
 LAST_CHUNK = b"0\r\n\r\n"
 
 
-class RawServer:
+class RawHTTPServer:
     """Threads and sockets of its own; `open` counts the connections that nobody has closed yet."""
 
     def __init__(self, scripts: Sequence[Sequence[Step]]) -> None:

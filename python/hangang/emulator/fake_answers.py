@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from ._shapes import is_list, is_object
+from .json_types import is_list, is_object
 
 _SENTENCES = (
     "한강은 태백산맥에서 시작해 서해로 흘러가는 강입니다.",

@@ -1,4 +1,4 @@
-"""Leaks of the test key, one of each kind: `test_keys.py` runs them under `keywatch`, which must find every one.
+"""Leaks of the test key, one of each kind: `test_keys.py` runs them under `secret_leak_plugin`, which must find every one.
 
 Each test passes by itself and is named after the kind under which the watch reports it.
 """
