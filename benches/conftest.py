@@ -27,17 +27,17 @@ def record(request: pytest.FixtureRequest) -> Any:
 
 
 @pytest.fixture
-def race(benchmark: Any) -> Any:
-    """`race(race, rounds)`: runs the rounds under pytest-benchmark; `extra_info` has the ratios."""
+def measure(benchmark: Any) -> Any:
+    """`measure(comparison, rounds, reference)`: run the rounds under pytest-benchmark, with `extra_info`."""
 
-    def run(race: Any, rounds: int, reference: str) -> Any:
-        benchmark.pedantic(race.round, rounds=rounds, iterations=1)
-        for name in race.samples:
+    def run(comparison: Any, rounds: int, reference: str) -> Any:
+        benchmark.pedantic(comparison.round, rounds=rounds, iterations=1)
+        for name in comparison.samples:
             benchmark.extra_info[name] = {
-                "ratio": race.ratio(name, reference),
-                "microseconds": race.cost(name) * 1e6,
+                "ratio": comparison.ratio(name, reference),
+                "microseconds": comparison.cost(name) * 1e6,
             }
-        return race
+        return comparison
 
     return run
 

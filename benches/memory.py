@@ -44,7 +44,7 @@ def pieces(head: bytes, tail: bytes) -> Iterator[bytes]:
 def parser_of(what: str, backend: str) -> Any:
     if what == "JSONStreamParser":
         return importlib.import_module(f"hangang._{backend}").JSONStreamParser(max_frame_bytes=2 * FRAME)
-    from hangang.cli._decoders import parser_class
+    from hangang.cli.bench.decoders import parser_class
 
     return parser_class(backend, what)(max_frame_bytes=2 * FRAME)
 
@@ -65,11 +65,11 @@ def peak(what: str, backend: str) -> tuple[int, int]:
 
 def resident(backend: str) -> int:
     """Growth between event one million and ten million of one parser."""
-    import shapes
+    import workloads
 
-    from hangang.cli._decoders import parser_class
+    from hangang.cli.bench.decoders import parser_class
 
-    frames = b"".join(shapes.clova_v3(1000).frames()[:1000])  # without the end
+    frames = b"".join(workloads.clova_v3(1000).frames()[:1000])  # without the end
     chunks = [frames[at : at + 16384] for at in range(0, len(frames), 16384)]
     parser, events, first = parser_class(backend, "clova")(), 0, 0
     while events < 10_000_000:

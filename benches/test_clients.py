@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from hangang.cli._loopback import Server, Way, clients
-from hangang.cli._stopwatch import Race
+from hangang.cli.bench.clients import Mode, Server, clients
+from hangang.cli.bench.timing import Comparison
 
 EVENTS = 2000
 
 
-@pytest.mark.parametrize("way", ["events", "tokens", "bulk"])
-def test_clients(way: Way, race: Any, record: Any) -> None:
-    with Server("openai", 1000 if way == "tokens" else EVENTS) as server, clients(server, way) as (runs, _):
-        done = race(
-            Race(runs, server.events, sample=0.0 if way == "tokens" else 0.05), 11, "hangang on httpx"
+@pytest.mark.parametrize("mode", ["events", "tokens", "bulk"])
+def test_clients(mode: Mode, measure: Any, record: Any) -> None:
+    with Server("openai", 1000 if mode == "tokens" else EVENTS) as server, clients(server, mode) as (runs, _):
+        done = measure(
+            Comparison(runs, server.events, sample=0.0 if mode == "tokens" else 0.05), 11, "hangang on httpx"
         )
     for library in ("httpx", "httpx2"):
         for ours, raw in (
@@ -25,11 +25,11 @@ def test_clients(way: Way, race: Any, record: Any) -> None:
         ):
             if ours in runs:
                 above = (done.ratio(ours, f"{library} {raw}") - 1) * 100
-                record("client-raw", f"{way}, {ours.removeprefix('hangang ')}", above)
+                record("client-raw", f"{mode}, {ours.removeprefix('hangang ')}", above)
     for peer, ours in (
         ("openai SDK", "hangang on httpx2"),
         ("openai SDK async", "hangang async on httpx2"),
         ("langchain-naver", "hangang on httpx2"),
     ):
         if peer in runs and ours in runs:
-            record("client-sdk", f"{way}, {peer}", done.ratio(peer, ours))
+            record("client-sdk", f"{mode}, {peer}", done.ratio(peer, ours))

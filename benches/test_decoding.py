@@ -7,11 +7,19 @@ from functools import partial
 from typing import Any
 
 import pytest
-import shapes
+import workloads
 
-from hangang.cli._decoders import OURS, Stream, decoders, hangang_events, hangang_text, parser_class, prepare
-from hangang.cli._shapes import clova_frame
-from hangang.cli._stopwatch import Race
+from hangang.cli.bench.decoders import (
+    OURS,
+    Input,
+    decoders,
+    hangang_events,
+    hangang_text,
+    parser_class,
+    prepare,
+)
+from hangang.cli.bench.timing import Comparison
+from hangang.cli.bench.workloads import clova_frame
 
 ROUNDS = 15
 EVENTS = {"clova_v3": 2000, "openai": 2000, "exaone_small": 2000, "exaone_refs": 400}
@@ -21,10 +29,10 @@ PURE = f"{OURS} (pure)"
 
 @pytest.mark.parametrize("cut", CUTS)
 @pytest.mark.parametrize("shape", EVENTS)
-def test_decoders(shape: str, cut: str, race: Any, record: Any) -> None:
+def test_decoders(shape: str, cut: str, measure: Any, record: Any) -> None:
     stream = prepare(shape, EVENTS[shape], CUTS[cut])
     runs, _ = decoders(stream)
-    done = race(Race(runs, stream.events), ROUNDS, OURS)
+    done = measure(Comparison(runs, stream.events), ROUNDS, OURS)
     if OURS in runs and "orjson (pre-split)" in runs:
         record(f"orjson-{cut}", shape, done.ratio("orjson (pre-split)", OURS))
     if shape != "clova_v3":
@@ -36,7 +44,7 @@ def test_decoders(shape: str, cut: str, race: Any, record: Any) -> None:
         record("pure", cut, done.ratio("httpx-sse + orjson", PURE))
 
 
-def feed_and_join(parser: Any, stream: Stream) -> str:
+def feed_and_join(parser: Any, stream: Input) -> str:
     feed = parser().feed
     text = ""
     for chunk in stream.chunks:
@@ -46,14 +54,14 @@ def feed_and_join(parser: Any, stream: Stream) -> str:
 
 @pytest.mark.parametrize("backend", ["native", "pure"])
 @pytest.mark.parametrize("shape", EVENTS)
-def test_feed_text(shape: str, backend: str, race: Any, record: Any) -> None:
+def test_feed_text(shape: str, backend: str, measure: Any, record: Any) -> None:
     stream = prepare(shape, EVENTS[shape], CUTS["16k"])
-    parser = parser_class(backend, stream.shape.parser)
+    parser = parser_class(backend, stream.workload.parser)
     runs = {
         "feed_text": partial(hangang_text, parser, stream),
         "feed and join": partial(feed_and_join, parser, stream),
     }
-    done = race(Race(runs, stream.events), ROUNDS, "feed_text")
+    done = measure(Comparison(runs, stream.events), ROUNDS, "feed_text")
     label = shape if backend == "native" else f"{shape} (pure)"
     record("feed_text", label, done.ratio("feed and join", "feed_text"))
 
@@ -77,16 +85,16 @@ def split(chunks: list[bytes]) -> None:
 
 
 @pytest.mark.parametrize("shape", ["clova_v3", "openai", "exaone_small"])
-def test_one_byte_chunks(shape: str, race: Any, record: Any) -> None:
+def test_one_byte_chunks(shape: str, measure: Any, record: Any) -> None:
     """Against bytes.split, which takes bytes and returns a new list; and against our own feed(b"")."""
     stream = prepare(shape, 100, 1)
-    parser = parser_class("native", stream.shape.parser)
+    parser = parser_class("native", stream.workload.parser)
     runs = {
         OURS: partial(each, parser, stream.chunks),
         "bytes.split": partial(split, stream.chunks),
         "feed(b'')": partial(nothing, parser, stream.chunks),
     }
-    done = race(Race(runs, len(stream.chunks)), ROUNDS, "bytes.split")
+    done = measure(Comparison(runs, len(stream.chunks)), ROUNDS, "bytes.split")
     record("one-byte", f"{shape} to bytes.split", done.ratio(OURS, "bytes.split"))
     record("one-byte", f"{shape} to feed(b'')", done.ratio(OURS, "feed(b'')"))
 
@@ -99,20 +107,22 @@ def with_prediction(on: bool, run: Any) -> Any:
         del os.environ["HANGANG_PREDICT"]
 
 
-def changing_names(n: int) -> shapes.Shape:
+def changing_names(n: int) -> workloads.Workload:
     """Tokens of CLOVA, each with a member that no token before it had."""
     frames = [
-        clova_frame(i, "token", f'{{"message":{{"content":"{shapes.word(i).strip()}","k{i:x}":0}}}}')
+        clova_frame(i, "token", f'{{"message":{{"content":"{workloads.word(i).strip()}","k{i:x}":0}}}}')
         for i in range(n)
     ]
-    return shapes.Shape("changing-names", "clova", "".join(frames).encode())
+    return workloads.Workload("changing-names", "clova", "".join(frames).encode())
 
 
 @pytest.mark.parametrize("backend", ["native", "pure"])
-@pytest.mark.parametrize("shape", [changing_names(1000), shapes.wrong_prediction(20)], ids=lambda s: s.name)
-def test_never_predicts(shape: shapes.Shape, backend: str, race: Any, record: Any) -> None:
-    stream = Stream(shape, list(shape.chunks()), [b""])
+@pytest.mark.parametrize(
+    "shape", [changing_names(1000), workloads.wrong_prediction(20)], ids=lambda s: s.name
+)
+def test_never_predicts(shape: workloads.Workload, backend: str, measure: Any, record: Any) -> None:
+    stream = Input(shape, list(shape.chunks()), [b""])
     run = partial(hangang_events, parser_class(backend, shape.parser), stream)
     runs = {"with": partial(with_prediction, True, run), "without": partial(with_prediction, False, run)}
-    done = race(Race(runs, 1), ROUNDS, "without")
+    done = measure(Comparison(runs, 1), ROUNDS, "without")
     record("unpredicted", f"{shape.name} ({backend})", done.ratio("with", "without"))

@@ -6,9 +6,9 @@ import importlib
 from typing import Any
 
 import pytest
-import shapes
+import workloads
 
-from hangang.cli._decoders import parser_class
+from hangang.cli.bench.decoders import parser_class
 
 SIZES = {
     "huge-frame-drip": 512,
@@ -19,7 +19,7 @@ SIZES = {
 }
 
 
-def examined(backend: str, shape: shapes.Shape) -> int:
+def examined(backend: str, shape: workloads.Workload) -> int:
     if shape.parser == "JSONStreamParser":
         parser = importlib.import_module(f"hangang._{backend}").JSONStreamParser()
     else:
@@ -34,7 +34,7 @@ def examined(backend: str, shape: shapes.Shape) -> int:
 def test_growth(backend: str, benchmark: Any, record: Any) -> None:
     def worst() -> float:
         ratios = {}
-        for name, shape in shapes.BAD.items():
+        for name, shape in workloads.BAD.items():
             n = SIZES.get(name, 20)
             ratios[name] = examined(backend, shape(2 * n)) / examined(backend, shape(n))
         benchmark.extra_info.update(ratios)

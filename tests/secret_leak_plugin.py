@@ -27,7 +27,7 @@ import pytest
 from starlette.applications import Starlette
 from transports import KEY
 
-from hangang import _errors, _http, _reception, clova, exaone, gov
+from hangang import _attempt, _errors, _http, clova, exaone, gov
 
 #: The key, and what is left of it where a text was cut.
 SECRETS = (KEY, KEY.partition("-")[2])
@@ -161,8 +161,8 @@ def see_stream(stream: Any) -> None:
     look("answer's headers", repr(dict(stream.headers)))
 
 
-def see_events(reception: Any) -> None:
-    events = list(copy.copy(reception.batch))  # those that were not delivered yet
+def see_events(attempt: Any) -> None:
+    events = list(copy.copy(attempt.batch))  # those that were not delivered yet
     looked["events"] += len(events)
     look("events", repr(events))
 
@@ -305,10 +305,10 @@ def pytest_configure() -> None:
     for cls in CLIENTS:
         after(cls, "__init__", see_client)
         around(cls, "__init__", refuses)
-    for moment in ("__init__", "_report"):
+    for moment in ("__init__", "_end_metrics"):
         after(_http._StreamBase, moment, see_stream)
     for moment in ("feed", "end", "broke"):
-        after(_reception.Reception, moment, see_events)
+        after(_attempt.Attempt, moment, see_events)
     around(_http.SyncTransport, "send", sends)
     around(_http.AsyncTransport, "send", awaits)
     around(pytest.ExceptionInfo, "fill_unfilled", catches)

@@ -1,4 +1,4 @@
-"""`hangang bench` and what it stands on: that it runs, says what it did, and races like with like. No clock."""
+"""`hangang bench` and its parts: that it runs, that it reports what it did, and that it compares like with like. No clock."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import pytest
 
 pytest.importorskip("httpx", reason="hangang bench needs the extra client")
 
-import shapes
+import workloads
 
 from hangang.cli import _app, main
-from hangang.cli._decoders import OURS, Stream, decoders, prepare
-from hangang.cli._loopback import Server, clients
-from hangang.cli._stopwatch import Race
 from hangang.cli._terminal import width
+from hangang.cli.bench.clients import Server, clients
+from hangang.cli.bench.decoders import OURS, Input, decoders, prepare
+from hangang.cli.bench.timing import Comparison
 
 #: As short as it can be.
 QUICK = ["bench", "--rounds", "1", "--scale", "0.005"]
@@ -63,7 +63,7 @@ def test_the_page_needs_nothing_else(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_every_decoder_reads_the_same_text() -> None:
     for name in ("clova_v3", "openai", "exaone_small", "exaone_refs"):
         whole = prepare(name, 12, None)
-        some = Stream(whole.shape, whole.chunks[:9], whole.payloads[:9])
+        some = Input(whole.workload, whole.chunks[:9], whole.payloads[:9])
         runs, _ = decoders(some)
         texts = {label: run() for label, run in runs.items() if "pre-split" not in label}
         assert len(set(texts.values())) == 1, texts
@@ -85,16 +85,16 @@ def test_a_race_is_even() -> None:
     def contender(name: str) -> Callable[[], object]:
         return lambda: order.append(name)
 
-    race = Race({name: contender(name) for name in "abc"}, 10, sample=0.0).run(6)
-    assert {name: len(samples) for name, samples in race.samples.items()} == dict.fromkeys("abc", 6)
+    comparison = Comparison({name: contender(name) for name in "abc"}, 10, sample=0.0).run(6)
+    assert {name: len(samples) for name, samples in comparison.samples.items()} == dict.fromkeys("abc", 6)
     rounds = order[6:]  # behind the first run and its timing
     assert all(sorted(rounds[at : at + 6]) == list("aabbcc") for at in range(0, 36, 6))  # warm, then timed
     assert len({tuple(rounds[at : at + 6]) for at in range(0, 36, 6)}) > 1  # shuffled
-    assert race.ratio("a", "a") == pytest.approx(1)
+    assert comparison.ratio("a", "a") == pytest.approx(1)
 
 
-@pytest.mark.parametrize("name", shapes.GOOD)
+@pytest.mark.parametrize("name", workloads.GOOD)
 def test_frames_are_the_wire(name: str) -> None:
-    shape = shapes.GOOD[name](20)
+    shape = workloads.GOOD[name](20)
     assert b"".join(shape.frames()) == shape.wire
     assert len(shape.payloads()) == len(shape.frames()) - shape.wire.count(b"data: [DONE]")

@@ -20,7 +20,7 @@ from transports import KEY, QUESTION, SERVICES, Answer, Script, json_answer
 
 import hangang
 from hangang import clova, exaone, gov
-from hangang._answers import CODES, RateLimit, duration, fault_of, status_of
+from hangang._answers import CODES, RateLimit, duration, service_error, status_of
 from hangang.gov._client import PROFILES, AgentProfile
 
 OK_V3 = {
@@ -851,9 +851,16 @@ def test_codes_that_no_table_has() -> None:
     assert status_of("42999") == 429
     assert status_of("99999") is status_of(None) is status_of("x", "y") is status_of(-5) is None
     assert (status_of(500), status_of("404"), status_of(None, "BadRequestError")) == (500, 404, 400)
-    assert fault_of([]) is fault_of({"status": {"code": "20000"}}) is fault_of({"result_code": 200}) is None
-    assert fault_of({"id": 1, "error_message": None, "error": ""}) is None
-    assert fault_of({"error": {}}) is fault_of({"error": None}) is fault_of({"result": 1}) is None
+    assert (
+        service_error([])
+        is service_error({"status": {"code": "20000"}})
+        is service_error({"result_code": 200})
+        is None
+    )
+    assert service_error({"id": 1, "error_message": None, "error": ""}) is None
+    assert (
+        service_error({"error": {}}) is service_error({"error": None}) is service_error({"result": 1}) is None
+    )
 
 
 # --- what is imported

@@ -762,7 +762,7 @@ def test_delivered_events_are_not_kept(mode: str) -> None:
             stream = client.stream("HCX-005", QUESTION)
             with pytest.raises(hangang.TruncatedStreamError):
                 async for _ in stream:
-                    kept.append(len(stream._reception._unfolded))  # type: ignore[union-attr]
+                    kept.append(len(stream._attempt._unfolded))  # type: ignore[union-attr]
             return stream.completion.text
 
     if mode == "sync":
@@ -770,7 +770,7 @@ def test_delivered_events_are_not_kept(mode: str) -> None:
             stream = client.stream("HCX-005", QUESTION)
             with pytest.raises(hangang.TruncatedStreamError):
                 for _ in stream:
-                    kept.append(len(stream._reception._unfolded))  # type: ignore[union-attr]
+                    kept.append(len(stream._attempt._unfolded))  # type: ignore[union-attr]
             text = stream.completion.text
     else:
         text = asyncio.run(run())

@@ -12,8 +12,8 @@ import tracemalloc
 from typing import Any
 
 import pytest
-import shapes
 import support
+import workloads
 from hypothesis import given
 from hypothesis import strategies as st
 from support import Implementation
@@ -41,7 +41,7 @@ ONCE = 64
 ADVANCE = 64 * 1024
 
 
-def examined(impl: Implementation, shape: shapes.Shape, chunk: int | None = None) -> int:
+def examined(impl: Implementation, shape: workloads.Workload, chunk: int | None = None) -> int:
     parser = impl.parser(shape.parser)
     outcome = support.drive(parser, support.pieces(shape.wire, chunk) if chunk else shape.chunks())
     assert outcome.error is None
@@ -51,13 +51,13 @@ def examined(impl: Implementation, shape: shapes.Shape, chunk: int | None = None
 
 
 def test_every_shape_has_a_size() -> None:
-    assert set(SIZES) == set(shapes.SHAPES)
+    assert set(SIZES) == set(workloads.WORKLOADS)
 
 
-@pytest.mark.parametrize("name", shapes.SHAPES)
+@pytest.mark.parametrize("name", workloads.WORKLOADS)
 def test_twice_the_bytes_cost_twice(name: str, impl: Implementation, predict: bool) -> None:
     n = SIZES[name]
-    one, two = shapes.SHAPES[name](n), shapes.SHAPES[name](2 * n)
+    one, two = workloads.WORKLOADS[name](n), workloads.WORKLOADS[name](2 * n)
     first, second = examined(impl, one), examined(impl, two)
     assert first >= len(one.wire)  # the counter counts: even a predicted frame is compared once
     assert second <= 2.05 * first + ONCE
@@ -67,13 +67,13 @@ def test_twice_the_bytes_cost_twice(name: str, impl: Implementation, predict: bo
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 1024, 10**9])
-@pytest.mark.parametrize("name", shapes.SHAPES)
+@pytest.mark.parametrize("name", workloads.WORKLOADS)
 def test_at_most_three_examinations_a_byte(
     name: str, chunk: int, impl: Implementation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HANGANG_PREDICT", "0")
     n = max(1, SIZES[name] // 40)
-    shape = shapes.SHAPES[name](n)
+    shape = workloads.WORKLOADS[name](n)
     assert examined(impl, shape, chunk) <= 3 * len(shape.wire) + ONCE
 
 

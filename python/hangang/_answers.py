@@ -1,8 +1,8 @@
-"""What a service's answer says besides its content: errors, rate limits, how long to wait.
+"""Errors and rate limits: everything in a service's answer besides its content.
 
-No I/O here. Every documented error body (docs/protocol) is read by `fault_of`, every code is given its HTTP status by
-`status_of`, and `error_of` makes the exception. `CODES` is the one table of the services' own codes;
-which of them are tried again stands there too.
+No I/O here. `service_error` reads every documented error body (docs/protocol), `status_of` maps a service's
+code to an HTTP status, and `error_of` makes the exception. `CODES` is the only table of the services' own
+codes; it also says which of them are retried.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from ._errors import APIError
 from ._values import is_object
 
-__all__ = ["CODES", "Fault", "RateLimit", "error_of", "fault_of", "retry_after", "status_of"]
+__all__ = ["CODES", "RateLimit", "ServiceError", "error_of", "retry_after", "service_error", "status_of"]
 
 # code -> (HTTP status, whether trying again can help). [clova §7.2]: "R" in its table;
 # 42902 by analogy with 42901; 40063 has four messages of which two are worth another try.
@@ -144,7 +144,7 @@ def status_of(code: str | int | None, kind: str | None = None) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ServiceError:
     """An error as a body states it: the service's words, its code, its type."""
 
     message: str
@@ -152,7 +152,7 @@ class Fault:
     kind: str | None = None
 
 
-def fault_of(value: Any) -> Fault | None:
+def service_error(value: Any) -> ServiceError | None:
     """The error that a decoded body states, or None where it states none.
 
     Reads native `{status:{code,message}}`, OpenAI's and API-gateway `{error:{…}}`, flat
@@ -164,10 +164,10 @@ def fault_of(value: Any) -> Fault | None:
     status = value.get("status")
     if is_object(status) and "code" in status:
         code = _code(status["code"])
-        return None if str(code).startswith("2") else Fault(_text(status.get("message")), code)
+        return None if str(code).startswith("2") else ServiceError(_text(status.get("message")), code)
     error = value.get("error")
     if isinstance(error, str) and error:
-        return Fault(error, _code(value.get("code")))
+        return ServiceError(error, _code(value.get("code")))
     if is_object(error) and error:
         custom = value.get("custom_status")
         custom = custom if is_object(custom) else {}
@@ -180,25 +180,25 @@ def fault_of(value: Any) -> Fault | None:
             code = _code(error.get("errorCode"))
         if code is None:
             code = _code(custom.get("Code"))
-        return Fault(message, code, _text(error.get("type")) or None)
+        return ServiceError(message, code, _text(error.get("type")) or None)
     if (number := _code(value.get("result_code"))) is not None:
-        return None if str(number) == "200" else Fault(_text(value.get("description")), number)
+        return None if str(number) == "200" else ServiceError(_text(value.get("description")), number)
     if value.get("object") == "error" or _text(value.get("error_message")):
         message = _text(value.get("message")) or _text(value.get("error_message"))
         code = _code(value.get("code"))
         kind = _text(value.get("type")) or _text(value.get("error_type")) or None
-        return Fault(message, _code(value.get("error_code")) if code is None else code, kind)
+        return ServiceError(message, _code(value.get("error_code")) if code is None else code, kind)
     return None
 
 
-def _loose_fault(value: Any) -> Fault | None:
-    """`fault_of`, and bodies that are errors only because the HTTP status says so."""
-    if (fault := fault_of(value)) is not None or not is_object(value):
+def _error_by_status(value: Any) -> ServiceError | None:
+    """`service_error`, and bodies that are errors only because the HTTP status says so."""
+    if (fault := service_error(value)) is not None or not is_object(value):
         return fault
     for key in ("detail", "message", "title"):  # problem+json; FastAPI's list of faults
         if detail := value.get(key):
             words = detail if isinstance(detail, str) else json.dumps(detail, ensure_ascii=False)
-            return Fault(words, _code(value.get("code")))
+            return ServiceError(words, _code(value.get("code")))
     return None
 
 
@@ -217,7 +217,7 @@ def error_of(
     status: int | None,
     headers: Mapping[str, str],
     body: bytes = b"",
-    fault: Fault | None = None,
+    fault: ServiceError | None = None,
     secrets: Iterable[str] = (),
 ) -> APIError:
     """The exception for an answer that is an error.
@@ -232,7 +232,7 @@ def error_of(
     text = body.decode("utf-8", "replace")
     if fault is None:
         try:
-            fault = _loose_fault(json.loads(text))
+            fault = _error_by_status(json.loads(text))
         except (ValueError, RecursionError):
             fault = None
     if status is None and fault is not None:

@@ -1,6 +1,6 @@
-"""The `hangang` command. One module a command beside this one; `_app` has their list.
+"""The `hangang` command. Each command is a module of this package; `_app` lists them.
 
-The command line stands on click, which `hangang[cli]` brings.
+It needs click, which the extra `hangang[cli]` installs.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ __all__ = ["main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command and returns its exit code. `_app` says what the codes mean."""
+    """Run one command and return its exit code. `_app` documents the codes."""
     try:
         from hangang.cli._app import run
     except ModuleNotFoundError as error:

@@ -1,14 +1,14 @@
-"""The list of commands, and what is the same for all of them: loading, exit codes, how a command ends.
+"""The list of commands, and what they share: loading, exit codes, and how a command ends.
 
 Exit codes of every command:
-  0    it did what was asked; for `decode`: every stream is complete
+  0    success; for `decode`: every stream is complete
   1    a stream carried an error event of the service
   2    wrong usage, or a file that cannot be read or written, or an extra that is not installed
   3    a stream was truncated
   4    bytes that are not the format, or a limit
   130  Ctrl-C
-  141  whoever read the output has closed it
-Where several hold (several files), the highest of 1 to 4.
+  141  the reader of the output closed it
+If several apply (several files), the highest of 1 to 4.
 """
 
 from __future__ import annotations
@@ -36,21 +36,22 @@ CLOSED_PIPE = 141
 class _Entry(NamedTuple):
     summary: str
     extras: str = "cli"
+    module: str = ""  # below hangang.cli, if it is not the command's name
 
 
-# A command is a module of its name in this package with a click command `command` in it. It is imported when
-# it is called: `decode` loads no HTTP library, and --help none of them.
+# Each command is a module in this package that defines a click command named `command`. It is imported only
+# when the command is run: `decode` must not load an HTTP library, and --help must not load any command.
 COMMANDS = {
     "decode": _Entry("Decode stream files, or standard input, to text or JSON lines."),
     "demo": _Entry("Show an answer of each service, live, without a key.", "cli,client,emulator"),
     "chat": _Entry("Talk to a service, or to its stand-in.", "cli,client"),
     "serve": _Entry("Stand in for all services on this machine.", "cli,emulator"),
-    "bench": _Entry("Measure decoding and whole clients on this machine.", "cli,bench"),
+    "bench": _Entry("Measure decoding and whole clients on this machine.", "cli,bench", "bench.command"),
 }
 
 
 class _EndedError(Exception):
-    """The command was ended from outside; `code` says how."""
+    """The command was interrupted; `code` is its exit code."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
@@ -66,7 +67,7 @@ class _Commands(click.Group):
         if entry is None:
             return None
         try:
-            module = importlib.import_module(f"hangang.cli.{cmd_name}")
+            module = importlib.import_module(f"hangang.cli.{entry.module or cmd_name}")
         except ModuleNotFoundError as error:
             if error.name is None or error.name.partition(".")[0] == "hangang":
                 raise
@@ -77,7 +78,7 @@ class _Commands(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        # Before click's own handling, which makes 1 of both and writes an empty line for Ctrl-C.
+        # Before click's own handling, which exits with 1 for both and prints an empty line for Ctrl-C.
         try:
             code = super().invoke(ctx)
             if sys.stdout is not None:
@@ -106,7 +107,7 @@ def root() -> None:
 
 
 def run(arguments: Sequence[str] | None) -> int:
-    """Runs one command line; every way of ending becomes an exit code, and at most one line of text."""
+    """Run one command line. Every ending becomes an exit code and at most one line of text."""
     try:
         code = root.main(
             args=None if arguments is None else list(arguments),
@@ -128,7 +129,7 @@ def run(arguments: Sequence[str] | None) -> int:
     except click.Abort:
         return INTERRUPTED
     except OSError as error:
-        # Reading says so in its own words, with the file's name: what is left is the output.
+        # Errors of reading are reported with the file's name elsewhere, so this one is about the output.
         say(f"the output cannot be written: {error.strerror or error}")
         _drop_output()
         return USAGE
@@ -141,7 +142,7 @@ def run(arguments: Sequence[str] | None) -> int:
 
 
 def _drop_output() -> None:
-    """What is still buffered for stdout goes nowhere: the interpreter would complain about it at exit."""
+    """Discard what is still buffered for stdout: flushing it at exit would fail again, with a traceback."""
     if sys.stdout is not None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())

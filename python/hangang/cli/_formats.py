@@ -1,8 +1,8 @@
-"""The formats of `decode`, and how it finds out which one a stream has.
+"""The formats of `decode`, and how it detects the format of a stream.
 
-A detector looks at a bounded prefix and decides at the first complete frame that tells: by the event's name,
-else by the member names of its JSON object. The framing parsers find the frames; no byte of the prefix is
-framed twice.
+A detector looks at a bounded prefix and decides at the first complete frame that shows the format: by the
+event's name, else by the member names of its JSON object. The framing parsers find the frames; no byte of the
+prefix is framed twice.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Event: TypeAlias = clova.Event | exaone.Event | openai.Event | a2a.Event
 FORMATS: tuple[Format, ...] = ("clova", "exaone", "openai", "a2a")
 
 PREFIX = 64 * 1024
-"""Bytes that a detector looks at before it settles for a guess."""
+"""Bytes that a detector examines before it guesses."""
 
 _SPACE = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
@@ -47,10 +47,10 @@ _ANY_MARK = re.compile(b"|".join(b"(" + pattern + b")" for _, pattern in _MARKS)
 
 
 class Detector:
-    """Feed it a stream from its start until it names a format; `close` it where the stream ends before that.
+    """Feed it a stream from its start until it names a format; call `close` if the stream ends before that.
 
     Attributes:
-        guessed: whether the answer is a guess, because nothing in the prefix told.
+        guessed: whether the result is a guess, because nothing in the prefix identified the format.
     """
 
     guessed: bool
@@ -61,7 +61,7 @@ class Detector:
         self._framing: SSEParser | JSONStreamParser | None = None
 
     def feed(self, chunk: bytes) -> Format | None:
-        """The format, once the bytes so far tell; None while more are needed, at most `PREFIX` of them."""
+        """The format, once the bytes so far show it; None while more are needed, at most `PREFIX` of them."""
         if self._framing is None:
             self._prefix += chunk
             chunk = bytes(self._prefix)
@@ -90,7 +90,7 @@ class Detector:
         return None if is_sound and len(self._prefix) < PREFIX else self.close()
 
     def close(self) -> Format:
-        """The likeliest format when no complete frame told."""
+        """The likeliest format if no complete frame showed it."""
         mark = _ANY_MARK.search(self._prefix)
         if mark is not None and mark.lastindex is not None:
             return _MARKS[mark.lastindex - 1][0]

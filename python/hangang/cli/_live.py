@@ -1,4 +1,4 @@
-"""Answers on the screen while they come: dimmed thinking, lines that fit."""
+"""Shows answers while they arrive: dimmed thinking, lines that fit the screen."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["Live"]
 
 
 class Live:
-    """Writes pieces of text as they come.
+    """Writes pieces of text as they arrive.
 
     Thinking is dimmed on a terminal, unless `NO_COLOR` is set or the terminal is a dumb one. With
     `columns` each line begins with a mark and is broken where it would grow longer.
@@ -33,7 +33,7 @@ class Live:
     def thinking(self, piece: str) -> None:
         """A piece of the reasoning."""
         if self._dims and piece:
-            # Switched off after each piece: wherever the program is stopped, the terminal is as it was.
+            # Switch it off after each piece: then the program can stop anywhere without a dim terminal.
             sys.stdout.write("\x1b[2m")
             self._put(piece, "  ~ ")
             sys.stdout.write("\x1b[22m")

@@ -1,7 +1,7 @@
-"""What goes to the user: standard output, one-line messages on standard error.
+"""Output for the user: standard output, and one-line messages on standard error.
 
-Text that comes from a stream is not ours: on a terminal, its control characters are shown, not obeyed. Only a
-line feed and a tab pass.
+Text from a stream is untrusted: on a terminal its control characters are escaped, so that they cannot control
+the terminal. Only line feed and tab pass.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def say(message: str) -> None:
 
 
 class Output:
-    """Standard output: UTF-8 and LF into files and pipes; on a terminal its encoding, nothing it obeys."""
+    """Standard output: UTF-8 and LF into files and pipes; its own encoding and no controls on a terminal."""
 
     def __init__(self, *, json: bool = False) -> None:
         if sys.stdout is None:
@@ -50,19 +50,19 @@ class Output:
                 self._file.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
 
     def write(self, text: str) -> None:
-        """Writes text of a stream, or JSON: as it is or, on a terminal, with its controls escaped."""
+        """Write text of a stream, or JSON: as it is or, on a terminal, with control characters escaped."""
         if text:
             self._file.write(text.translate(self._escapes) if self.is_terminal else text)
             self._line_open = not text.endswith("\n")
 
     def end_line(self) -> None:
-        """Ends the line if text stands on it, so that what follows begins on its own."""
+        """End the current line unless it is empty, so that what follows starts on a new one."""
         if self._line_open:
             self._file.write("\n")
             self._line_open = False
 
     def flush(self) -> None:
-        """Hands everything written to whoever reads it."""
+        """Flush everything written so far."""
         self._file.flush()
 
 

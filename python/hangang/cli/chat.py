@@ -29,7 +29,7 @@ _MODELS = {"clova": "HCX-007", "gov": "HCX-GOV-THINK"}
     "--thinking", type=click.Choice(("none", "low", "medium", "high")), help="How long HCX-007 thinks."
 )
 @click.option("--base-url", metavar="URL", help="Where the service is.")
-@click.option("--emulator", is_flag=True, help="Talk to a local stand-in: no key.")
+@click.option("--emulator", is_flag=True, help="Talk to a local emulator; no key needed.")
 @click.option(
     "--rate",
     type=click.FloatRange(0),
@@ -74,7 +74,7 @@ def command(
 
 
 class _Talk:
-    """The turns so far, and how the next one is asked."""
+    """A conversation: the turns so far, and how to ask the next question."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class _Talk:
         return self._ask(self._turns, question)
 
     def keep(self, question: str, answer: Completion) -> None:
-        """The turn belongs to the conversation from now on."""
+        """Add the turn to the conversation."""
         self._keep(self._turns, question, answer)
 
     def forget(self) -> None:
@@ -147,7 +147,7 @@ def _converse(talk: _Talk, output: Output) -> int:
             continue
         if not _answer(talk, question, output):
             code = _app.FAILED
-    # On a terminal its user has seen what failed, and went on.
+    # On a terminal the user has seen the failure and continued.
     return _app.OK if sys.stdin is not None and sys.stdin.isatty() else code
 
 
@@ -175,7 +175,7 @@ def _questions(output: Output) -> Iterator[str]:
 
 
 def _answer(talk: _Talk, question: str, output: Output) -> bool:
-    """Show one answer; False where it failed. What came of a stopped one stays in the conversation."""
+    """Show one answer; return False if it failed. The part of a stopped answer stays in the conversation."""
     live = Live(output)
     stream: Any = None
     try:

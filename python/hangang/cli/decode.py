@@ -1,7 +1,7 @@
-"""`hangang decode`: stream files, or standard input, to text or JSON lines, in memory that does not grow.
+"""`hangang decode`: stream files, or standard input, to text or JSON lines, in constant memory.
 
-The order of things on bad input: everything that was complete is written first, then one line to standard
-error names the fault and its place, and the exit code tells its kind (see `_app`).
+On bad input, everything that was complete is written first; then one line on standard error names the error
+and its offset, and the exit code gives its kind (see `_app`).
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ class _Options:
     help="The service's format; auto finds it out from the first bytes.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One event a line, as JSON.")
-@click.option("-q", "--quiet", is_flag=True, help="Do not say how each stream ended; faults are still said.")
+@click.option(
+    "-q", "--quiet", is_flag=True, help="Do not report how each stream ended; errors are still reported."
+)
 @click.option(
     "--max-frame-bytes",
     type=click.IntRange(1, 2**62),
@@ -126,7 +128,7 @@ def command(
 
 
 class _UnreadableError(Exception):
-    """An input that cannot be opened or read; the text says why. No OSError: that is the output's here."""
+    """An input that cannot be opened or read. Not an OSError: in this module that means the output failed."""
 
 
 @contextmanager
@@ -164,7 +166,7 @@ def _reason(error: OSError | ValueError) -> str:
 
 
 class _Decoding:
-    """One stream: its parser, what has been shown of it, and how it ends."""
+    """One stream: its parser, what was shown of it, and how it ended."""
 
     def __init__(self, name: str, options: _Options, output: Output) -> None:
         self._name = name
@@ -174,18 +176,18 @@ class _Decoding:
         self._events = 0
         self._malformed = 0
         self._failure: str | None = None
-        self._guess = ""  # what is said of a format that nothing in the stream told
-        # The last event whose text was written. It tells whether the whole answer, which some dialects repeat
-        # at the end, is new.
+        self._guess = ""  # added to messages if the format is a guess
+        # The last event whose text was written. Some dialects repeat the whole answer at the end; this shows
+        # whether it is new.
         self._written: Event | None = None
 
     def run(self, chunks: Iterable[bytes]) -> int:
-        """Decodes the stream to its end; returns the exit code."""
+        """Decode the stream to its end and return the exit code."""
         options = self._options
         format = options.format
         parser = None if format is None else options.parser(format)
         detector = Detector()
-        held: list[bytes] = []  # what came before the format was known, in the pieces it came in
+        held: list[bytes] = []  # the chunks received before the format was known
         size = 0
         try:
             for chunk in chunks:
@@ -240,13 +242,13 @@ class _Decoding:
         self._write()
 
     def _write(self) -> None:
-        """Hands on what the last chunk gave, at once: one write a chunk, however many events it had."""
+        """Write the output of the last chunk at once: one write a chunk, however many events it has."""
         self._output.write("".join(self._unwritten))
         self._unwritten.clear()
         self._output.flush()
 
     def _note(self, event: Event) -> None:
-        """What matters in an event without answer text: errors, the whole answer if no part of it came."""
+        """Handle an event without answer text: an error, or the whole answer if no delta came before it."""
         if isinstance(event, Malformed):
             self._malformed += 1
             if not self._options.as_json:
@@ -299,8 +301,8 @@ def _count(number: int, noun: str) -> str:
 def to_json(event: Event) -> str:
     """One line of JSON: the class's name as `type`, then the fields in the contract's order.
 
-    A field of its own that is called `type` (OpenAI's Error) is `error_type`. A number that JSON cannot say
-    is null.
+    A field that is itself called `type` (OpenAI's Error) becomes `error_type`. A number that JSON cannot
+    represent becomes null.
     """
     line = {"type": type(event).__name__}
     for name in event.__match_args__:
@@ -312,7 +314,7 @@ def to_json(event: Event) -> str:
 
 
 def _members(value: Any) -> Any:
-    """What the encoder does not know: shared values, errors, raw bytes."""
+    """Values that the JSON encoder does not support: shared values, errors, raw bytes."""
     if isinstance(value, bytes):
         return value.decode(errors="replace")
     if isinstance(value, ParseError):

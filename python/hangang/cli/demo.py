@@ -48,7 +48,7 @@ class _Row(NamedTuple):
 def command(seed: int | None, rate: float) -> int:
     """Show one answer of each service, live, without a key.
 
-    A local server stands in for the services and cuts its answers at random places, also inside
+    A local server emulates the services and cuts its answers at random places, also inside
     characters. The clients are the real ones.
     """
     output = Output()

@@ -15,8 +15,8 @@ request and seed; keys of a documented form are accepted, unless they end in `-w
 How fast, in which pieces and with which faults it answers is set by keyword arguments here and by
 `x-hangang-…` headers for one request; `hangang.emulator.CONTROLS` is their table. Each stream's
 header `x-hangang-text-sha256` has the hash of the whole answer text, so that a load test can check
-that it lost nothing, and `GET /_emulator` tells what is open. Where the services' own documents
-leave a shape open, the emulator had to guess: each module says at its top what is a guess.
+that it lost nothing, and `GET /_emulator` reports what is open. The services' documents leave some
+formats open, and there the emulator guesses: each module lists its guesses at its top.
 
 Needs the extra `hangang[emulator]`; importing this package alone does not.
 """
@@ -76,7 +76,7 @@ def create_app(
 
     Args:
         keys: the accepted keys; None accepts every key of a documented form.
-        requests_per_minute: answer 429 when a key has made so many in a minute.
+        requests_per_minute: answer 429 to a key that makes more requests than this in a minute.
         controls: the controls of requests that bring none.
         **options: controls one by one, over `controls`; see `CONTROLS`.
 

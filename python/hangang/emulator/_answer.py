@@ -32,11 +32,11 @@ CONNECTION = "hangang.connection"
 
 
 class ConnectionCut(Exception):
-    """Raised to make a foreign ASGI server drop the connection."""
+    """Raised to make another ASGI server drop the connection."""
 
 
 class Connection(Protocol):
-    """What the emulator's own server lends to an answer."""
+    """How an answer controls its connection under the emulator's own server."""
 
     def cut(self) -> None:
         """Send what was written, then close without ending HTTP."""
@@ -59,7 +59,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Framing:
-    """How a service frames: its line ends, and its keep-alive (None where it has none)."""
+    """How a service frames events: its line ends, and its keep-alive (None: the service has none)."""
 
     newline: str = "lf"
     comment: Callable[[], bytes] | None = None
@@ -111,7 +111,7 @@ class Answer(Response):
         self._random = random or Random(controls.seed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the answer, and stop at once when the client leaves."""
+        """Send the answer; stop at once if the client leaves."""
         self._state.open_streams += 1
         # The request's body has been read, so the next message can only be the disconnect.
         leaving = asyncio.ensure_future(_until_disconnect(receive))
@@ -149,7 +149,7 @@ class Answer(Response):
             if interval and frame.paced:
                 if due > clock():
                     await writer.wait(due - clock())
-                # After a stall the rate goes on from here: the lost time is not made up for.
+                # After a stall the rate continues from now: the lost time is not made up for.
                 due = max(due + interval, clock())
             if not await writer.frame(frame.data):
                 return
@@ -243,7 +243,7 @@ class _Writer:
         self._events = 0
         self._at_boundary = True
         self._stall_seconds = controls.stall.seconds if controls.stall else None
-        # In the order in which they act when several stand at one place.
+        # In the order in which they act if several share one place.
         self._pending: list[tuple[str, Place]] = [
             (name, place)
             for name, place in (
@@ -278,7 +278,7 @@ class _Writer:
         self._ended = True
 
     async def wait(self, seconds: float | None) -> None:
-        """Let time pass (None: for ever), with a keep-alive at each interval."""
+        """Wait (None: until the client leaves), with a keep-alive at each interval."""
         if self._fragmenter.mode == "random" and self._random.random() < 0.5:
             await self._flush()  # what is held back need not always wait for the next token
         loop = asyncio.get_running_loop()

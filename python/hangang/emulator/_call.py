@@ -20,7 +20,7 @@ JSON = dict[str, Any]
 
 
 class Refusal(Exception):
-    """The service says no: an HTTP status, its own code, and a message."""
+    """The service refuses the request: an HTTP status, the service's own code, and a message."""
 
     def __init__(
         self,
@@ -123,8 +123,8 @@ class Call:
 
     def random(self, *parts: object) -> Random:
         """Random numbers that depend on the seed and these parts of the request alone."""
-        told = [self.controls.seed, self.service.name, *parts]
-        return Random(json.dumps(told, ensure_ascii=False, sort_keys=True, default=str))
+        source = [self.controls.seed, self.service.name, *parts]
+        return Random(json.dumps(source, ensure_ascii=False, sort_keys=True, default=str))
 
     def random_for(self, body: JSON) -> Random:
         """The same for a path and a body: an answer is one, streamed or not."""

@@ -34,7 +34,7 @@ Faults:
 | `code` | text | the same by the service's own code, or that code in the answer |
 | `retry_after` | seconds | `Retry-After` in that answer |
 | `reset_after` | seconds | `x-ratelimit-reset-requests` in that answer |
-| `times` | count | the faults strike only the first so many requests of one `tag` |
+| `times` | count | inject the faults only into the first `times` requests of one `tag` |
 | `tag` | any text | names the requests that `times` counts |
 """
 
@@ -48,12 +48,12 @@ PREFIX = "x-hangang-"
 
 
 class ControlError(ValueError):
-    """A control has a value that it cannot have; the text names both."""
+    """A control has an invalid value; the message names both."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place in a response body: after so many bytes, or after so many events."""
+    """A place in a response body: after a number of bytes, or after a number of events."""
 
     bytes: int | None = None
     events: int | None = None
@@ -87,7 +87,7 @@ class Malformed:
 
 @dataclass(frozen=True, slots=True)
 class InStreamError:
-    """The service's error event after so many events; None is the service's usual code."""
+    """The service's error event after `after` events; code None is the service's usual code."""
 
     after: int
     code: str | None = None
@@ -152,7 +152,7 @@ class Controls:
         )
 
     def without_faults(self) -> Controls:
-        """The same controls, and nothing goes wrong."""
+        """The same controls without faults."""
         return replace(
             self,
             cut=None,

@@ -48,7 +48,7 @@ class Run:
         self._wake()
 
     def end(self) -> None:
-        """No more events come."""
+        """No more events will be added."""
         self.done = True
         self._wake()
 
@@ -133,7 +133,7 @@ async def work(run: Run, text: str, script: Script, controls: Controls) -> None:
             run.emit(RPCError(-32603, "unexpected crash"))
             return
         pieces = ["".join(script.content[i : i + 2]) for i in range(0, len(script.content), 2)]
-        # A task that goes on after `input` has artifacts already; each turn makes its own.
+        # A task that continues after `input` already has artifacts; each turn adds its own.
         ident = f"art-{len(run.artifacts) + 1}"
         for index, piece in enumerate(pieces):
             if controls.rate:

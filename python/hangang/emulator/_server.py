@@ -58,7 +58,7 @@ class Protocol(H11Protocol):
         self._state.connections = (self._state.connections or 0) + 1
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Count it out."""
+        """Count the connection as closed."""
         super().connection_lost(exc)
         self._state.connections = (self._state.connections or 1) - 1
 
@@ -75,14 +75,14 @@ class Protocol(H11Protocol):
 
 
 class Server(uvicorn.Server):
-    """A uvicorn server that tells when it is ready, and stops without waiting for streams."""
+    """A uvicorn server that signals when it is ready, and stops without waiting for streams."""
 
     def __init__(self, config: Config) -> None:
         super().__init__(config)
         self.ready = threading.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then tell."""
+        """Start, then set `ready`."""
         await super().startup(sockets=sockets)
         self.ready.set()
 

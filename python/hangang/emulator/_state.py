@@ -1,4 +1,4 @@
-"""What one emulator remembers: counters, keys, rate windows, and the services' stores."""
+"""The memory of one emulator: counters, keys, rate windows, and the services' stores."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class State:
         keys: the accepted keys; None accepts every key of a documented form but the magic ones.
         requests_per_minute: the limit of each key, or None.
         open_streams: answers being sent now.
-        connections: open connections; None under a foreign server, which does not tell.
+        connections: open connections; None under another ASGI server, which does not report them.
         requests: requests served or being served.
     """
 
@@ -81,7 +81,7 @@ class State:
         return self._session
 
     def session_of(self, context: str) -> int:
-        """The session that stands for a context (an older form of that profile)."""
+        """The session of a context (an older form of that profile)."""
         if context not in self._sessions:
             _bound(self._sessions)
             self._sessions[context] = self.new_session()
@@ -108,13 +108,13 @@ class State:
         work.add_done_callback(self.work.discard)
 
     async def close(self) -> None:
-        """Stop what agents still do."""
+        """Cancel the work of agents."""
         for work in list(self.work):
             work.cancel()
         await asyncio.gather(*self.work, return_exceptions=True)
 
     def faults_are_over(self, controls: Controls) -> bool:
-        """Count a request of a tag, and tell whether its faults have struck often enough."""
+        """Count a request of a tag; True if its faults have been injected often enough."""
         if controls.times is None:
             return False
         tag = controls.tag or ""
@@ -136,7 +136,7 @@ class State:
         return limit - used - 1, 60 - (now - start)
 
     def report(self) -> dict[str, Any]:
-        """What is open and what was done."""
+        """Counters of what is open and what was served."""
         return {
             "open_streams": self.open_streams,
             "connections": self.connections,

@@ -3,7 +3,7 @@
 Served at `/a2a` (key optional, card at `/.well-known/agent-card.json`), and with a key at the path
 of Gov's FAQ, `/api/v1/teams/{team}/agent/{agent}/a2a`. Gov's other profiles: `gov_agents`.
 
-The agent does what the text of the message says, as the one behind the captures did: `message: …`
+The agent does what the text of the message asks for, like the agent of the recorded captures: `message: …`
 answers with one message, `fail` fails, `input` asks back, `data` adds an artifact with other
 parts, `errfirst` fails before the first event, `crash` after the second. Any other text is answered
 by a task with an artifact in chunks.
@@ -226,7 +226,7 @@ def _subscribe(call: Call, wire: Wire, run: Run | None) -> Response:
     elif run.status["state"] in TERMINAL:
         error = RPCError(-32004, _is_terminal(run))
     if error is not None or run is None:
-        if wire.old and error is not None:  # 0.3 tells errors inside the stream
+        if wire.old and error is not None:  # 0.3 reports errors inside the stream
             return _stream(call, wire, [Frame(wire.error_event(error))])
         raise error or RPCError(-32001)
     return _stream(call, wire, _events(run, wire, len(run.events), first={"task": run.task()}))
@@ -309,7 +309,7 @@ def _missing(wire: Wire, old: str, new: str, text: str = "Field is required.") -
 
 
 def _run_for(call: Call, params: JSON, message: JSON) -> Run:
-    """The task that the message goes on with, or a new one."""
+    """The task that the message continues, or a new one."""
     if ident := message["taskId"]:
         found = call.state.runs.get(str(ident))
         if found is None:

@@ -1,6 +1,6 @@
 """CLOVA Studio's own chat API: v1, v2 and v3, model paths and tuned tasks (docs/protocol/clova.md).
 
-Streaming is chosen by `Accept: text/event-stream`. Every path is also served under the old
+Clients choose streaming by `Accept: text/event-stream`. Every path is also served under the old
 `/testapp` and `/serviceapp` prefixes.
 
 Documented and kept: paths, models and their API version, both key forms, bodies, event order
@@ -158,7 +158,7 @@ def rate_headers(limit: int, left: int, reset: float) -> dict[str, str]:
 def _error_body(_: Call, refusal: Refusal) -> bytes:
     body: JSON = {"status": {"code": refusal.code, "message": refusal.message}}
     if refusal.status == 429:
-        body["result"] = None  # as seen in the wild
+        body["result"] = None  # as seen in real answers
     return dump(body)
 
 

@@ -1,7 +1,7 @@
 """CLOVA Studio's OpenAI-compatible endpoint, `/v1/openai` ([openai §2]).
 
 Guesses: which unsupported fields are refused with 40002 (here all that the page lists, but
-`stream_options`, which a public client sends and lives), and that usage is left out of streams.
+`stream_options`, which a public client sends successfully), and that usage is left out of streams.
 The reasoning field's name is a control (`reasoning`), since the sources disagree.
 """
 

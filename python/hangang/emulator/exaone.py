@@ -65,7 +65,7 @@ class StoredFile:
 
 
 def authenticate(call: Call) -> str:
-    """`x-api-key`; a Bearer key is refused, as a real client met it."""
+    """`x-api-key`; a Bearer key is refused, as a real client observed."""
     key = call.header("x-api-key")
     if not key:
         raise Refusal(401)
@@ -192,7 +192,7 @@ def _frames(script: Script, query: str, intent: str, references: list[JSON]) -> 
     yield Frame(_line(_frame(query, "", "", [{}], "planning")))
     yield Frame(_line(_frame(query, "", "", [{}], "optimizing")))
     for index, piece in enumerate(script.content or ("",)):
-        # There is no end marker; without any answering frame a stream has not ended.
+        # There is no end marker; a stream without an answering frame counts as truncated.
         yield Frame(_line(_frame(query, intent, piece, references, "answering")), end=True)
         if index == 0:
             empty = _frame(query, intent, "", references, "answering")

@@ -2,7 +2,7 @@
 
 Everything comes from a `random.Random` that the caller seeds from the request, so the same
 request has the same answer, streamed or not. The texts are about the Han river; they echo the
-question, so that a chat against the emulator can be followed.
+question, so that a conversation with the emulator makes sense.
 """
 
 from __future__ import annotations

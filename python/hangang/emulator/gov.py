@@ -3,7 +3,7 @@
 Chat is served at `/v1/chat/completions` and `/api/v1/chat/completions`, in vLLM's shape. The
 control `error_form` picks one of the two documented error bodies; without it chat answers
 `{"error": …}` and the other endpoints, whose answers have a `status`, answer `{"status": …}`.
-EXAONE's `/v1/code-cli/chat/completions` has the same shape and stands here too.
+EXAONE's `/v1/code-cli/chat/completions` has the same format and is served here too.
 
 Guesses: which error body belongs to which endpoint, 404 for an unknown model, the messages.
 """

@@ -1,4 +1,4 @@
-"""Gov's own agent profiles, which are no standard A2A ([gov §1.4]).
+"""Gov's own agent profiles, which deviate from standard A2A ([gov §1.4]).
 
 `/api/v1/external/agents/{slug}/a2a` is agent v1: `message/send` alone, answered by a wrapper of
 `metadata.chat_session_id` and a message. `/api/v1/external/agents/v2/{slug}/a2a` is agent v2:
@@ -143,7 +143,7 @@ def _v2_frames(call: Call, script: Script, context: str, ident: object, text: st
         return
     count = call.controls.artifacts
     for number in range(1, count + 1):
-        # Each update has the text so far and replaces the one before: none says `append`.
+        # Each update has the text so far and replaces the one before; none sets `append`.
         shown = "".join(script.content[: len(script.content) * number // count])
         artifact = {"artifactId": "result", "parts": [{"text": shown}]}
         last = {"lastChunk": True} if number == count else {}

@@ -1,4 +1,4 @@
-"""Questions about JSON values whose answers the type checkers understand."""
+"""Type guards for JSON values."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ def is_texts(value: object) -> TypeGuard[list[str]]:
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
-    """A number; JSON's booleans are none."""
+    """A number; JSON's booleans are not numbers."""
     return isinstance(value, int | float) and not isinstance(value, bool)

@@ -7,7 +7,7 @@ Guesses: the parsers' paths (`/tools/document-parser/rag42`, `…/lomin`) and an
 form of the embeddings' answer, and everything inside the speech endpoints, which follow OpenAI's
 shape with `pitch` added.
 
-Nothing here understands its input: masks are regular expressions, binary documents and sound are
+No model is involved: masks are regular expressions, binary documents and sound are
 answered with a text made from their size, and speech is a tone (WAV or PCM, never MP3).
 """
 

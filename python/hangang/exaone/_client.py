@@ -1,7 +1,7 @@
 """Clients of LG AI Research's EXAONE platform: the two documented APIs, files, and any other path.
 
-Facts and their sources: docs/protocol/exaone.md. Five of the seven APIs are named but their paths are not public:
-`request` reaches them the day their user knows the path.
+Facts and their sources: docs/protocol/exaone.md. Five of the seven APIs are named but their paths are not
+public: `request` reaches them for users who know the path.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """Clients of CLOVA Studio Gov: chat, agents, RAG42, tools.
 
-Facts and their sources: docs/protocol/gov.md; this is its service A. Where its sources disagree on a path, the
-path is an argument. Agents, RAG and tools are written once for both clients: they build a `Call` and
-hand it to whatever runs it, so in `AsyncClient` their methods return something to await.
+Facts and their sources: docs/protocol/gov.md (service A). Where the sources disagree on a path, the path is
+an argument.
 """
 
 from __future__ import annotations

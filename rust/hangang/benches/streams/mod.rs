@@ -1,4 +1,4 @@
-//! Streams as the services send them, for all benches of the crate. `python/hangang/cli/_shapes.py` has the same
+//! Streams as the services send them, for all benches of the crate. `python/hangang/cli/bench/workloads.py` has the same
 //! ones for the benches in Python.
 #![allow(dead_code)] // each bench takes what it needs
 

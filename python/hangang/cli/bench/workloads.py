@@ -1,7 +1,7 @@
 """Streams as the services send them, of any length: for `hangang bench` and the tests of Law II.
 
-`SHAPES[name](n)` builds a `Shape` of about n events: the wire, and how it arrives. `benches/shapes.py` adds
-the bad shapes, which no service sends.
+`WORKLOADS[name](n)` builds a `Workload` of about n events: the wire, and how it arrives.
+`benches/workloads.py` adds the bad ones, which no service sends.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ RULES = (",", ":")
 
 
 @dataclass(frozen=True)
-class Shape:
+class Workload:
     """A stream, the parser it is for (a framing class's name or a dialect) and how it arrives."""
 
     name: str
@@ -45,7 +45,7 @@ class Shape:
         return frames
 
     def payloads(self) -> list[bytes]:
-        """The JSON of each frame (of a good shape), as a parser that only knows JSON must be given it."""
+        """The JSON of each frame (of a good shape), as a JSON parser needs it."""
         if self.wire.startswith(b"{"):
             return self.frames()
         lines = (line for line in self.wire.split(b"\n") if line.startswith(b"data:"))
@@ -56,8 +56,8 @@ class Shape:
 def word(i: int) -> str:
     """Token i of an answer: as in real text, the word of rank r comes 1/r as often as the first (Zipf).
 
-    That matters: a parser that knows a word again saves making it, and a stream of few words would flatter
-    it. There are 1,023 here; two thousand tokens hold some six hundred of them.
+    That matters: a parser that caches words saves creating them, and a stream of few words would flatter
+    it. There are 1,023 words; two thousand tokens use about six hundred of them.
     """
     rank = int(1024 ** (i * GOLDEN % 1.0)) - 1
     if rank < len(WORDS):
@@ -70,7 +70,7 @@ def dumps(value: object) -> str:
 
 
 def uuid(i: int) -> str:
-    """Looks like a UUID, differs for every i, and needs no random source."""
+    """Looks like a UUID, differs for every i, and uses no random source."""
     digits = f"{(i + 1) * 0x9E3779B97F4A7C15F39CC0605CEDC835 % 2**128:032x}"
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
@@ -79,7 +79,7 @@ def clova_frame(i: int, event: str, payload: str) -> str:
     return f"id:{uuid(i)}\nevent:{event}\ndata:{payload}\n\n"
 
 
-def clova_v3(n: int) -> Shape:
+def clova_v3(n: int) -> Workload:
     """CLOVA Studio v3: n tokens, a result with the whole text, the signal."""
     out = []
     rest = '"finishReason":null,"created":1755269271,"seed":2821919132,"usage":null}'
@@ -95,10 +95,10 @@ def clova_v3(n: int) -> Shape:
     }
     out.append(clova_frame(n, "result", dumps(result)))
     out.append(clova_frame(n + 1, "signal", '{"data":"[DONE]"}'))
-    return Shape("clova_v3", "clova", "".join(out).encode())
+    return Workload("clova_v3", "clova", "".join(out).encode())
 
 
-def clova_v1(n: int) -> Shape:
+def clova_v1(n: int) -> Workload:
     """CLOVA Studio v1: a counter in every token."""
     out = []
     for i in range(n):
@@ -118,10 +118,10 @@ def clova_v1(n: int) -> Shape:
     }
     out.append(clova_frame(n, "result", dumps(result)))
     out.append(clova_frame(n + 1, "signal", '{"data":"[DONE]"}'))
-    return Shape("clova_v1", "clova", "".join(out).encode())
+    return Workload("clova_v1", "clova", "".join(out).encode())
 
 
-def openai(n: int) -> Shape:
+def openai(n: int) -> Workload:
     """An OpenAI-compatible stream: role, n deltas, finish, usage, [DONE]."""
     head = '{"id":"chatcmpl-7f0","object":"chat.completion.chunk","created":1763770000,'
     head += '"model":"HCX-GOV-THINK","choices":['
@@ -136,7 +136,7 @@ def openai(n: int) -> Shape:
         f'data: {head}],"usage":{{"prompt_tokens":17,"total_tokens":{n + 17},"completion_tokens":{n}}}}}\n\n'
     )
     out.append("data: [DONE]\n\n")
-    return Shape("openai", "openai", "".join(out).encode())
+    return Workload("openai", "openai", "".join(out).encode())
 
 
 def exaone(n: int, references: list[dict[str, object]], query: str, intent: str) -> bytes:
@@ -154,12 +154,12 @@ def exaone(n: int, references: list[dict[str, object]], query: str, intent: str)
     return "".join(out).encode()
 
 
-def exaone_small(n: int) -> Shape:
+def exaone_small(n: int) -> Workload:
     """EXAONE text generation: n answering frames without references or separators."""
-    return Shape("exaone_small", "exaone", exaone(n, [{}], "한강의 길이는?", "chitchat"))
+    return Workload("exaone_small", "exaone", exaone(n, [{}], "한강의 길이는?", "chitchat"))
 
 
-def exaone_refs(n: int) -> Shape:
+def exaone_refs(n: int) -> Workload:
     """EXAONE web search: the same 20 references (some 4 KB) in each of n answering frames."""
     references: list[dict[str, object]] = [
         {
@@ -170,12 +170,12 @@ def exaone_refs(n: int) -> Shape:
         }
         for i in range(1, 21)
     ]
-    return Shape(
+    return Workload(
         "exaone_refs", "exaone", exaone(n, references, "무더위를 슬기롭게 극복하는 방법", "web_search")
     )
 
 
-def a2a(n: int) -> Shape:
+def a2a(n: int) -> Workload:
     """A2A 1.0: a task, a working status, one artifact in n chunks, completed; CRLF, spaced JSON."""
     ids = {"taskId": uuid(1), "contextId": uuid(2)}
 
@@ -201,10 +201,10 @@ def a2a(n: int) -> Shape:
             update["lastChunk"] = True
         out.append(line({"artifactUpdate": update}))
     out.append(line(status("TASK_STATE_COMPLETED")))
-    return Shape("a2a", "a2a", "".join(out).encode())
+    return Workload("a2a", "a2a", "".join(out).encode())
 
 
-SHAPES: dict[str, Callable[[int], Shape]] = {
+WORKLOADS: dict[str, Callable[[int], Workload]] = {
     "clova_v3": clova_v3,
     "clova_v1": clova_v1,
     "openai": openai,

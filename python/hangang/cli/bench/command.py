@@ -1,6 +1,6 @@
-"""`hangang bench`: what decoding costs on this machine, beside the libraries that are installed here.
+"""`hangang bench`: what decoding costs on this machine, compared with the libraries that are installed.
 
-Two claims, and they stay apart:
+Two separate measurements:
 - decoding only: chunks in memory to the text of each event, no network;
 - the whole client: from a socket on loopback to the text, HTTP and all.
 """
@@ -23,10 +23,10 @@ import click
 
 import hangang
 from hangang.cli import _app
-from hangang.cli._decoders import LABELS, OURS, decoders, prepare
-from hangang.cli._loopback import Server, clients
-from hangang.cli._stopwatch import Race
 from hangang.cli._terminal import Output, clip, say, width
+from hangang.cli.bench.clients import Server, clients
+from hangang.cli.bench.decoders import LABELS, OURS, decoders, prepare
+from hangang.cli.bench.timing import Comparison
 
 __all__ = ["BULK", "Report", "Table", "command", "measure"]
 
@@ -38,7 +38,7 @@ _COLUMNS = 60
 
 @dataclass
 class Table:
-    """Costs by name, in seconds an event, and their ratios to ours; a column for each way the bytes came."""
+    """Costs by name, in seconds an event, and their ratios to ours; one column for each cut of the bytes."""
 
     title: str
     columns: tuple[str, ...]
@@ -77,7 +77,7 @@ class Report:
     default=5,
     show_default=True,
     metavar="N",
-    help="Rounds of each race; every contender has one sample a round.",
+    help="Rounds of each comparison; every contender has one sample a round.",
 )
 @click.option("--scale", type=click.FloatRange(0.001, 100), default=1.0, hidden=True)
 def command(page: Path | None, folder: Path | None, rounds: int, scale: float) -> int:
@@ -87,7 +87,7 @@ def command(page: Path | None, folder: Path | None, rounds: int, scale: float) -
     Costs are CPU time, so other programs disturb little; ratios are medians of several rounds.
     """
     drawing = page is not None or folder is not None
-    charts = _charts() if drawing else None  # before the measuring: what is missing is said at once
+    charts = _charts() if drawing else None  # first, so that a missing library is reported before the wait
     output = Output()
     report = Report(_machine())
     for line in report.machine:
@@ -113,24 +113,24 @@ def command(page: Path | None, folder: Path | None, rounds: int, scale: float) -
 
 def _charts() -> Any:
     try:
-        return importlib.import_module("hangang.cli._charts")
+        return importlib.import_module("hangang.cli.bench.charts")
     except ModuleNotFoundError as error:
         raise click.ClickException(f"charts need {error.name}; pip install 'hangang[bench]'") from error
 
 
 def measure(report: Report, rounds: int, scale: float = 1.0, *, lengths: bool = True) -> Iterator[Table]:
-    """Fills the report; yields each table when it is there. `scale` shortens streams and samples."""
+    """Fill the report and yield each table once it is complete. `scale` shortens streams and samples."""
     for shape, n in _DECODED.items():
         table = Table(f"Decoding only: {LABELS[shape]}", ("16 KB chunks", "one event each"))
-        races = []
+        comparisons = []
         for chunk in (BULK, None):
             stream = prepare(shape, max(2, int(n * scale)), chunk)
             runs, missing = decoders(stream)
             report.missing += missing
-            races.append(Race(runs, stream.events, sample=0.015 * scale))
-        _interleave(races, rounds)
-        reference = OURS if OURS in races[0].samples else f"{OURS} (pure)"
-        report.decoding.append(_fill(table, races, reference))
+            comparisons.append(Comparison(runs, stream.events, sample=0.015 * scale))
+        _interleave(comparisons, rounds)
+        reference = OURS if OURS in comparisons[0].samples else f"{OURS} (pure)"
+        report.decoding.append(_fill(table, comparisons, reference))
         yield table
 
     with Server("openai", max(2, int(400 * scale))) as server:
@@ -139,33 +139,36 @@ def measure(report: Report, rounds: int, scale: float = 1.0, *, lengths: bool = 
             report.missing += missing
             if not runs:
                 return
-            races = [
-                Race(some, server.events, sample=0.03 * scale if some is runs else 0.0)
+            comparisons = [
+                Comparison(some, server.events, sample=0.03 * scale if some is runs else 0.0)
                 for some in (runs, paced)
             ]
-            _interleave(races, max(1, rounds // 2 + 1))
+            _interleave(comparisons, max(1, rounds // 2 + 1))
         reference = next(name for name in runs if name.startswith("hangang on"))
-        report.clients.append(_fill(table, races, reference))
+        report.clients.append(_fill(table, comparisons, reference))
         yield table
 
     if lengths:
         _measure_lengths(report, max(1, rounds // 2), scale)
 
 
-def _interleave(races: list[Race], rounds: int) -> None:
+def _interleave(comparisons: list[Comparison], rounds: int) -> None:
     for _ in range(rounds):
-        for race in races:
-            race.round()
+        for comparison in comparisons:
+            comparison.round()
 
 
-def _fill(table: Table, races: list[Race], reference: str) -> Table:
-    names = sorted(races[0].samples, key=races[0].cost)
-    table.rows = {name: [(race.ratio(name, reference), race.cost(name)) for race in races] for name in names}
+def _fill(table: Table, comparisons: list[Comparison], reference: str) -> Table:
+    names = sorted(comparisons[0].samples, key=comparisons[0].cost)
+    table.rows = {
+        name: [(comparison.ratio(name, reference), comparison.cost(name)) for comparison in comparisons]
+        for name in names
+    }
     return table
 
 
 def _measure_lengths(report: Report, rounds: int, scale: float) -> None:
-    """Seconds a stream against its length, one event a chunk: flat cost is a straight line."""
+    """Seconds per stream against its length, one event a chunk. A constant cost is a straight line."""
     lines: dict[str, list[tuple[int, float]]] = {}
     for n in _LENGTHS:
         stream = prepare("clova_v3", max(2, int(n * scale)), None)
@@ -173,9 +176,9 @@ def _measure_lengths(report: Report, rounds: int, scale: float) -> None:
         runs = {
             name: run for name, run in runs.items() if "pre-split" not in name and "feed_text" not in name
         }
-        race = Race(runs, stream.events, sample=0.01 * scale).run(rounds)
+        comparison = Comparison(runs, stream.events, sample=0.01 * scale).run(rounds)
         for name in runs:
-            lines.setdefault(name, []).append((stream.events, race.cost(name) * stream.events))
+            lines.setdefault(name, []).append((stream.events, comparison.cost(name) * stream.events))
     report.lengths = lines
 
 

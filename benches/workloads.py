@@ -1,7 +1,7 @@
 """Streams for benchmarks and for the tests of Law II: deterministic, sized, and the bad ones by name.
 
-`SHAPES[name](n)` builds a `Shape` whose wire is about proportional to n; `shape.chunks()` gives it as the
-network would. The good shapes are the services' own streams; each bad one is the worst case of some
+`WORKLOADS[name](n)` builds a `Workload` whose size is about proportional to n; `workload.chunks()` gives it
+as the network would. The good ones are the services' own streams; each bad one is the worst case of some
 implementation:
 
 - `huge-frame-drip`: one frame of n KB in 1 KB pieces (a parser that starts again at each piece is quadratic);
@@ -18,14 +18,23 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-from hangang.cli._shapes import SHAPES as GOOD
-from hangang.cli._shapes import Shape, a2a, clova_v1, clova_v3, exaone_refs, exaone_small, openai, word
+from hangang.cli.bench.workloads import WORKLOADS as GOOD
+from hangang.cli.bench.workloads import (
+    Workload,
+    a2a,
+    clova_v1,
+    clova_v3,
+    exaone_refs,
+    exaone_small,
+    openai,
+    word,
+)
 
 __all__ = [
     "BAD",
     "GOOD",
-    "SHAPES",
-    "Shape",
+    "WORKLOADS",
+    "Workload",
     "a2a",
     "clova_v1",
     "clova_v3",
@@ -40,48 +49,48 @@ def huge_token(n: int) -> bytes:
     return f'{{"message":{{"role":"assistant","content":"{text}"}},"finishReason":"stop"}}'.encode()
 
 
-def huge_frame_drip(n: int) -> Shape:
+def huge_frame_drip(n: int) -> Workload:
     """One SSE frame of about n KB in 1 KB pieces."""
-    return Shape("huge-frame-drip", "clova", b"event:result\ndata:" + huge_token(n) + b"\n\n", 1024)
+    return Workload("huge-frame-drip", "clova", b"event:result\ndata:" + huge_token(n) + b"\n\n", 1024)
 
 
-def huge_object_drip(n: int) -> Shape:
+def huge_object_drip(n: int) -> Workload:
     """One bare JSON value of about n KB in 1 KB pieces."""
-    return Shape("huge-object-drip", "clova", huge_token(n), 1024)
+    return Workload("huge-object-drip", "clova", huge_token(n), 1024)
 
 
-def one_byte(n: int) -> Shape:
+def one_byte(n: int) -> Workload:
     """n tokens of CLOVA v3, one byte a chunk."""
-    return Shape("one-byte", "clova", clova_v3(n).wire, 1)
+    return Workload("one-byte", "clova", clova_v3(n).wire, 1)
 
 
-def one_byte_huge(n: int) -> Shape:
+def one_byte_huge(n: int) -> Workload:
     """One frame of about n KB, one byte a chunk."""
-    return Shape("one-byte-huge", "clova", b"event:result\ndata:" + huge_token(n) + b"\n\n", 1)
+    return Workload("one-byte-huge", "clova", b"event:result\ndata:" + huge_token(n) + b"\n\n", 1)
 
 
-def tiny_frames(n: int) -> Shape:
+def tiny_frames(n: int) -> Workload:
     """1,000 n frames of eight bytes."""
-    return Shape("tiny-frames", "openai", b"data:1\n\n" * (1000 * n) + b"data: [DONE]\n\n")
+    return Workload("tiny-frames", "openai", b"data:1\n\n" * (1000 * n) + b"data: [DONE]\n\n")
 
 
-def tiny_objects(n: int) -> Shape:
+def tiny_objects(n: int) -> Workload:
     """1,000 n objects of two bytes, without separators."""
-    return Shape("tiny-objects", "JSONStreamParser", b"{}" * (1000 * n))
+    return Workload("tiny-objects", "JSONStreamParser", b"{}" * (1000 * n))
 
 
-def idle_comments(n: int) -> Shape:
+def idle_comments(n: int) -> Workload:
     """1,000 n keep-alives in 1 KB pieces, then the end."""
-    return Shape("idle-comments", "openai", b": keep-alive\n\n" * (1000 * n) + b"data: [DONE]\n\n", 1024)
+    return Workload("idle-comments", "openai", b": keep-alive\n\n" * (1000 * n) + b"data: [DONE]\n\n", 1024)
 
 
-def deep_nesting(n: int) -> Shape:
+def deep_nesting(n: int) -> Workload:
     """10 n values of 120 containers each, in pieces of 100 bytes."""
     deep = b'{"a":[' * 60 + b"1" + b"]}" * 60
-    return Shape("deep-nesting", "JSONStreamParser", deep * (10 * n), 100)
+    return Workload("deep-nesting", "JSONStreamParser", deep * (10 * n), 100)
 
 
-def wrong_prediction(n: int) -> Shape:
+def wrong_prediction(n: int) -> Workload:
     """10 n frames of 4 KB, each equal to one of five before it but for a late byte of a fixed part."""
     out = []
     for i in range(10 * n):
@@ -95,10 +104,10 @@ def wrong_prediction(n: int) -> Shape:
             f"x{odd}": i,
         }
         out.append(json.dumps({"result_code": 200, "data": data}, ensure_ascii=False))
-    return Shape("wrong-prediction", "exaone", "".join(out).encode())
+    return Workload("wrong-prediction", "exaone", "".join(out).encode())
 
 
-BAD: dict[str, Callable[[int], Shape]] = {
+BAD: dict[str, Callable[[int], Workload]] = {
     "huge-frame-drip": huge_frame_drip,
     "huge-object-drip": huge_object_drip,
     "one-byte": one_byte,
@@ -109,4 +118,4 @@ BAD: dict[str, Callable[[int], Shape]] = {
     "deep-nesting": deep_nesting,
     "wrong-prediction": wrong_prediction,
 }
-SHAPES = {**GOOD, **BAD}
+WORKLOADS = {**GOOD, **BAD}

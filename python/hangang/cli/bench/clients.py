@@ -1,13 +1,13 @@
-"""Whole clients against a server that costs them nothing: what a stream costs from the socket to the text.
+"""Times whole clients, from the socket to the text, against a server in another process.
 
-The server is a process of its own, so that CPU time of this one is the client's alone. It has its answers
-ready, byte for byte, and sends them in one of three ways:
+The server is a process of its own, so that CPU time of this process is the client's alone. It prepares its
+answers byte for byte and sends them in one of three modes:
 - `tokens`: one event at a time, with a pause after each: the client wakes up for each event, as with a model;
 - `events`: all at once, each event in an HTTP chunk of its own: one chunk an event, but no wait between them;
 - `bulk`: all at once, 16 KB in an HTTP chunk.
 
 All contenders post the same body and read the same bytes, on a connection that stays open. Where an HTTP
-library can be chosen, each is raced with the others on the same one.
+library can be chosen, each is compared with the others on the same one.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from collections.abc import Callable, Coroutine, Generator
 from functools import partial
 from typing import Any, BinaryIO, Literal
 
-from hangang.cli._shapes import SHAPES
+from hangang.cli.bench.workloads import WORKLOADS
 
-__all__ = ["MODEL", "Server", "Way", "clients"]
+__all__ = ["MODEL", "Mode", "Server", "clients"]
 
 MODEL = "HCX-007"
 _MESSAGES = [{"role": "user", "content": "한강의 길이는?"}]
@@ -34,7 +34,7 @@ _BODY = {"model": MODEL, "messages": _MESSAGES, "stream": True}
 _KEY = "key-of-the-benchmark"
 
 Run = Callable[[], object]
-Way = Literal["tokens", "events", "bulk"]
+Mode = Literal["tokens", "events", "bulk"]
 
 
 # --- the server
@@ -43,13 +43,13 @@ Way = Literal["tokens", "events", "bulk"]
 class Server:
     """The server, for the length of a `with` block; `url` is its address.
 
-    The first part of a request's path says in which way it is answered. The server ends when its
-    standard input does, so also when this process dies.
+    The first segment of a request's path selects the mode. The server exits when its standard input
+    closes, so it also exits when this process dies.
     """
 
     def __init__(self, shape: str, n: int) -> None:
-        self.events = len(SHAPES[shape](n).payloads())
-        self._command = [sys.executable, "-m", "hangang.cli._loopback", shape, str(n)]
+        self.events = len(WORKLOADS[shape](n).payloads())
+        self._command = [sys.executable, "-m", "hangang.cli.bench.clients", shape, str(n)]
         self.url = ""
 
     def __enter__(self) -> Server:
@@ -72,8 +72,8 @@ _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encodin
 
 
 def _answers(shape: str, n: int) -> dict[str, list[bytes]]:
-    """What is sent, by the way it is sent: pieces of an HTTP answer."""
-    stream = SHAPES[shape](n)
+    """The HTTP answer for each mode, in the pieces that are sent."""
+    stream = WORKLOADS[shape](n)
     events = [_http_chunk(frame) for frame in stream.frames()]
     bulk = [_http_chunk(chunk) for chunk in stream.chunks()]
     end = _http_chunk(b"")
@@ -107,10 +107,10 @@ def _answer(connection: socket.socket, answers: dict[str, list[bytes]]) -> None:
     with connection, connection.makefile("rb") as requests, contextlib.suppress(OSError):
         while request_line := requests.readline():
             _skip(requests)
-            way = request_line.split(b"/", 2)[1].decode()
-            for piece in answers[way]:
+            mode = request_line.split(b"/", 2)[1].decode()
+            for piece in answers[mode]:
                 connection.sendall(piece)
-                if way == "tokens":
+                if mode == "tokens":
                     time.sleep(_PAUSE)
 
 
@@ -130,7 +130,7 @@ def _skip(requests: BinaryIO) -> None:
 
 
 def raw(http: Any, url: str) -> None:
-    """The HTTP library alone: what everyone pays before the first line of their own."""
+    """The HTTP library alone: the cost every client has before its own code runs."""
     with http.stream("POST", f"{url}/chat/completions", json=_BODY) as response:
         for _chunk in response.iter_raw():
             pass
@@ -206,12 +206,12 @@ async def openai_async(client: Any) -> str:
 
 
 @contextlib.contextmanager
-def clients(server: Server, way: Way) -> Generator[tuple[dict[str, Run], list[str]]]:
+def clients(server: Server, mode: Mode) -> Generator[tuple[dict[str, Run], list[str]]]:
     """Every client that is installed, and the names of those that are not. All end with the block."""
     from hangang import clova
 
-    base = f"{server.url}/{way}/v1"
-    options: dict[str, Any] = {"api_key": _KEY, "base_url": server.url, "openai_path": f"/{way}/v1"}
+    base = f"{server.url}/{mode}/v1"
+    options: dict[str, Any] = {"api_key": _KEY, "base_url": server.url, "openai_path": f"/{mode}/v1"}
     runs: dict[str, Run] = {}
     missing: list[str] = []
     with contextlib.ExitStack() as stack:

@@ -20,7 +20,7 @@ from dataclasses import replace
 from operator import length_hint
 from typing import TYPE_CHECKING, Any
 
-from ._answers import Fault, RateLimit, error_of, request_id_of, status_of
+from ._answers import RateLimit, ServiceError, error_of, request_id_of, status_of
 from ._errors import APIError, APITimeoutError, ParseError, StreamError, TruncatedStreamError
 from .streams import Completion, Fold, Metrics, events_of
 
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from ._call import Call
     from ._http import Transport
 
-__all__ = ["Reception"]
+__all__ = ["Attempt"]
 
 _UNSETTLED = 1 << 16  # bytes of the stream whose events may wait to be folded
 
 
-class Reception:
+class Attempt:
     """One attempt at reading a stream, without I/O."""
 
     def __init__(self, call: Call, transport: Transport, metrics: Metrics) -> None:
@@ -203,7 +203,7 @@ class Reception:
 
     def _service_error(self, event: Any, *, is_first: bool) -> APIError:
         """An error event as an exception: by the status it means if nothing came before it."""
-        fault = Fault(event.message, event.code, getattr(event, "type", None))
+        fault = ServiceError(event.message, event.code, getattr(event, "type", None))
         status = status_of(fault.code, fault.kind)
         error = error_of(
             status=status,

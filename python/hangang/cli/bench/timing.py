@@ -1,11 +1,12 @@
-"""Races: several ways to do one thing, timed so that the ratios between them can be believed.
+"""Compares several ways to do one thing, timed so that the ratios between them can be trusted.
 
 The rules of this file:
 - All contenders run in one process, interleaved: every round times each of them once, in a shuffled order.
 - A sample repeats its contender until it is long against the clock, and follows a warm run of the same.
-- What counts is CPU time of this process: on a busy machine the wall's clock also times the neighbours.
-- A ratio is taken inside a round, where both sides met the same machine; the median of the rounds is told.
-- The garbage collector rests, as in `timeit`: whose objects it walks is chance.
+- We measure CPU time of this process: on a busy machine wall-clock time also measures the neighbours.
+- We report the median of per-round ratios: within a round both sides meet the same machine state, and
+  ratios carry over between machines.
+- The garbage collector is off during a sample, as in `timeit`: it would charge one contender at random.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ import time
 from collections.abc import Callable, Mapping
 from statistics import median
 
-__all__ = ["Race"]
+__all__ = ["Comparison"]
 
 
-class Race:
+class Comparison:
     """Contenders by name, each a callable that does the whole work once; `events` is the work in units.
 
     Each `round()` adds one sample a contender. Seconds are CPU seconds for the whole work.
@@ -53,8 +54,8 @@ class Race:
             run()
             self.samples[name].append(_time(run, self._repeats[name]))
 
-    def run(self, rounds: int) -> Race:
-        """So many rounds; returns itself."""
+    def run(self, rounds: int) -> Comparison:
+        """Run that many rounds; return self."""
         for _ in range(rounds):
             self.round()
         return self
@@ -64,12 +65,12 @@ class Race:
         return median(self.samples[name]) / self.events
 
     def ratio(self, name: str, to: str) -> float:
-        """How many times the cost of `to` is the cost of `name`."""
+        """Cost of `name` divided by cost of `to`, as the median over the rounds."""
         return median(a / b for a, b in zip(self.samples[name], self.samples[to], strict=True))
 
 
 def _time(run: Callable[[], object], repeats: int) -> float:
-    """CPU seconds of one run, over so many."""
+    """CPU seconds of one run, averaged over `repeats`."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

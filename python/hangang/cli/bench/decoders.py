@@ -1,11 +1,11 @@
-"""Who decodes: this package, its twin, and the libraries that users would take instead.
+"""The decoders to compare: this package, its pure Python twin, and the libraries people would use instead.
 
 Every contender is the loop that its library's documentation shows, over the same chunks, reading the text of
-each event into a variable: nothing else. A library that is not installed takes no part, and is named.
+each event into a variable and nothing else. A library that is not installed is skipped and reported.
 
 Two kinds of contender are kept apart:
 - decoders do the whole work: bytes cut anywhere to text;
-- JSON parsers ("pre-split") are given each payload by itself: somebody else has framed them, at no cost.
+- JSON parsers ("pre-split") are given each payload by itself: the framing is done for them, at no cost.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from hangang.cli._shapes import SHAPES, Shape
+from hangang.cli.bench.workloads import WORKLOADS, Workload
 
-__all__ = ["LABELS", "OURS", "Stream", "decoders", "hangang_text", "parser_class", "prepare"]
+__all__ = ["LABELS", "OURS", "Input", "decoders", "hangang_text", "parser_class", "prepare"]
 
 OURS = "hangang"
 LABELS = {
@@ -30,16 +30,16 @@ LABELS = {
     "exaone_refs": "EXAONE with references",
     "a2a": "A2A",
 }
-"""What people call the shapes."""
+"""Display names of the workloads."""
 
 Run = Callable[[], object]
 
 
 @dataclass(frozen=True)
-class Stream:
-    """A shape, cut in one way."""
+class Input:
+    """A workload, cut in one way."""
 
-    shape: Shape
+    workload: Workload
     chunks: list[bytes]
     payloads: list[bytes]
 
@@ -49,34 +49,29 @@ class Stream:
         return len(self.payloads)
 
 
-def prepare(name: str, n: int, chunk: int | None) -> Stream:
-    """The shape with n events, in chunks of so many bytes; None: one event a chunk."""
-    shape = SHAPES[name](n)
+def prepare(name: str, n: int, chunk: int | None) -> Input:
+    """The workload with n events, in chunks of `chunk` bytes; None: one event a chunk."""
+    workload = WORKLOADS[name](n)
     if chunk is None:
-        chunks = shape.frames()
+        chunks = workload.frames()
     else:
-        chunks = [shape.wire[at : at + chunk] for at in range(0, len(shape.wire), chunk)]
-    return Stream(shape, chunks, shape.payloads())
-
-
-_FLAT = {"clova": "Clova", "exaone": "Exaone", "openai": "OpenAI", "a2a": "A2A"}
+        chunks = [workload.wire[at : at + chunk] for at in range(0, len(workload.wire), chunk)]
+    return Input(workload, chunks, workload.payloads())
 
 
 def parser_class(backend: str, dialect: str) -> Any:
-    """The dialect's parser of one implementation, whichever of the two `hangang` itself is using; or None."""
+    """The dialect's parser in one implementation, whichever `hangang` itself uses; None if it is absent."""
     try:
         module = importlib.import_module(f"hangang._{backend}")
     except ModuleNotFoundError:
         return None
-    if backend == "native":
-        return getattr(module, dialect).StreamParser
-    return getattr(module, f"{_FLAT[dialect]}StreamParser")
+    return getattr(module, dialect).StreamParser
 
 
 # --- ours
 
 
-def hangang_events(parser: Any, stream: Stream) -> str:
+def hangang_events(parser: Any, stream: Input) -> str:
     """`feed`, and `.text` of each event."""
     feed = parser().feed
     text = ""
@@ -86,7 +81,7 @@ def hangang_events(parser: Any, stream: Stream) -> str:
     return text
 
 
-def hangang_text(parser: Any, stream: Stream) -> str:
+def hangang_text(parser: Any, stream: Input) -> str:
     """`feed_text`."""
     feed_text = parser().feed_text
     text = ""
@@ -95,7 +90,7 @@ def hangang_text(parser: Any, stream: Stream) -> str:
     return text
 
 
-# --- the text in a parsed payload, for everyone who parses JSON
+# --- the text in a parsed payload, for contenders that parse JSON
 
 
 def clova_text(payload: Any) -> Any:
@@ -125,7 +120,7 @@ _TEXT: dict[str, Callable[[Any], Any]] = {
 # --- JSON parsers, on payloads that are already split
 
 
-def pre_split(loads: Callable[[bytes], Any], stream: Stream) -> None:
+def pre_split(loads: Callable[[bytes], Any], stream: Input) -> None:
     """Only the parser's own time: not even the text is read."""
     for payload in stream.payloads:
         loads(payload)
@@ -151,7 +146,7 @@ def msgspec_decoder(msgspec: Any, dialect: str) -> Callable[[bytes], Any]:
 # --- decoders of server-sent events: each gives events, orjson parses their data
 
 
-def httpx_sse(module: Any, stream: Stream) -> Iterator[Any]:
+def httpx_sse(module: Any, stream: Input) -> Iterator[Any]:
     """httpx-sse, on a response of httpx."""
     httpx = importlib.import_module("httpx")
     response = httpx.Response(200, headers=_EVENT_STREAM, content=iter(stream.chunks))
@@ -159,26 +154,26 @@ def httpx_sse(module: Any, stream: Stream) -> Iterator[Any]:
     return events
 
 
-def httpx2_sse(module: Any, stream: Stream) -> Iterator[Any]:
+def httpx2_sse(module: Any, stream: Input) -> Iterator[Any]:
     """The EventSource that httpx2 has itself."""
     request = module.Request("POST", "http://localhost/")
     response = module.Response(200, headers=_EVENT_STREAM, content=iter(stream.chunks), request=request)
     return iter(module.EventSource(response))
 
 
-def openai_sse(module: Any, stream: Stream) -> Iterator[Any]:
+def openai_sse(module: Any, stream: Input) -> Iterator[Any]:
     """The decoder inside the openai SDK."""
     events: Iterator[Any] = module.SSEDecoder().iter_bytes(iter(stream.chunks))
     return events
 
 
-def sseclient(module: Any, stream: Stream) -> Iterator[Any]:
+def sseclient(module: Any, stream: Input) -> Iterator[Any]:
     """sseclient-py."""
     events: Iterator[Any] = module.SSEClient(iter(stream.chunks)).events()
     return events
 
 
-def launchdarkly(module: Any, stream: Stream) -> Iterator[Any]:
+def launchdarkly(module: Any, stream: Input) -> Iterator[Any]:
     """launchdarkly-eventsource, with a connection that is the chunks."""
     config = importlib.import_module("ld_eventsource.config")
 
@@ -195,7 +190,7 @@ def launchdarkly(module: Any, stream: Stream) -> Iterator[Any]:
     client = module.SSEClient(
         Strategy(), error_strategy=config.ErrorStrategy.always_fail(), logger=_silent_logger()
     )
-    remaining = stream.events + stream.shape.wire.count(b"data: [DONE]")
+    remaining = stream.events + stream.workload.wire.count(b"data: [DONE]")
     for event in client.events:  # it would connect again at the end
         yield event
         remaining -= 1
@@ -204,7 +199,7 @@ def launchdarkly(module: Any, stream: Stream) -> Iterator[Any]:
             return
 
 
-def axio_sse(module: Any, stream: Stream) -> Iterator[Any]:
+def axio_sse(module: Any, stream: Input) -> Iterator[Any]:
     """axio-sse."""
     decode = module.Decoder().decode
     for chunk in stream.chunks:
@@ -220,7 +215,7 @@ def _silent_logger() -> logging.Logger:
     return logger
 
 
-_SSE: dict[str, tuple[str, Callable[[Any, Stream], Iterator[Any]], bool]] = {
+_SSE: dict[str, tuple[str, Callable[[Any, Input], Iterator[Any]], bool]] = {
     # what it is called: the module, its events, whether it parses the data itself
     "httpx-sse + orjson": ("httpx_sse", httpx_sse, False),
     "httpx2 sse + orjson": ("httpx2", httpx2_sse, False),
@@ -232,9 +227,9 @@ _SSE: dict[str, tuple[str, Callable[[Any, Stream], Iterator[Any]], bool]] = {
 
 
 def sse_events(
-    events: Callable[[Any, Stream], Iterator[Any]],
+    events: Callable[[Any, Input], Iterator[Any]],
     loads: Callable[[Any], Any],
-    stream: Stream,
+    stream: Input,
     text_of: Callable[[Any], Any],
     module: Any,
 ) -> Any:
@@ -250,7 +245,7 @@ def sse_events(
 # --- decoders of bare JSON
 
 
-def ijson_items(ijson: Any, stream: Stream) -> Any:
+def ijson_items(ijson: Any, stream: Input) -> Any:
     """ijson, pushed: as bytes arrive."""
     text: Any = ""
     found = ijson.sendable_list()
@@ -266,9 +261,9 @@ def ijson_items(ijson: Any, stream: Stream) -> Any:
 # --- all that can run here
 
 
-def decoders(stream: Stream) -> tuple[dict[str, Run], list[str]]:
+def decoders(stream: Input) -> tuple[dict[str, Run], list[str]]:
     """Every contender for a stream, ours first; and the names of those that are not installed."""
-    dialect, text_of = stream.shape.parser, _TEXT[stream.shape.parser]
+    dialect, text_of = stream.workload.parser, _TEXT[stream.workload.parser]
     runs: dict[str, Run] = {}
     missing: list[str] = []
 
@@ -292,7 +287,7 @@ def decoders(stream: Stream) -> tuple[dict[str, Run], list[str]]:
     peer("jiter (pre-split)", "jiter", lambda m: partial(pre_split, m.from_json, stream))
 
     peer("msgspec (pre-split)", "msgspec", lambda m: partial(pre_split, msgspec_decoder(m, dialect), stream))
-    if stream.shape.wire.startswith(b"{"):
+    if stream.workload.wire.startswith(b"{"):
         peer("ijson", "ijson", lambda m: partial(ijson_items, m, stream))
         return runs, missing
 
