@@ -1,0 +1,567 @@
+"""Events to one answer: `Completion`, and `Fold`, which builds it.
+
+The rules of this file:
+- Folding is linear: deltas go to lists and are joined once, when a `Completion` is asked for.
+- Events are recognized by the public name of their class, so those of either backend, made by hand
+  or unpickled, fold alike.
+- Neighbouring events of a stream share one object for the fields they repeat. A handler returns it
+  if the next event with the same object can add nothing but `text` and `thinking`. What a handler
+  reads of a single event (tool calls, v1's counters) must therefore make it return None.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from ._backend import ToolCallDelta, Usage
+from ._values import is_object
+
+if TYPE_CHECKING:
+    from ._backend import AIFilter
+
+__all__ = ["Artifact", "Completion", "Fold"]
+
+_log = logging.getLogger("hangang.streams")
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """An A2A artifact after `append` and replacement ([a2a §4]).
+
+    `text` is its text parts joined with nothing between; `parts` are the parts as received.
+    """
+
+    artifact_id: str | None = None
+    name: str | None = None
+    text: str = ""
+    parts: tuple[dict[str, Any], ...] = ()
+    last_chunk: bool = False
+    metadata: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """A whole answer, folded from the events of any dialect.
+
+    Attributes:
+        text: the answer. A2A: the text parts of all artifacts in order, or the message's.
+        thinking: the reasoning, where the service shows it.
+        finish_reason: why it stopped (`"stop"`, `"length"`, `"tool_calls"`, ...), or None.
+        usage: the last token counts that came; from v1's lengths where CLOVA v1 gave only those.
+        tool_calls: whole calls, `arguments` as JSON text and no `partial_json`.
+        references: EXAONE's sources, once.
+        intent: EXAONE's reading of the query, `""` where none.
+        ai_filter: CLOVA's filter results.
+        role: the role the service named, or None.
+        failed: the service reported an error in the stream, or (A2A) the task failed or was
+            rejected. A `Done` after an error does not change it.
+        error: that `Error` event, or None.
+        dialect: `"clova"`, `"exaone"`, `"openai"`, `"a2a"`, or None where no event told.
+        query: EXAONE's echo of the question.
+        artifacts, state, task_id, context_id, metadata: A2A's; `metadata` are the members of all
+            task, message and status metadata, later ones over earlier ones.
+        rate_limit, request_id: from the answer's headers, set by the clients.
+    """
+
+    text: str = ""
+    thinking: str = ""
+    finish_reason: str | None = None
+    usage: Usage | None = None
+    tool_calls: tuple[ToolCallDelta, ...] = ()
+    references: tuple[Any, ...] = ()
+    intent: str = ""
+    ai_filter: tuple[AIFilter, ...] = ()
+    role: str | None = None
+    failed: bool = False
+    error: Any = None
+    dialect: str | None = None
+    query: str = ""
+    artifacts: tuple[Artifact, ...] = ()
+    state: str | None = None
+    task_id: str | None = None
+    context_id: str | None = None
+    metadata: dict[str, Any] | None = None
+    rate_limit: Any = field(default=None, compare=False)
+    request_id: str | None = field(default=None, compare=False)
+
+    @classmethod
+    def of(cls, events: Iterable[Any]) -> Completion:
+        """Fold events of any one dialect; of several choices, choice 0.
+
+        Cost and memory are in proportion to the events' own text. What `events` itself raises
+        passes through.
+        """
+        fold = Fold()
+        fold.extend(events)
+        return fold.completion()
+
+    @property
+    def chat_session_id(self) -> Any:
+        """CLOVA Studio Gov's session number for the agent's next turn, or None (docs/protocol/gov.md)."""
+        return (self.metadata or {}).get("chat_session_id")
+
+    def to_message(self) -> dict[str, Any]:
+        """The assistant message for the next turn, in the shape of the service that answered.
+
+        The thinking is never in it: CLOVA refuses it, and it is not part of the conversation.
+        `content` is `""` and not null where there is none ([clova §4]). Tool calls: CLOVA
+        native takes `toolCalls` with `arguments` as an object, everyone else `tool_calls` with a
+        JSON string.
+
+        Raises:
+            ValueError: CLOVA native, and the arguments of a call are not a JSON object (the
+                stream was cut inside them).
+        """
+        message: dict[str, Any] = {"role": "assistant", "content": self.text}
+        if not self.tool_calls:
+            return message
+        native = self.dialect == "clova"
+        message["toolCalls" if native else "tool_calls"] = [
+            {
+                "id": call.id,
+                "type": call.type or "function",
+                "function": {
+                    "name": call.name,
+                    "arguments": _object(call) if native else call.arguments or "{}",
+                },
+            }
+            for call in self.tool_calls
+        ]
+        return message
+
+    def as_previous_message(self) -> dict[str, str]:
+        """EXAONE's form of a past turn: `{query, intent, answer}` ([exaone §3]).
+
+        Raises:
+            ValueError: the answer came from another service, which echoes no query.
+        """
+        if self.dialect not in (None, "exaone"):
+            raise ValueError(
+                f"as_previous_message() is EXAONE's form; this answer is of {self.dialect!r}: "
+                "use to_message()"
+            )
+        return {"query": self.query, "intent": self.intent, "answer": self.text}
+
+
+def _object(call: ToolCallDelta) -> dict[str, Any]:
+    try:
+        value = json.loads(call.arguments or "{}")
+    except ValueError:
+        value = None
+    if not is_object(value):
+        raise ValueError(
+            f"the arguments of tool call {call.name!r} are not a JSON object, so they cannot be "
+            "sent back; was the stream cut inside them?"
+        )
+    return value
+
+
+class _Call:
+    """A tool call that is being put together."""
+
+    __slots__ = ("fragments", "id", "index", "name", "type")
+
+    def __init__(self) -> None:
+        self.index: int | None = None
+        self.id: str | None = None
+        self.type: str | None = None
+        self.name: str | None = None
+        self.fragments: list[str] = []
+
+    def whole(self) -> ToolCallDelta:
+        arguments = "".join(self.fragments) if self.fragments else None
+        return ToolCallDelta(
+            index=self.index, id=self.id, type=self.type, name=self.name, arguments=arguments
+        )
+
+
+class _Calls:
+    """Puts the deltas of tool calls together: by index, by id, or to the call opened last.
+
+    CLOVA names id and name once and sends bare fragments after that ([clova §6.3] A);
+    OpenAI numbers them; NAVER's vLLM plugin sends each call whole ([openai §4]).
+    """
+
+    __slots__ = ("_by_id", "_by_index", "_calls")
+
+    def __init__(self) -> None:
+        self._calls: list[_Call] = []
+        self._by_index: dict[int, _Call] = {}
+        self._by_id: dict[str, _Call] = {}
+
+    def add(self, delta: ToolCallDelta) -> None:
+        call = self._find(delta)
+        if call is None:
+            call = _Call()
+            self._calls.append(call)
+        # Said once is enough: some servers repeat id and name in each fragment.
+        if call.index is None and delta.index is not None:
+            call.index = delta.index
+        if call.id is None:
+            call.id = delta.id
+        if call.type is None:
+            call.type = delta.type
+        if call.name is None:
+            call.name = delta.name
+        if delta.index is not None:
+            self._by_index[delta.index] = call
+        if delta.id:
+            self._by_id[delta.id] = call
+        if delta.partial_json:
+            call.fragments.append(delta.partial_json)
+        if delta.arguments is not None:
+            call.fragments.append(delta.arguments)
+
+    def _find(self, delta: ToolCallDelta) -> _Call | None:
+        if delta.index is not None:
+            call = self._by_index.get(delta.index)
+            # One index with two ids is two calls: servers exist that number every call 0.
+            if call is not None and delta.id and call.id and delta.id != call.id:
+                return self._by_id.get(delta.id)
+            if call is not None or not delta.id:
+                return call
+            return self._by_id.get(delta.id)
+        if delta.id:
+            return self._by_id.get(delta.id)
+        if not self._calls or (delta.name and self._calls[-1].name):
+            return None
+        return self._calls[-1]
+
+    def whole(self) -> tuple[ToolCallDelta, ...]:
+        return tuple([call.whole() for call in self._calls])
+
+
+class _Artifact:
+    __slots__ = ("last_chunk", "metadata", "name", "parts", "texts")
+
+    def __init__(self) -> None:
+        self.name: str | None = None
+        self.texts: list[str] = []
+        self.parts: list[dict[str, Any]] = []
+        self.last_chunk = False
+        self.metadata: dict[str, Any] | None = None
+
+
+class _Sharing(Protocol):
+    """An event whose kind shares what it repeats with its neighbours, in `_rest`."""
+
+    text: str
+    thinking: str
+    _rest: Any
+
+
+class Fold:
+    """The state of a completion: takes events, gives a `Completion` at any time.
+
+    Events are recognised by the public name of their class, so that those of both backends, made
+    by hand or unpickled, fold alike.
+    """
+
+    __slots__ = (
+        "ai_filter", "artifacts", "calls", "context_id", "dialect", "error", "finish_reason",
+        "intent", "lengths", "messages", "metadata", "query", "references", "result_calls",
+        "result_text", "result_thinking", "role", "state", "task_content", "task_id", "text",
+        "thinking", "usage",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.dialect: str | None = None
+        self.text: list[str] = []
+        self.thinking: list[str] = []
+        self.finish_reason: str | None = None
+        self.usage: Usage | None = None
+        self.lengths: tuple[int | None, int | None] | None = None  # CLOVA v1: input, output
+        self.calls: _Calls | None = None
+        self.result_calls: tuple[ToolCallDelta, ...] = ()
+        self.result_text = ""
+        self.result_thinking = ""
+        self.references: tuple[Any, ...] = ()
+        self.intent = ""
+        self.query = ""
+        self.ai_filter: tuple[Any, ...] = ()
+        self.role: str | None = None
+        self.error: Any = None
+        self.artifacts: dict[str | None, _Artifact] = {}
+        self.messages: list[str] = []
+        self.task_content = ""
+        self.state: str | None = None
+        self.task_id: str | None = None
+        self.context_id: str | None = None
+        self.metadata: dict[str, Any] | None = None
+
+    def extend(self, events: Iterable[object]) -> None:
+        """Take events in order."""
+        text, thinking = self.text, self.thinking
+        handler: _Handler = _nothing
+        kind: type[Any] | None = None
+        known: Any = None
+        for event in cast("Iterable[_Sharing]", events):
+            if type(event) is not kind:  # they come in runs of one kind
+                kind = type(event)
+                dialect, handler = _BY_TYPE.get(kind) or _learn(kind)
+                self.dialect = dialect or self.dialect
+            elif known is not None and event._rest is known:
+                # All but its deltas is what the event before it had.
+                if delta := event.text:
+                    text.append(delta)
+                if delta := event.thinking:
+                    thinking.append(delta)
+                continue
+            known = handler(self, event)
+
+    def completion(self) -> Completion:
+        """Everything so far; joins what came since the last time it was asked."""
+        text = _joined(self.text)
+        if self.dialect == "a2a":
+            if self.artifacts:
+                text = "".join(["".join(one.texts) for one in self.artifacts.values()])
+            else:
+                text = _joined(self.messages) or self.task_content
+        return Completion(
+            text=text or self.result_text,
+            thinking=_joined(self.thinking) or self.result_thinking,
+            finish_reason=self.finish_reason,
+            usage=self.usage if self.usage is not None else self._v1_usage(),
+            tool_calls=self._tool_calls(),
+            references=self.references,
+            intent=self.intent,
+            ai_filter=self.ai_filter,
+            role=self.role,
+            failed=self.error is not None or self.state in ("failed", "rejected"),
+            error=self.error,
+            dialect=self.dialect,
+            query=self.query,
+            artifacts=tuple(
+                [
+                    Artifact(
+                        key, one.name, "".join(one.texts), tuple(one.parts), one.last_chunk,
+                        one.metadata,
+                    )
+                    for key, one in self.artifacts.items()
+                ]
+            ),
+            state=self.state,
+            task_id=self.task_id,
+            context_id=self.context_id,
+            metadata=None if self.metadata is None else dict(self.metadata),
+        )  # fmt: skip
+
+    def _v1_usage(self) -> Usage | None:
+        if self.lengths is None:
+            return None
+        return Usage(prompt_tokens=self.lengths[0], completion_tokens=self.lengths[1])
+
+    def _tool_calls(self) -> tuple[ToolCallDelta, ...]:
+        built = self.calls.whole() if self.calls is not None else ()
+        if not self.result_calls:
+            return built
+        if built and _log.isEnabledFor(logging.DEBUG) and not _same_calls(built, self.result_calls):
+            # The documented stream itself is cut inside its fragments: a remark, no failure.
+            _log.debug("tool call deltas differ from the result's snapshot; the result is used")
+        return self.result_calls
+
+    # A2A's parts of the fold
+
+    def put_artifact(self, key: str | None, *, append: bool) -> _Artifact:
+        """The artifact to extend: the known one with `append`, else a new one in its place."""
+        one = self.artifacts.get(key) if append else None
+        if one is None:
+            one = self.artifacts[key] = _Artifact()  # a replaced one keeps its place in the order
+        return one
+
+    def put_metadata(self, metadata: dict[str, Any] | None) -> None:
+        """Members of a later metadata object win over those of an earlier one."""
+        if metadata:
+            self.metadata = {**self.metadata, **metadata} if self.metadata else dict(metadata)
+
+
+def _joined(pieces: list[str]) -> str:
+    """The pieces as one string, kept as one piece, so that asking again joins only what is new."""
+    if len(pieces) > 1:
+        pieces[:] = ["".join(pieces)]
+    return pieces[0] if pieces else ""
+
+
+def _same_calls(built: tuple[ToolCallDelta, ...], told: tuple[ToolCallDelta, ...]) -> bool:
+    def key(call: ToolCallDelta) -> tuple[Any, Any, Any]:
+        try:
+            return call.id, call.name, json.loads(call.arguments or "{}")
+        except ValueError:
+            return call.id, call.name, None
+
+    return [key(call) for call in built] == [key(call) for call in told]
+
+
+# Events of one stream that repeat the same members share one object for them, their `_rest`. A handler
+# returns it if an event behind this one, with the same, brings nothing but `text` and `thinking`.
+
+
+def _clova_token(fold: Fold, event: Any) -> Any:
+    if text := event.text:
+        fold.text.append(text)
+    if thinking := event.thinking:
+        fold.thinking.append(thinking)
+    if event.tool_calls:
+        _add_calls(fold, event.tool_calls)
+    _clova_common(fold, event)
+    # v1 counts in each token, and pieces of calls are to be taken from each that has them.
+    return None if event.tool_calls or event.output_length is not None else event._rest
+
+
+def _clova_result(fold: Fold, event: Any) -> None:
+    fold.result_text = event.content
+    fold.result_thinking = event.thinking_content
+    if event.tool_calls:
+        fold.result_calls = tuple(
+            [
+                ToolCallDelta(
+                    index=call.index, id=call.id, type=call.type, name=call.name,
+                    arguments=call.partial_json if call.arguments is None else call.arguments,
+                )
+                for call in event.tool_calls
+            ]
+        )  # fmt: skip
+    if event.ai_filter:
+        fold.ai_filter = event.ai_filter
+    _clova_common(fold, event)
+
+
+def _clova_common(fold: Fold, event: Any) -> None:
+    if fold.role is None:
+        fold.role = event.role
+    if event.finish_reason is not None:
+        fold.finish_reason = event.finish_reason
+    if event.usage is not None:
+        fold.usage = event.usage
+    if event.input_length is not None or event.output_length is not None:
+        fold.lengths = (event.input_length, event.output_length)
+
+
+def _add_calls(fold: Fold, deltas: Iterable[ToolCallDelta]) -> None:
+    if fold.calls is None:
+        fold.calls = _Calls()
+    for delta in deltas:
+        fold.calls.add(delta)
+
+
+def _exaone_answer(fold: Fold, event: Any) -> Any:
+    if text := event.text:
+        fold.text.append(text)
+    if event.references:
+        fold.references = event.references  # the same list in every frame, and one object
+    if event.intent:
+        fold.intent = event.intent
+    if event.query:
+        fold.query = event.query
+    return event._rest
+
+
+def _openai_chunk(fold: Fold, event: Any) -> Any:
+    if text := event.text:
+        fold.text.append(text)
+    if thinking := event.thinking:
+        fold.thinking.append(thinking)
+    if event.tool_calls:
+        _add_calls(fold, event.tool_calls)
+    if fold.role is None:
+        fold.role = event.role
+    if event.finish_reason is not None:
+        fold.finish_reason = event.finish_reason
+    if event.usage is not None:
+        fold.usage = event.usage
+    return None if event.tool_calls else event._rest
+
+
+def _a2a_task(fold: Fold, event: Any) -> None:
+    fold.task_id = event.id or fold.task_id
+    fold.context_id = event.context_id or fold.context_id
+    fold.state = event.state or fold.state
+    fold.put_metadata(event.metadata)
+    fold.task_content = event.content
+    # A snapshot holds the artifacts so far and replaces what was built. `artifacts` is optional
+    # on the wire: a task without it says nothing about them, and must not take text away.
+    if event.artifacts:
+        fold.artifacts.clear()
+        for artifact in event.artifacts:
+            identity = artifact.get("artifactId")
+            key = identity if isinstance(identity, str) else None
+            one = fold.put_artifact(key, append=key in fold.artifacts)
+            name, metadata, given = (artifact.get(k) for k in ("name", "metadata", "parts"))
+            parts: Sequence[Any] = cast("Sequence[Any]", given) if isinstance(given, list | tuple) else ()
+            one.name = name if isinstance(name, str) else None
+            one.metadata = metadata if is_object(metadata) else None
+            for part in parts:
+                if is_object(part):
+                    one.parts.append(part)
+                    if isinstance(text := part.get("text"), str):
+                        one.texts.append(text)
+
+
+def _a2a_message(fold: Fold, event: Any) -> None:
+    fold.messages.append(event.text)
+    fold.role = event.role or fold.role
+    fold.task_id = event.task_id or fold.task_id
+    fold.context_id = event.context_id or fold.context_id
+    fold.put_metadata(event.metadata)
+
+
+def _a2a_status(fold: Fold, event: Any) -> None:
+    fold.task_id = event.task_id or fold.task_id
+    fold.context_id = event.context_id or fold.context_id
+    fold.state = event.state or fold.state
+    fold.put_metadata(event.metadata)
+
+
+def _a2a_artifact(fold: Fold, event: Any) -> None:
+    fold.task_id = event.task_id or fold.task_id
+    fold.context_id = event.context_id or fold.context_id
+    # `append` for an id never seen creates it: dropping it would lose text ([a2a §4]).
+    one = fold.put_artifact(event.artifact_id, append=event.append)
+    if event.name is not None:
+        one.name = event.name
+    if event.metadata is not None:
+        one.metadata = event.metadata
+    if event.text:
+        one.texts.append(event.text)
+    one.parts.extend(event.parts)
+    one.last_chunk = event.last_chunk
+
+
+def _error(fold: Fold, event: Any) -> None:
+    if fold.error is None:  # the first one is the cause; what follows it are its echoes
+        fold.error = event
+
+
+def _nothing(fold: Fold, event: Any) -> None:
+    """Signals, ends, unknown and malformed frames add nothing to an answer."""
+
+
+_Handler = Callable[[Fold, Any], Any]
+
+_BY_NAME: dict[tuple[str, str], _Handler] = {
+    ("clova", "Token"): _clova_token,
+    ("clova", "Result"): _clova_result,
+    ("clova", "Error"): _error,
+    ("exaone", "Answer"): _exaone_answer,
+    ("exaone", "Error"): _error,
+    ("openai", "Chunk"): _openai_chunk,
+    ("openai", "Error"): _error,
+    ("a2a", "Task"): _a2a_task,
+    ("a2a", "Message"): _a2a_message,
+    ("a2a", "StatusUpdate"): _a2a_status,
+    ("a2a", "ArtifactUpdate"): _a2a_artifact,
+    ("a2a", "Error"): _error,
+}
+_BY_TYPE: dict[type, tuple[str | None, _Handler]] = {}
+
+
+def _learn(cls: type) -> tuple[str | None, _Handler]:
+    """Dialect and handler of a class met for the first time."""
+    package, _, dialect = cls.__module__.partition(".")
+    if package != "hangang" or dialect not in ("clova", "exaone", "openai", "a2a"):
+        return _BY_TYPE.setdefault(cls, (None, _nothing))
+    return _BY_TYPE.setdefault(cls, (dialect, _BY_NAME.get((dialect, cls.__name__), _nothing)))
