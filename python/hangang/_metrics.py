@@ -13,43 +13,42 @@ from collections.abc import Callable, Iterable
 from operator import sub
 from typing import Any
 
-__all__ = ["Gaps", "Metrics"]
+__all__ = ["Gaps", "LatencyHistogram", "Metrics"]
 
-_BOUNDS = [2 ** ((k + 1) / 2) * 1e-6 for k in range(63)]  # seconds at which the buckets of `Gaps` end
-_UNSORTED = 256  # arrivals that may wait to be sorted into buckets
+_BOUNDS = [2 ** ((k + 1) / 2) * 1e-6 for k in range(63)]  # upper bounds of the buckets, in seconds
+_MAX_ARRIVALS = 256  # arrivals that may wait to be put into buckets
 
 
-class Gaps:
-    """Waiting times between deliveries, in fixed memory: a histogram of 64 buckets on a log scale.
+class LatencyHistogram:
+    """Gaps between deliveries, in fixed memory: 64 buckets on a log scale.
 
     Bucket k covers `2**(k/2)` to `2**((k+1)/2)` microseconds, so a quantile is right to a factor
     of 1.42 from one microsecond to over an hour.
     """
 
-    # Arrivals are noted as they come and sorted into the buckets many at a time, which costs a third of
-    # doing it one by one: when there are enough of them, or when somebody looks.
     __slots__ = ("_arrivals", "_buckets", "_count", "_max", "_min", "_total")
 
     def __init__(self) -> None:
-        self._arrivals: list[float] = []  # the last one that was sorted in, and those after it
+        # Times of arrivals: the last one whose gap was recorded, then those that are not in the buckets yet.
+        self._arrivals: list[float] = []
         self._buckets = [0] * 64
         self._total = 0.0
         self._count = 0
         self._min: float | None = None
         self._max: float | None = None
 
-    def add(self, seconds: float) -> None:
-        """Record one gap, in seconds."""
-        self._sort_in([seconds])
-
-    def _settle(self) -> None:
+    def _flush(self) -> None:
+        """Put the gaps between pending arrivals into their buckets."""
         arrivals = self._arrivals[:]
         if len(arrivals) > 1:
-            del self._arrivals[: len(arrivals) - 1]  # and not what another thread notes meanwhile
-            self._sort_in(sorted(map(sub, arrivals[1:], arrivals)))
+            # Not `clear()`: another thread may append while this one reads.
+            del self._arrivals[: len(arrivals) - 1]
+            self._record_sorted(sorted(map(sub, arrivals[1:], arrivals)))
 
-    def _sort_in(self, gaps: list[float]) -> None:
-        """Record gaps, the shortest first."""
+    _settle = _flush  # the name that _reception uses
+
+    def _record_sorted(self, gaps: list[float]) -> None:
+        """Record gaps, shortest first: one bisection a bucket instead of one a gap."""
         shortest, longest = gaps[0], gaps[-1]
         self._min = shortest if self._min is None else min(self._min, shortest)
         self._max = longest if self._max is None else max(self._max, longest)
@@ -64,26 +63,26 @@ class Gaps:
 
     @property
     def count(self) -> int:
-        """How many."""
-        self._settle()
+        """Number of gaps."""
+        self._flush()
         return self._count
 
     @property
     def min(self) -> float | None:
-        """The shortest, in seconds, or None before the second delivery."""
-        self._settle()
+        """The shortest gap in seconds, or None before the second delivery."""
+        self._flush()
         return self._min
 
     @property
     def max(self) -> float | None:
-        """The longest, in seconds, or None before the second delivery."""
-        self._settle()
+        """The longest gap in seconds, or None before the second delivery."""
+        self._flush()
         return self._max
 
     @property
     def mean(self) -> float | None:
-        """Mean gap in seconds, None before the second delivery."""
-        self._settle()
+        """Mean gap in seconds, or None before the second delivery."""
+        self._flush()
         return self._total / self._count if self._count else None
 
     def quantile(self, q: float) -> float | None:
@@ -102,18 +101,24 @@ class Gaps:
 
     def __repr__(self) -> str:
         if not self.count:
-            return "Gaps(count=0)"
-        return f"Gaps(count={self.count}, p50={self.quantile(0.5):.6f}, max={self.max:.6f})"
+            return "LatencyHistogram(count=0)"
+        return f"LatencyHistogram(count={self.count}, p50={self.quantile(0.5):.6f}, max={self.max:.6f})"
+
+
+Gaps = LatencyHistogram  # the public name of 0.1
 
 
 class Metrics:
     """How one stream went, in fixed memory. Times are seconds since the call was made.
 
     Attributes:
-        first_byte, first_event, first_text: when each first came, or None while it has not.
-        events, bytes: how many so far.
-        gaps: time between arrivals that completed at least one event (several in one chunk are
-            one arrival).
+        first_byte: when the first byte arrived, or None if none has.
+        first_event: when the first event was complete, or None.
+        first_text: when the first answer text arrived, or None.
+        events: number of events so far.
+        bytes: number of bytes so far.
+        gaps: time between arrivals that completed at least one event; several events in one chunk
+            are one arrival.
         attempts: requests sent, retries included.
     """
 
@@ -132,8 +137,8 @@ class Metrics:
         self.first_byte: float | None = None
         self.first_event: float | None = None
         self.first_text: float | None = None
-        self.gaps = Gaps()
-        self._arrivals = self.gaps._arrivals  # the same list
+        self.gaps = LatencyHistogram()
+        self._arrivals = self.gaps._arrivals  # the same list: see LatencyHistogram
 
     def arrived(self, size: int, events: Iterable[Any]) -> float:
         """Record a chunk of `size` bytes and the events it completed; returns the time of it."""
@@ -141,16 +146,16 @@ class Metrics:
         events = events if isinstance(events, list) else list(events)
         self.bytes += size
         if self.first_text is None:
-            self._firsts(now, events)
+            self._record_firsts(now, events)
         if events:
             self.events += len(events)
             self._arrivals.append(now)
-            if len(self._arrivals) > _UNSORTED:
-                self.gaps._settle()
+            if len(self._arrivals) > _MAX_ARRIVALS:
+                self.gaps._flush()
         return now
 
-    def _firsts(self, now: float, events: list[Any]) -> None:
-        """Record what came for the first time."""
+    def _record_firsts(self, now: float, events: list[Any]) -> None:
+        """Record the first byte, event and text; needed only until there was text."""
         since = now - self._started
         if self.first_byte is None and self.bytes:
             self.first_byte = since
@@ -160,6 +165,8 @@ class Metrics:
             if getattr(event, "text", ""):
                 self.first_text = since
                 break
+
+    _firsts = _record_firsts  # the name that _reception uses
 
     def end(self) -> None:
         """Stop the clock; later calls change nothing."""
@@ -173,7 +180,7 @@ class Metrics:
 
     @property
     def events_per_second(self) -> float:
-        """Events over the time from the first event to the end; 0.0 before there is such a time."""
+        """Events over the time from the first event to the end; 0.0 while that time is zero."""
         if self.first_event is None:
             return 0.0
         span = self.duration - self.first_event

@@ -1,12 +1,14 @@
-"""Byte iterators to event iterators, sync and async; `Completion`; `Metrics`.
+"""Byte iterators to event iterators, sync and async.
 
 The rules of this file:
-- One `Pump` holds what the sync and the async face share: it feeds a parser, puts an error back
-  until the events before it were delivered, and folds. A face only moves chunks into it.
+- One `Driver` holds the state that `iter_events` and `aiter_events` share: it feeds the parser,
+  folds the events, and holds an error back until the events before it were delivered. The two
+  iterators only move chunks into it.
 - An error never takes events with it ([design §4] rule 7): they are yielded first, then the error
   is raised without them, with the completion so far.
-- Folding is linear: deltas go to lists and are joined once, when a `Completion` is asked for.
-- With `completion=False` nothing is kept of an event once it was yielded: memory stays flat.
+- With `completion=False` no event is kept once it was yielded: memory stays flat.
+
+Folding is in `_completion`, metrics are in `_metrics`; their public names are exported here too.
 """
 
 from __future__ import annotations
@@ -16,13 +18,14 @@ from typing import Any, Protocol, TypeVar
 
 from ._completion import Artifact, Completion, Fold
 from ._errors import ParseError
-from ._metrics import Gaps, Metrics
+from ._metrics import Gaps, LatencyHistogram, Metrics
 
 __all__ = [
     "Artifact",
     "Completion",
     "Event",
     "Gaps",
+    "LatencyHistogram",
     "Metrics",
     "Parser",
     "aiter_events",
@@ -34,7 +37,7 @@ Chunk = bytes | bytearray | memoryview
 
 
 class Event(Protocol):
-    """What every event of every dialect has."""
+    """The members that every event of every dialect has."""
 
     @property
     def text(self) -> str:
@@ -57,85 +60,83 @@ class Event(Protocol):
 
 
 class Parser(Protocol[E]):
-    """What every parser of Hangang has: chunks in, lists of events out."""
+    """The interface of every parser: chunks in, lists of events out."""
 
     def feed(self, chunk: bytes) -> list[E]:
-        """Events that this chunk completed."""
+        """The events that this chunk completed."""
         ...
 
     def close(self) -> list[E]:
-        """The last events; raises where the stream stopped early."""
+        """The last events; raises if the stream stopped early."""
         ...
 
 
-# --- the two faces
+# --- driving
 
 
 def iter_events(chunks: Iterable[Chunk], parser: Parser[E], *, completion: bool = True) -> Iterator[E]:
     """Drive any parser from any iterable of bytes, and yield its events.
 
     Args:
-        chunks: bytes as they come: an open file, httpx's `iter_raw()`, urllib3's `stream()`, a list.
+        chunks: bytes split anywhere: an open file, httpx's `iter_raw()`, urllib3's `stream()`, a list.
         parser: a fresh parser of any kind; it is closed at the end of `chunks`.
-        completion: fold the events, so that an error carries what came before it. With False
+        completion: fold the events, so that an error carries the answer so far. With False
             nothing is kept, and memory is flat however long the stream.
 
     Yields:
         Events in order; `Error` events too (only the clients' streams raise for them).
 
     Raises:
-        ParseError: after everything before the fault was yielded; `.events` is then empty and
+        ParseError: after every event before it was yielded; `.events` is then empty and
             `.completion` holds the `Completion` so far (None with `completion=False`).
         Exception: whatever `chunks` itself raises, unchanged.
     """
-    pump = Pump(parser, fold=completion)
+    driver = Driver(parser, fold=completion)
     for chunk in chunks:
-        yield from pump.feed(chunk)
-        if pump.error is not None:
-            raise pump.error
-    yield from pump.close()
-    if pump.error is not None:
-        raise pump.error
+        yield from driver.feed(chunk)
+        if driver.error is not None:
+            raise driver.error
+    yield from driver.close()
+    if driver.error is not None:
+        raise driver.error
 
 
 async def aiter_events(
     achunks: AsyncIterable[Chunk], parser: Parser[E], *, completion: bool = True
 ) -> AsyncIterator[E]:
     """The same as `iter_events`, from an async iterable of bytes (aiohttp, httpx, a queue)."""
-    pump = Pump(parser, fold=completion)
+    driver = Driver(parser, fold=completion)
     async for chunk in achunks:
-        for event in pump.feed(chunk):
+        for event in driver.feed(chunk):
             yield event
-        if pump.error is not None:
-            raise pump.error
-    for event in pump.close():
+        if driver.error is not None:
+            raise driver.error
+    for event in driver.close():
         yield event
-    if pump.error is not None:
-        raise pump.error
+    if driver.error is not None:
+        raise driver.error
 
 
-class Pump:
-    """One parser, its fold and its error: the part of a stream that does no I/O.
+class Driver:
+    """One parser, its fold and its error: the I/O-free state that both iterators share.
 
-    `feed` and `close` never raise a ParseError: they return the events that came before it and
-    leave it in `error`, ready to be raised once those were delivered.
+    `feed` and `close` never raise a ParseError. They return the events before it and leave it in
+    `error`, to be raised once those were delivered.
     """
 
-    __slots__ = ("_parser", "bytes_fed", "error", "fold")
+    __slots__ = ("_parser", "error", "fold")
 
     def __init__(self, parser: Parser[Any], *, fold: bool = True) -> None:
         self._parser = parser
         self.fold: Fold | None = Fold() if fold else None
         self.error: ParseError | None = None
-        self.bytes_fed = 0
 
     def feed(self, chunk: Chunk) -> list[Any]:
-        """Events that `chunk` completed, folded; a fault is left in `error`."""
-        self.bytes_fed += len(chunk)
+        """Events that `chunk` completed, folded; a parse error is left in `error`."""
         try:
             events = self._parser.feed(chunk)  # type: ignore[arg-type]
         except ParseError as error:
-            return self._failed(error)
+            return self._fail(error)
         if self.fold is not None:
             self.fold.extend(events)
         return events
@@ -145,13 +146,13 @@ class Pump:
         try:
             events = self._parser.close()
         except ParseError as error:
-            return self._failed(error)
+            return self._fail(error)
         if self.fold is not None:
             self.fold.extend(events)
         return events
 
-    def _failed(self, error: ParseError) -> list[Any]:
-        events = events_of(error)
+    def _fail(self, error: ParseError) -> list[Any]:
+        events = take_events(error)
         if self.fold is not None:
             self.fold.extend(events)
             error.completion = self.fold.completion()
@@ -159,8 +160,11 @@ class Pump:
         return events
 
 
-def events_of(error: ParseError) -> list[Any]:
-    """What the failing call completed, taken out of its error: we deliver them, and nothing twice."""
+def take_events(error: ParseError) -> list[Any]:
+    """The events that the failing call completed, moved out of the error so none is delivered twice."""
     events = list(error.events)
     error.events.clear()
     return events
+
+
+events_of = take_events  # the name that _reception uses
