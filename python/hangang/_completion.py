@@ -4,9 +4,9 @@ The rules of this file:
 - Folding is linear: deltas go to lists and are joined once, when a `Completion` is asked for.
 - Events are recognized by the public name of their class, so those of either backend, made by hand
   or unpickled, fold alike.
-- Neighbouring events of a stream share one object for the fields they repeat. A handler returns it
-  if the next event with the same object can add nothing but `text` and `thinking`. What a handler
-  reads of a single event (tool calls, v1's counters) must therefore make it return None.
+- Neighbouring events of a stream share one object for the fields they repeat, and `Fold.extend` reads
+  only the deltas of an event that shares it with the event before. Trap: a field that must be read
+  from every event (tool calls, v1's counters) makes its handler return False.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from ._backend import ToolCallDelta, Usage
 from ._values import is_object
@@ -246,14 +246,6 @@ class _Artifact:
         self.metadata: dict[str, Any] | None = None
 
 
-class _Sharing(Protocol):
-    """An event whose kind shares what it repeats with its neighbours, in `_rest`."""
-
-    text: str
-    thinking: str
-    _rest: Any
-
-
 class Fold:
     """The state of a completion: takes events, gives a `Completion` at any time.
 
@@ -296,22 +288,25 @@ class Fold:
     def extend(self, events: Iterable[object]) -> None:
         """Take events in order."""
         text, thinking = self.text, self.thinking
-        handler: _Handler = _nothing
+        handler, is_renamed = _nothing, False
         kind: type[Any] | None = None
-        known: Any = None
-        for event in cast("Iterable[_Sharing]", events):
-            if type(event) is not kind:  # they come in runs of one kind
+        common: Any = None
+        for event in cast("Iterable[Any]", events):
+            if type(event) is not kind:  # events come in runs of one kind
                 kind = type(event)
-                dialect, handler = _BY_TYPE.get(kind) or _learn(kind)
+                dialect, handler, is_renamed = _BY_TYPE.get(kind) or _learn(kind)
                 self.dialect = dialect or self.dialect
-            elif known is not None and event._rest is known:
-                # All but its deltas is what the event before it had.
+            elif common is not None and (event._common if is_renamed else event._rest) is common:
+                # Everything but the deltas is as in the event before.
                 if delta := event.text:
                     text.append(delta)
                 if delta := event.thinking:
                     thinking.append(delta)
                 continue
-            known = handler(self, event)
+            if handler(self, event):
+                common = event._common if is_renamed else event._rest
+            else:
+                common = None
 
     def completion(self) -> Completion:
         """Everything so far; joins what came since the last time it was asked."""
@@ -396,11 +391,13 @@ def _same_calls(built: tuple[ToolCallDelta, ...], told: tuple[ToolCallDelta, ...
     return [key(call) for call in built] == [key(call) for call in told]
 
 
-# Events of one stream that repeat the same members share one object for them, their `_rest`. A handler
-# returns it if an event behind this one, with the same, brings nothing but `text` and `thinking`.
+# --- one handler a class of events
+#
+# A handler returns True if the next event that shares its common fields (see the head of this file) can
+# add nothing but `text` and `thinking`.
 
 
-def _clova_token(fold: Fold, event: Any) -> Any:
+def _clova_token(fold: Fold, event: Any) -> bool:
     if text := event.text:
         fold.text.append(text)
     if thinking := event.thinking:
@@ -408,8 +405,8 @@ def _clova_token(fold: Fold, event: Any) -> Any:
     if event.tool_calls:
         _add_calls(fold, event.tool_calls)
     _clova_common(fold, event)
-    # v1 counts in each token, and pieces of calls are to be taken from each that has them.
-    return None if event.tool_calls or event.output_length is not None else event._rest
+    # v1 counts in each token; fragments of calls must be read from every token.
+    return not event.tool_calls and event.output_length is None
 
 
 def _clova_result(fold: Fold, event: Any) -> None:
@@ -448,7 +445,7 @@ def _add_calls(fold: Fold, deltas: Iterable[ToolCallDelta]) -> None:
         fold.calls.add(delta)
 
 
-def _exaone_answer(fold: Fold, event: Any) -> Any:
+def _exaone_answer(fold: Fold, event: Any) -> bool:
     if text := event.text:
         fold.text.append(text)
     if event.references:
@@ -457,10 +454,10 @@ def _exaone_answer(fold: Fold, event: Any) -> Any:
         fold.intent = event.intent
     if event.query:
         fold.query = event.query
-    return event._rest
+    return True
 
 
-def _openai_chunk(fold: Fold, event: Any) -> Any:
+def _openai_chunk(fold: Fold, event: Any) -> bool:
     if text := event.text:
         fold.text.append(text)
     if thinking := event.thinking:
@@ -473,7 +470,7 @@ def _openai_chunk(fold: Fold, event: Any) -> Any:
         fold.finish_reason = event.finish_reason
     if event.usage is not None:
         fold.usage = event.usage
-    return None if event.tool_calls else event._rest
+    return not event.tool_calls
 
 
 def _a2a_task(fold: Fold, event: Any) -> None:
@@ -540,7 +537,7 @@ def _nothing(fold: Fold, event: Any) -> None:
     """Signals, ends, unknown and malformed frames add nothing to an answer."""
 
 
-_Handler = Callable[[Fold, Any], Any]
+_Handler = Callable[[Fold, Any], bool | None]
 
 _BY_NAME: dict[tuple[str, str], _Handler] = {
     ("clova", "Token"): _clova_token,
@@ -556,12 +553,15 @@ _BY_NAME: dict[tuple[str, str], _Handler] = {
     ("a2a", "ArtifactUpdate"): _a2a_artifact,
     ("a2a", "Error"): _error,
 }
-_BY_TYPE: dict[type, tuple[str | None, _Handler]] = {}
+_Class = tuple[str | None, _Handler, bool]
+_BY_TYPE: dict[type, _Class] = {}
 
 
-def _learn(cls: type) -> tuple[str | None, _Handler]:
-    """Dialect and handler of a class met for the first time."""
+def _learn(cls: type) -> _Class:
+    """Dialect and handler of a class seen for the first time, and the name of its common fields."""
     package, _, dialect = cls.__module__.partition(".")
     if package != "hangang" or dialect not in ("clova", "exaone", "openai", "a2a"):
-        return _BY_TYPE.setdefault(cls, (None, _nothing))
-    return _BY_TYPE.setdefault(cls, (dialect, _BY_NAME.get((dialect, cls.__name__), _nothing)))
+        return _BY_TYPE.setdefault(cls, (None, _nothing, False))
+    # The attribute is being renamed; both names are read until both implementations have the new one.
+    is_renamed = hasattr(cls, "_common")
+    return _BY_TYPE.setdefault(cls, (dialect, _BY_NAME.get((dialect, cls.__name__), _nothing), is_renamed))
