@@ -78,7 +78,6 @@ def test_clova_tool_call_is_the_results_not_the_cut_fragments() -> None:
     (call,) = whole.tool_calls
     assert (call.id, call.name) == ("call_zumbHGLfLwV3xn0Rn2gSPqfz", "get_weather")
     assert call.arguments == '{"location":"서울","unit":"celsius","date":"2025-06-13"}'
-    assert call.partial_json is None
     assert whole.to_message() == {
         "role": "assistant",
         "content": "",
@@ -234,9 +233,9 @@ def test_clova_fragments_go_to_the_call_opened_last() -> None:
         token(tool_calls=call(partial_json="{}")),
     ]
     calls = Completion.of(events).tool_calls
-    assert [(c.id, c.name, c.arguments, c.partial_json) for c in calls] == [
-        ("a", "one", '{"x":1}', None),
-        ("b", "two", "{}", None),
+    assert [(c.id, c.name, c.arguments) for c in calls] == [
+        ("a", "one", '{"x":1}'),
+        ("b", "two", "{}"),
     ]
 
 

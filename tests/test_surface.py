@@ -24,8 +24,8 @@ PUBLIC = {
     "hangang": """BACKEND AIFilter APIConnectionError APIError APITimeoutError AuthenticationError BadRequestError
         Completion HangangError InvalidJSONError InvalidUTF8Error JSONStreamParser LimitExceededError Malformed
         NotFoundError ParseError PayloadTooLargeError PermissionDeniedError RateLimitError SSEParser ServerError
-        ServerSentEvent StreamError ToolCallDelta TruncatedStreamError UnprocessableEntityError
-        UnsupportedMediaTypeError Usage __version__ a2a aiter_events clova exaone gov iter_events openai""",
+        ServerSentEvent StreamError ToolCall ToolCallDelta ToolCalls TruncatedStreamError
+        UnprocessableEntityError UnsupportedMediaTypeError Usage __version__ a2a aiter_events clova exaone gov iter_events openai""",
     "hangang.clova": f"StreamParser Event Token Result Signal Error Unknown Malformed {CLIENTS}",
     "hangang.exaone": f"StreamParser Event Answer Error Unknown Malformed {CLIENTS}",
     "hangang.openai": "StreamParser Event Chunk Choice Done Error Unknown Malformed",

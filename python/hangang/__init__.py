@@ -46,7 +46,7 @@ from hangang._version import __version__
 
 if TYPE_CHECKING:
     from hangang import streams as streams
-    from hangang.streams import Completion, aiter_events, iter_events
+    from hangang.streams import Completion, ToolCall, ToolCalls, aiter_events, iter_events
 
 __all__ = [
     "BACKEND",
@@ -72,7 +72,9 @@ __all__ = [
     "ServerError",
     "ServerSentEvent",
     "StreamError",
+    "ToolCall",
     "ToolCallDelta",
+    "ToolCalls",
     "TruncatedStreamError",
     "UnprocessableEntityError",
     "UnsupportedMediaTypeError",
@@ -88,7 +90,7 @@ __all__ = [
 ]
 
 if not TYPE_CHECKING:
-    _STREAMS = ("Completion", "aiter_events", "iter_events")
+    _STREAMS = ("Completion", "ToolCall", "ToolCalls", "aiter_events", "iter_events")
 
     def __getattr__(name: str) -> Any:
         # Not at the top: what `streams` brings along (dataclasses, json, logging) is half an import's time.

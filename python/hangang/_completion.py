@@ -11,17 +11,17 @@ The rules of this file:
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from ._backend import ToolCallDelta, Usage
+from ._backend import Usage
+from ._tool_calls import ToolCall, ToolCalls, whole_call
 from ._values import is_object
 
 if TYPE_CHECKING:
-    from ._backend import AIFilter
+    from ._backend import AIFilter, ToolCallDelta
 
 __all__ = ["Artifact", "Completion", "Fold"]
 
@@ -52,7 +52,7 @@ class Completion:
         thinking: the reasoning, where the service shows it.
         finish_reason: why it stopped (`"stop"`, `"length"`, `"tool_calls"`, ...), or None.
         usage: the last token counts that came; from v1's lengths where CLOVA v1 gave only those.
-        tool_calls: whole calls, `arguments` as JSON text and no `partial_json`.
+        tool_calls: the calls, in order.
         references: EXAONE's sources, once.
         intent: EXAONE's reading of the query, `""` where none.
         ai_filter: CLOVA's filter results.
@@ -71,7 +71,7 @@ class Completion:
     thinking: str = ""
     finish_reason: str | None = None
     usage: Usage | None = None
-    tool_calls: tuple[ToolCallDelta, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
     references: tuple[Any, ...] = ()
     intent: str = ""
     ai_filter: tuple[AIFilter, ...] = ()
@@ -126,7 +126,7 @@ class Completion:
                 "type": call.type or "function",
                 "function": {
                     "name": call.name,
-                    "arguments": _object(call) if native else call.arguments or "{}",
+                    "arguments": call.args if native else call.arguments or "{}",
                 },
             }
             for call in self.tool_calls
@@ -145,94 +145,6 @@ class Completion:
                 "use to_message()"
             )
         return {"query": self.query, "intent": self.intent, "answer": self.text}
-
-
-def _object(call: ToolCallDelta) -> dict[str, Any]:
-    try:
-        value = json.loads(call.arguments or "{}")
-    except ValueError:
-        value = None
-    if not is_object(value):
-        raise ValueError(
-            f"the arguments of tool call {call.name!r} are not a JSON object, so they cannot be "
-            "sent back; was the stream cut inside them?"
-        )
-    return value
-
-
-class _Call:
-    """A tool call that is being put together."""
-
-    __slots__ = ("fragments", "id", "index", "name", "type")
-
-    def __init__(self) -> None:
-        self.index: int | None = None
-        self.id: str | None = None
-        self.type: str | None = None
-        self.name: str | None = None
-        self.fragments: list[str] = []
-
-    def whole(self) -> ToolCallDelta:
-        arguments = "".join(self.fragments) if self.fragments else None
-        return ToolCallDelta(
-            index=self.index, id=self.id, type=self.type, name=self.name, arguments=arguments
-        )
-
-
-class _Calls:
-    """Puts the deltas of tool calls together: by index, by id, or to the call opened last.
-
-    CLOVA names id and name once and sends bare fragments after that ([clova §6.3] A);
-    OpenAI numbers them; NAVER's vLLM plugin sends each call whole ([openai §4]).
-    """
-
-    __slots__ = ("_by_id", "_by_index", "_calls")
-
-    def __init__(self) -> None:
-        self._calls: list[_Call] = []
-        self._by_index: dict[int, _Call] = {}
-        self._by_id: dict[str, _Call] = {}
-
-    def add(self, delta: ToolCallDelta) -> None:
-        call = self._find(delta)
-        if call is None:
-            call = _Call()
-            self._calls.append(call)
-        # Said once is enough: some servers repeat id and name in each fragment.
-        if call.index is None and delta.index is not None:
-            call.index = delta.index
-        if call.id is None:
-            call.id = delta.id
-        if call.type is None:
-            call.type = delta.type
-        if call.name is None:
-            call.name = delta.name
-        if delta.index is not None:
-            self._by_index[delta.index] = call
-        if delta.id:
-            self._by_id[delta.id] = call
-        if delta.partial_json:
-            call.fragments.append(delta.partial_json)
-        if delta.arguments is not None:
-            call.fragments.append(delta.arguments)
-
-    def _find(self, delta: ToolCallDelta) -> _Call | None:
-        if delta.index is not None:
-            call = self._by_index.get(delta.index)
-            # One index with two ids is two calls: servers exist that number every call 0.
-            if call is not None and delta.id and call.id and delta.id != call.id:
-                return self._by_id.get(delta.id)
-            if call is not None or not delta.id:
-                return call
-            return self._by_id.get(delta.id)
-        if delta.id:
-            return self._by_id.get(delta.id)
-        if not self._calls or (delta.name and self._calls[-1].name):
-            return None
-        return self._calls[-1]
-
-    def whole(self) -> tuple[ToolCallDelta, ...]:
-        return tuple([call.whole() for call in self._calls])
 
 
 class _Artifact:
@@ -267,7 +179,7 @@ class Fold:
         self.finish_reason: str | None = None
         self.usage: Usage | None = None
         self.lengths: tuple[int | None, int | None] | None = None  # CLOVA v1: input, output
-        self.calls: _Calls | None = None
+        self.calls: ToolCalls | None = None
         self.result_calls: tuple[ToolCallDelta, ...] = ()
         self.result_text = ""
         self.result_thinking = ""
@@ -288,7 +200,8 @@ class Fold:
     def extend(self, events: Iterable[object]) -> None:
         """Take events in order."""
         text, thinking = self.text, self.thinking
-        handler, is_renamed = _nothing, False
+        handler: _Handler = _nothing
+        is_renamed = False
         kind: type[Any] | None = None
         common: Any = None
         for event in cast("Iterable[Any]", events):
@@ -350,14 +263,15 @@ class Fold:
             return None
         return Usage(prompt_tokens=self.lengths[0], completion_tokens=self.lengths[1])
 
-    def _tool_calls(self) -> tuple[ToolCallDelta, ...]:
-        built = self.calls.whole() if self.calls is not None else ()
+    def _tool_calls(self) -> tuple[ToolCall, ...]:
+        calls = self.calls.calls if self.calls is not None else ()
         if not self.result_calls:
-            return built
-        if built and _log.isEnabledFor(logging.DEBUG) and not _same_calls(built, self.result_calls):
-            # The documented stream itself is cut inside its fragments: a remark, no failure.
-            _log.debug("tool call deltas differ from the result's snapshot; the result is used")
-        return self.result_calls
+            return calls
+        result = tuple([whole_call(number, call) for number, call in enumerate(self.result_calls)])
+        if calls and _log.isEnabledFor(logging.DEBUG) and not _are_equal(calls, result):
+            # Not an error: the documented stream itself lacks fragments ([clova §6.3]).
+            _log.debug("the tool calls of the deltas differ from those of the result; the result is used")
+        return result
 
     # A2A's parts of the fold
 
@@ -381,14 +295,14 @@ def _joined(pieces: list[str]) -> str:
     return pieces[0] if pieces else ""
 
 
-def _same_calls(built: tuple[ToolCallDelta, ...], told: tuple[ToolCallDelta, ...]) -> bool:
-    def key(call: ToolCallDelta) -> tuple[Any, Any, Any]:
+def _are_equal(deltas: tuple[ToolCall, ...], result: tuple[ToolCall, ...]) -> bool:
+    def key(call: ToolCall) -> tuple[Any, Any, Any]:
         try:
-            return call.id, call.name, json.loads(call.arguments or "{}")
+            return call.id, call.name, call.args
         except ValueError:
             return call.id, call.name, None
 
-    return [key(call) for call in built] == [key(call) for call in told]
+    return [key(call) for call in deltas] == [key(call) for call in result]
 
 
 # --- one handler a class of events
@@ -413,15 +327,7 @@ def _clova_result(fold: Fold, event: Any) -> None:
     fold.result_text = event.content
     fold.result_thinking = event.thinking_content
     if event.tool_calls:
-        fold.result_calls = tuple(
-            [
-                ToolCallDelta(
-                    index=call.index, id=call.id, type=call.type, name=call.name,
-                    arguments=call.partial_json if call.arguments is None else call.arguments,
-                )
-                for call in event.tool_calls
-            ]
-        )  # fmt: skip
+        fold.result_calls = event.tool_calls
     if event.ai_filter:
         fold.ai_filter = event.ai_filter
     _clova_common(fold, event)
@@ -440,9 +346,9 @@ def _clova_common(fold: Fold, event: Any) -> None:
 
 def _add_calls(fold: Fold, deltas: Iterable[ToolCallDelta]) -> None:
     if fold.calls is None:
-        fold.calls = _Calls()
+        fold.calls = ToolCalls()
     for delta in deltas:
-        fold.calls.add(delta)
+        fold.calls.place(delta)
 
 
 def _exaone_answer(fold: Fold, event: Any) -> bool:

@@ -16,9 +16,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from typing import Any, Protocol, TypeVar
 
-from ._completion import Artifact, Completion, Fold
+from ._completion import Artifact, Completion
+from ._completion import Fold as Fold  # for the clients
 from ._errors import ParseError
 from ._metrics import Gaps, LatencyHistogram, Metrics
+from ._tool_calls import ToolCall, ToolCalls
 
 __all__ = [
     "Artifact",
@@ -28,6 +30,8 @@ __all__ = [
     "LatencyHistogram",
     "Metrics",
     "Parser",
+    "ToolCall",
+    "ToolCalls",
     "aiter_events",
     "iter_events",
 ]
