@@ -12,11 +12,14 @@ The rules of this file:
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
+from math import isfinite
 from typing import TYPE_CHECKING, Any, cast
 
 from ._backend import Usage
+from ._openai_shape import call_id, error, finish_reason, new_id, tool_call, usage
 from ._tool_calls import ToolCall, ToolCalls, whole_call
 from ._values import is_object
 
@@ -32,7 +35,13 @@ _log = logging.getLogger("hangang.streams")
 class Artifact:
     """An A2A artifact after `append` and replacement ([a2a §4]).
 
-    `text` is its text parts joined with nothing between; `parts` are the parts as received.
+    Attributes:
+        artifact_id: its id, or None.
+        name: its name, or None.
+        text: its text parts, joined with nothing between.
+        parts: its parts as received.
+        last_chunk: the last update of it said that it is complete.
+        metadata: its metadata as received, or None.
     """
 
     artifact_id: str | None = None
@@ -42,33 +51,50 @@ class Artifact:
     last_chunk: bool = False
     metadata: dict[str, Any] | None = None
 
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain values."""
+        return _fields_of(self)
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Completion:
     """A whole answer, folded from the events of any dialect.
 
     Attributes:
-        text: the answer. A2A: the text parts of all artifacts in order, or the message's.
-        thinking: the reasoning, where the service shows it.
-        finish_reason: why it stopped (`"stop"`, `"length"`, `"tool_calls"`, ...), or None.
-        usage: the last token counts that came; from v1's lengths where CLOVA v1 gave only those.
-        tool_calls: the calls, in order.
+        text: the answer. CLOVA: the result's content if no delta had text. A2A: the text parts of all
+            artifacts in order, else of the messages, else the task's content, else the message of the
+            completed status.
+        thinking: the reasoning, if the service shows it.
+        refusal: the refusal, if the model refused in a field of its own; never part of `text`.
+        finish_reason: why the answer ended (`"stop"`, `"length"`, `"tool_calls"`, ...), or None. The
+            first one stays.
+        usage: the last token counts of the stream, or None. Made from v1's lengths if CLOVA v1 sent
+            only those.
+        tool_calls: the calls, in order; CLOVA's result wins over its deltas.
         references: EXAONE's sources, once.
-        intent: EXAONE's reading of the query, `""` where none.
+        intent: EXAONE's reading of the query, or `""`.
         ai_filter: CLOVA's filter results.
-        role: the role the service named, or None.
-        failed: the service reported an error in the stream, or (A2A) the task failed or was
-            rejected. A `Done` after an error does not change it.
-        error: that `Error` event, or None.
-        dialect: `"clova"`, `"exaone"`, `"openai"`, `"a2a"`, or None where no event told.
+        role: the role that the service named, or None.
+        state: A2A: the last state of the task, or None.
+        status_message: A2A: the text of the last status's message, or None if the last status has no
+            message: the question of a task that requires input, the reason of one that failed.
+        failed: the stream held an error, or (A2A) the task failed or was rejected. A `Done` after an
+            error does not change it.
+        error: the first `Error` event, or None.
+        dialect: `"clova"`, `"exaone"`, `"openai"` or `"a2a"`; None if there was no event of any.
         query: EXAONE's echo of the question.
-        artifacts, state, task_id, context_id, metadata: A2A's; `metadata` are the members of all
-            task, message and status metadata, later ones over earlier ones.
-        rate_limit, request_id: from the answer's headers, set by the clients.
+        artifacts: A2A's artifacts.
+        task_id: A2A's task id, or None.
+        context_id: A2A's context id, or None.
+        metadata: A2A: the members of all task, message and status metadata, later ones over earlier
+            ones, or None.
+        rate_limit: the quota by the response's headers; set by the clients.
+        request_id: the request's id by the response's headers; set by the clients.
     """
 
     text: str = ""
     thinking: str = ""
+    refusal: str = ""
     finish_reason: str | None = None
     usage: Usage | None = None
     tool_calls: tuple[ToolCall, ...] = ()
@@ -76,12 +102,13 @@ class Completion:
     intent: str = ""
     ai_filter: tuple[AIFilter, ...] = ()
     role: str | None = None
+    state: str | None = None
+    status_message: str | None = None
     failed: bool = False
     error: Any = None
     dialect: str | None = None
     query: str = ""
     artifacts: tuple[Artifact, ...] = ()
-    state: str | None = None
     task_id: str | None = None
     context_id: str | None = None
     metadata: dict[str, Any] | None = None
@@ -90,7 +117,11 @@ class Completion:
 
     @classmethod
     def of(cls, events: Iterable[Any]) -> Completion:
-        """Fold events of any one dialect; of several choices, choice 0.
+        """Fold the events of one stream of any dialect.
+
+        If an OpenAI-compatible stream has several choices (`n` > 1), only choice 0 is folded: its
+        text, thinking, refusal, tool calls, finish reason and role. Read the others from
+        `Chunk.choices`.
 
         Cost and memory are in proportion to the events' own text. What `events` itself raises
         passes through.
@@ -104,40 +135,54 @@ class Completion:
         """CLOVA Studio Gov's session number for the agent's next turn, or None (docs/protocol/gov.md)."""
         return (self.metadata or {}).get("chat_session_id")
 
+    # The next turn
+
     def to_message(self) -> dict[str, Any]:
         """The assistant message for the next turn, in the shape of the service that answered.
 
-        The thinking is never in it: CLOVA refuses it, and it is not part of the conversation.
-        `content` is `""` and not null where there is none ([clova §4]). Tool calls: CLOVA
-        native takes `toolCalls` with `arguments` as an object, everyone else `tool_calls` with a
-        JSON string.
+        It never holds the thinking: CLOVA refuses it, and it is not part of the conversation.
+        `content` is `""`, not null, if there is no text ([clova §4]). CLOVA's native API takes
+        `toolCalls` with `arguments` as an object, all others `tool_calls` with a JSON string. A call
+        without an id gets one made from its number.
 
         Raises:
-            ValueError: CLOVA native, and the arguments of a call are not a JSON object (the
+            ValueError: CLOVA's native API, and the arguments of a call are not a JSON object (the
                 stream was cut inside them).
         """
         message: dict[str, Any] = {"role": "assistant", "content": self.text}
         if not self.tool_calls:
             return message
-        native = self.dialect == "clova"
-        message["toolCalls" if native else "tool_calls"] = [
-            {
-                "id": call.id,
-                "type": call.type or "function",
-                "function": {
-                    "name": call.name,
-                    "arguments": call.args if native else call.arguments or "{}",
-                },
-            }
-            for call in self.tool_calls
-        ]
-        return message
+        calls = [tool_call(call) for call in self.tool_calls]
+        if self.dialect != "clova":
+            return {**message, "tool_calls": calls}
+        for shaped, call in zip(calls, self.tool_calls, strict=True):
+            shaped["function"]["arguments"] = call.args
+        return {**message, "toolCalls": calls}
+
+    def tool_message(self, call: ToolCall, content: str) -> dict[str, Any]:
+        """The message that answers a tool call, in the shape of the service that made it.
+
+        Args:
+            call: one of `tool_calls`.
+            content: what the tool returned, as text; encode other values as JSON first.
+
+        Raises:
+            TypeError: `content` is not a str, or `call` is not a ToolCall.
+        """
+        if not isinstance(call, ToolCall):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"call must be a hangang.ToolCall, not {type(call).__name__}")
+        if not isinstance(content, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(
+                f"content must be a str, not {type(content).__name__}; encode other values with json.dumps"
+            )
+        key = "toolCallId" if self.dialect == "clova" else "tool_call_id"
+        return {"role": "tool", key: call_id(call.id, call.index), "content": content}
 
     def as_previous_message(self) -> dict[str, str]:
         """EXAONE's form of a past turn: `{query, intent, answer}` ([exaone §3]).
 
         Raises:
-            ValueError: the answer came from another service, which echoes no query.
+            ValueError: another service answered, which echoes no query.
         """
         if self.dialect not in (None, "exaone"):
             raise ValueError(
@@ -145,6 +190,114 @@ class Completion:
                 "use to_message()"
             )
         return {"query": self.query, "intent": self.intent, "answer": self.text}
+
+    # Other shapes
+
+    def to_openai(self, model: str | None = None) -> dict[str, Any]:
+        """The answer as a `chat.completion` object of OpenAI's API.
+
+        Thinking is `reasoning_content`, as servers of open models call it. If the service gave no
+        finish reason because it has none (EXAONE, A2A), it is `"tool_calls"` or `"stop"`. A failed
+        answer has an `error` member beside what arrived before the error, and no finish reason of
+        ours.
+
+        Args:
+            model: the model's name in the object; `""` if None.
+        """
+        message: dict[str, Any] = {
+            "role": "assistant",
+            "content": self.text if self.text or not (self.tool_calls or self.refusal) else None,
+            "refusal": self.refusal or None,
+        }
+        if self.thinking:
+            message["reasoning_content"] = self.thinking
+        if self.tool_calls:
+            message["tool_calls"] = [tool_call(call) for call in self.tool_calls]
+        reason = None if self.finish_reason is None else finish_reason(self.finish_reason)
+        if reason is None and not self.failed and self.dialect in ("exaone", "a2a"):
+            reason = "tool_calls" if self.tool_calls else "stop"
+        shaped: dict[str, Any] = {
+            "id": new_id(),
+            "object": "chat.completion",
+            "created": int(time.time()),
+            "model": model or "",
+            "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": reason}],
+        }
+        if self.usage is not None:
+            shaped["usage"] = usage(self.usage)
+        if self.failed:
+            shaped["error"] = error_object(self)
+        return shaped
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields as plain values that `json.dumps` takes; the same on both backends."""
+        return _fields_of(self)
+
+    def __repr__(self) -> str:
+        """Only the fields that are set."""
+        shown = [
+            f"{one.name}={value!r}"
+            for one in fields(self)
+            if (value := getattr(self, one.name)) != one.default
+        ]
+        return f"Completion({', '.join(shown)})"
+
+    def _repr_html_(self) -> str:
+        """The answer in a notebook: text as it is, never markup."""
+        parts: list[str] = []
+        if self.thinking:
+            parts.append(f"<details><summary>thinking</summary>{_block(self.thinking)}</details>")
+        if self.text or self.refusal:
+            parts.append(_block(self.text or self.refusal))
+        parts += [f"<pre>{_escape(f'{call.name}({call.arguments})')}</pre>" for call in self.tool_calls]
+        if self.failed:
+            parts.append(f"<pre>failed: {_escape(str(error_object(self)['message']))}</pre>")
+        return "".join(parts) or f"<pre>{_escape(repr(self))}</pre>"
+
+
+Completion.__module__ = "hangang"  # where they are public, so that pickles do not name this file
+Artifact.__module__ = "hangang.streams"
+
+
+def error_object(completion: Completion) -> dict[str, Any]:
+    """Why a failed completion failed, as OpenAI's error object."""
+    if completion.error is not None:
+        return error(completion.error)
+    return {
+        "message": completion.status_message or f"task {completion.state}",
+        "type": None,
+        "param": None,
+        "code": completion.state,
+    }
+
+
+def _block(text: str) -> str:
+    return f'<div style="white-space: pre-wrap">{_escape(text)}</div>'
+
+
+def _escape(text: str) -> str:
+    for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;")):
+        text = text.replace(character, entity)
+    return text
+
+
+def _fields_of(value: Any) -> dict[str, Any]:
+    """The fields of a dataclass as plain values."""
+    return {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "to_dict"):
+        return value.to_dict()
+    if is_dataclass(value):
+        return _fields_of(value)
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in cast("Sequence[Any]", value)]
+    if is_object(value):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, float) and not isfinite(value):
+        return None
+    return value
 
 
 class _Artifact:
@@ -166,16 +319,17 @@ class Fold:
     """
 
     __slots__ = (
-        "ai_filter", "artifacts", "calls", "context_id", "dialect", "error", "finish_reason",
-        "intent", "lengths", "messages", "metadata", "query", "references", "result_calls",
-        "result_text", "result_thinking", "role", "state", "task_content", "task_id", "text",
-        "thinking", "usage",
+        "ai_filter", "artifacts", "calls", "completed_message", "context_id", "dialect", "error",
+        "finish_reason", "intent", "lengths", "messages", "metadata", "query", "references", "refusal",
+        "result_calls", "result_text", "result_thinking", "role", "state", "status_message",
+        "task_content", "task_id", "text", "thinking", "usage",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.dialect: str | None = None
         self.text: list[str] = []
         self.thinking: list[str] = []
+        self.refusal: list[str] = []
         self.finish_reason: str | None = None
         self.usage: Usage | None = None
         self.lengths: tuple[int | None, int | None] | None = None  # CLOVA v1: input, output
@@ -193,6 +347,8 @@ class Fold:
         self.messages: list[str] = []
         self.task_content = ""
         self.state: str | None = None
+        self.status_message: str | None = None  # of the last status
+        self.completed_message = ""  # of the status that completed the task
         self.task_id: str | None = None
         self.context_id: str | None = None
         self.metadata: dict[str, Any] | None = None
@@ -229,9 +385,12 @@ class Fold:
                 text = "".join(["".join(one.texts) for one in self.artifacts.values()])
             else:
                 text = _joined(self.messages) or self.task_content
+                if not text and not self.messages and self.state == "completed":
+                    text = self.completed_message
         return Completion(
             text=text or self.result_text,
             thinking=_joined(self.thinking) or self.result_thinking,
+            refusal=_joined(self.refusal),
             finish_reason=self.finish_reason,
             usage=self.usage if self.usage is not None else self._v1_usage(),
             tool_calls=self._tool_calls(),
@@ -239,6 +398,8 @@ class Fold:
             intent=self.intent,
             ai_filter=self.ai_filter,
             role=self.role,
+            state=self.state,
+            status_message=self.status_message,
             failed=self.error is not None or self.state in ("failed", "rejected"),
             error=self.error,
             dialect=self.dialect,
@@ -252,7 +413,6 @@ class Fold:
                     for key, one in self.artifacts.items()
                 ]
             ),
-            state=self.state,
             task_id=self.task_id,
             context_id=self.context_id,
             metadata=None if self.metadata is None else dict(self.metadata),
@@ -281,6 +441,15 @@ class Fold:
         if one is None:
             one = self.artifacts[key] = _Artifact()  # a replaced one keeps its place in the order
         return one
+
+    def put_status(self, state: str, message: str | None) -> None:
+        """The state of a task, and the text of its status's message."""
+        if not state and message is None:
+            return  # a task without a status says nothing about it
+        self.state = state or self.state
+        self.status_message = message
+        if message and state == "completed":
+            self.completed_message = message
 
     def put_metadata(self, metadata: dict[str, Any] | None) -> None:
         """Members of a later metadata object win over those of an earlier one."""
@@ -335,8 +504,8 @@ def _clova_result(fold: Fold, event: Any) -> None:
 
 def _clova_common(fold: Fold, event: Any) -> None:
     if fold.role is None:
-        fold.role = event.role
-    if event.finish_reason is not None:
+        fold.role = event.role or None
+    if fold.finish_reason is None:
         fold.finish_reason = event.finish_reason
     if event.usage is not None:
         fold.usage = event.usage
@@ -371,18 +540,21 @@ def _openai_chunk(fold: Fold, event: Any) -> bool:
     if event.tool_calls:
         _add_calls(fold, event.tool_calls)
     if fold.role is None:
-        fold.role = event.role
-    if event.finish_reason is not None:
+        fold.role = event.role or None
+    if fold.finish_reason is None:
         fold.finish_reason = event.finish_reason
     if event.usage is not None:
         fold.usage = event.usage
+    if refusal := getattr(event, "refusal", ""):
+        fold.refusal.append(refusal)
+        return False
     return not event.tool_calls
 
 
 def _a2a_task(fold: Fold, event: Any) -> None:
     fold.task_id = event.id or fold.task_id
     fold.context_id = event.context_id or fold.context_id
-    fold.state = event.state or fold.state
+    fold.put_status(event.state, getattr(event, "message", None))
     fold.put_metadata(event.metadata)
     fold.task_content = event.content
     # A snapshot holds the artifacts so far and replaces what was built. `artifacts` is optional
@@ -415,7 +587,7 @@ def _a2a_message(fold: Fold, event: Any) -> None:
 def _a2a_status(fold: Fold, event: Any) -> None:
     fold.task_id = event.task_id or fold.task_id
     fold.context_id = event.context_id or fold.context_id
-    fold.state = event.state or fold.state
+    fold.put_status(event.state, event.message)
     fold.put_metadata(event.metadata)
 
 
