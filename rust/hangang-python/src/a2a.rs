@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use hangang::Rest;
+use hangang::Common;
 use hangang::a2a::{A2a, ArtifactUpdate, End, Event, StreamParser};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -11,9 +11,9 @@ use pyo3::types::{PyBool, PyBytes, PyList, PyString, PyTuple};
 
 use crate::openai::error_code;
 use crate::parser::{GuardedStream, ToPython, choice, options, stream_parser};
-use crate::record::{Given, Lazy, Payload, Raw, Recent, Shape, decoded, default, event, or, predictable};
+use crate::record::{Arg, Lazy, Payload, Raw, Recent, Shape, decoded, default, event, or, predictable};
 use crate::shared::{Repeated, malformed, optional_text, text};
-use crate::words::Words;
+use crate::string_cache::StringCache;
 
 event! {
     /// A snapshot of the task.
@@ -65,7 +65,7 @@ event! {
 pub(crate) struct A2AArtifactUpdate {
     #[pyo3(get)]
     text: Py<PyAny>,
-    rest: Py<ArtifactRest>,
+    common: Py<ArtifactCommon>,
     payload: Payload,
     /// Converted from the payload at the first read.
     parts: PyOnceLock<Py<PyAny>>,
@@ -73,7 +73,7 @@ pub(crate) struct A2AArtifactUpdate {
 
 /// What an update shares with its neighbours.
 #[pyclass(frozen)]
-pub(crate) struct ArtifactRest {
+pub(crate) struct ArtifactCommon {
     task_id: Py<PyAny>,
     context_id: Py<PyAny>,
     artifact_id: Py<PyAny>,
@@ -81,40 +81,40 @@ pub(crate) struct ArtifactRest {
     append: Py<PyAny>,
     last_chunk: Py<PyAny>,
     metadata: Lazy,
-    origin: Option<Arc<Rest<hangang::a2a::ArtifactRest>>>,
+    origin: Option<Arc<Common<hangang::a2a::ArtifactCommon>>>,
 }
 
 impl A2AArtifactUpdate {
     fn payload<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        self.payload.bytes(self.rest.get().origin.as_deref(), self.text.bind(py), None)
+        self.payload.bytes(self.common.get().origin.as_deref(), self.text.bind(py), None)
     }
 }
 
 predictable! {
     A2AArtifactUpdate = "ArtifactUpdate" in "hangang.a2a" {
         plain { text }
-        rest { task_id, context_id, artifact_id, name, append, last_chunk }
+        common { task_id, context_id, artifact_id, name, append, last_chunk }
         order { text, task_id, context_id, artifact_id, name, parts, append, last_chunk, metadata }
         methods {
             #[new]
             #[pyo3(signature = (
-                text = Given::absent(), task_id = Given::absent(), context_id = Given::absent(), artifact_id = Given::absent(), name = Given::absent(), parts = Given::absent(),
-                append = Given::absent(), last_chunk = Given::absent(), metadata = Given::absent()
+                text = Arg::absent(), task_id = Arg::absent(), context_id = Arg::absent(), artifact_id = Arg::absent(), name = Arg::absent(), parts = Arg::absent(),
+                append = Arg::absent(), last_chunk = Arg::absent(), metadata = Arg::absent()
             ), text_signature = "(text='', task_id=None, context_id=None, artifact_id=None, name=None, parts=(), append=False, last_chunk=False, metadata=None)")]
             #[allow(clippy::too_many_arguments)]
             fn new(
                 py: Python<'_>,
-                text: Given,
-                task_id: Given,
-                context_id: Given,
-                artifact_id: Given,
-                name: Given,
-                parts: Given,
-                append: Given,
-                last_chunk: Given,
-                metadata: Given,
+                text: Arg,
+                task_id: Arg,
+                context_id: Arg,
+                artifact_id: Arg,
+                name: Arg,
+                parts: Arg,
+                append: Arg,
+                last_chunk: Arg,
+                metadata: Arg,
             ) -> PyResult<Self> {
-                let rest = ArtifactRest {
+                let common = ArtifactCommon {
                     task_id: or(py, task_id, default::none),
                     context_id: or(py, context_id, default::none),
                     artifact_id: or(py, artifact_id, default::none),
@@ -128,7 +128,7 @@ predictable! {
                 let _ = given.set(py, or(py, parts, default::tuple));
                 Ok(Self {
                     text: or(py, text, default::text),
-                    rest: Py::new(py, rest)?,
+                    common: Py::new(py, common)?,
                     payload: Payload::None,
                     parts: given,
                 })
@@ -139,7 +139,7 @@ predictable! {
             fn parts(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
                 let parts = self.parts.get_or_try_init(py, || {
                     let payload = self.payload(py)?;
-                    let origin = self.rest.get().origin.as_deref();
+                    let origin = self.common.get().origin.as_deref();
                     match origin.and_then(|rest| rest.parts_of(payload.as_bytes())) {
                         Some(json) => decoded(py, &json, Shape::Objects),
                         None => Ok(default::tuple(py)),
@@ -151,7 +151,7 @@ predictable! {
             /// The update's metadata, or the artifact's.
             #[getter]
             fn metadata(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-                self.rest.get().metadata.get(py)
+                self.common.get().metadata.get(py)
             }
 
             /// Always empty: agents send no reasoning.
@@ -188,7 +188,7 @@ event! {
 /// Objects that one stream's events share.
 #[derive(Default)]
 pub(crate) struct Cache {
-    rest: Recent<hangang::a2a::ArtifactRest, ArtifactRest>,
+    common: Recent<hangang::a2a::ArtifactCommon, ArtifactCommon>,
     task_id: Repeated,
     context_id: Repeated,
     artifact_id: Repeated,
@@ -219,12 +219,12 @@ fn artifact_update<'py>(
     py: Python<'py>,
     update: &ArtifactUpdate<'_>,
     cache: &mut Cache,
-    words: &mut Words,
+    strings: &mut StringCache,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let mut recent = std::mem::take(&mut cache.rest);
-    let rest = recent.get(py, update.rest.arc(), || {
+    let mut recent = std::mem::take(&mut cache.common);
+    let common = recent.get(py, update.common.arc(), || {
         let metadata = update.metadata.as_deref().map(Cow::Borrowed);
-        let rest = ArtifactRest {
+        let common = ArtifactCommon {
             task_id: cache.task_id.optional(py, update.task_id.as_deref()),
             context_id: cache.context_id.optional(py, update.context_id.as_deref()),
             artifact_id: cache.artifact_id.optional(py, update.artifact_id.as_deref()),
@@ -232,14 +232,14 @@ fn artifact_update<'py>(
             append: boolean(py, update.append),
             last_chunk: boolean(py, update.last_chunk),
             metadata: cache.value(py, metadata.as_ref()),
-            origin: Some(update.rest.arc().clone()),
+            origin: Some(update.common.arc().clone()),
         };
-        Py::new(py, rest)
+        Py::new(py, common)
     });
-    cache.rest = recent;
+    cache.common = recent;
     let update = A2AArtifactUpdate {
-        text: words.text(py, &update.text),
-        rest: rest?,
+        text: strings.text(py, &update.text),
+        common: common?,
         payload: Payload::of(&update.payload),
         parts: PyOnceLock::new(),
     };
@@ -257,7 +257,7 @@ impl ToPython for A2a {
         py: Python<'py>,
         event: &Event<'_>,
         cache: &mut Cache,
-        words: &mut Words,
+        strings: &mut StringCache,
     ) -> PyResult<Bound<'py, PyAny>> {
         Ok(match event {
             Event::Task(task) => Bound::new(
@@ -301,7 +301,7 @@ impl ToPython for A2a {
                 },
             )?
             .into_any(),
-            Event::ArtifactUpdate(update) => artifact_update(py, update, cache, words)?,
+            Event::ArtifactUpdate(update) => artifact_update(py, update, cache, strings)?,
             Event::Error(error) => Bound::new(
                 py,
                 A2AError {
@@ -327,13 +327,13 @@ stream_parser! {
     /// A2A streams of protocols 0.2, 0.3 and 1.0.
     A2AStreamParser for A2a in "hangang.a2a" {
         #[new]
-        #[pyo3(signature = (*, max_frame_bytes = Given::absent(), max_depth = Given::absent(), errors = Given::absent(), end = Given::absent()), text_signature = "(*, max_frame_bytes=16777216, max_depth=128, errors='strict', end='state')")]
+        #[pyo3(signature = (*, max_frame_bytes = Arg::absent(), max_depth = Arg::absent(), errors = Arg::absent(), end = Arg::absent()), text_signature = "(*, max_frame_bytes=16777216, max_depth=128, errors='strict', end='state')")]
         fn new(
             py: Python<'_>,
-            max_frame_bytes: Given,
-            max_depth: Given,
-            errors: Given,
-            end: Given,
+            max_frame_bytes: Arg,
+            max_depth: Arg,
+            errors: Arg,
+            end: Arg,
         ) -> PyResult<Self> {
             let options = options(py, &max_frame_bytes, &max_depth, &errors)?;
             let end = [End::State, End::LastChunk][choice(py, "end", &end, ["state", "last_chunk"])?];

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use hangang::Rest;
+use hangang::Common;
 use hangang::clova::{Clova, Event, Token};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
 use crate::parser::{ToPython, plain_stream_parser};
-use crate::record::{Given, Id, Payload, Raw, Recent, default, event, or, predictable};
+use crate::record::{Arg, Id, Payload, Raw, Recent, default, event, or, predictable};
 use crate::shared::{
     Repeated, ai_filter, malformed, optional_integer, optional_text, text, tool_call, tuple, usage,
 };
-use crate::words::Words;
+use crate::string_cache::StringCache;
 
 /// A delta of the answer.
 #[pyclass(frozen, module = "hangang.clova", name = "Token")]
@@ -25,14 +25,14 @@ pub(crate) struct ClovaToken {
     id: Id,
     /// One object for neighbours that repeat the same: whoever folds them looks into it once.
     #[pyo3(get, name = "_rest")]
-    rest: Py<TokenRest>,
+    common: Py<TokenCommon>,
     output_length: Option<i64>,
     payload: Payload,
 }
 
 /// What a token shares with its neighbours.
 #[pyclass(frozen)]
-pub(crate) struct TokenRest {
+pub(crate) struct TokenCommon {
     role: Py<PyAny>,
     tool_calls: Py<PyAny>,
     finish_reason: Py<PyAny>,
@@ -43,21 +43,21 @@ pub(crate) struct TokenRest {
     usage: Py<PyAny>,
     /// `id` and `output_length` of a token made by hand, which may be anything.
     made: Option<[Py<PyAny>; 2]>,
-    origin: Option<Arc<Rest<hangang::clova::TokenRest>>>,
+    origin: Option<Arc<Common<hangang::clova::TokenCommon>>>,
 }
 
 impl ClovaToken {
     fn payload<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let text = self.text.bind(py);
         let string = if text.is_truthy()? { text } else { self.thinking.bind(py) };
-        self.payload.bytes(self.rest.get().origin.as_deref(), string, self.output_length)
+        self.payload.bytes(self.common.get().origin.as_deref(), string, self.output_length)
     }
 }
 
 predictable! {
     ClovaToken = "Token" in "hangang.clova" {
         plain { text, thinking }
-        rest { role, tool_calls, finish_reason, index, input_length, created, seed, usage }
+        common { role, tool_calls, finish_reason, index, input_length, created, seed, usage }
         order {
             text, thinking, role, tool_calls, finish_reason, index, input_length, output_length, created, seed,
             usage, id,
@@ -65,26 +65,26 @@ predictable! {
         methods {
             #[new]
             #[pyo3(signature = (
-                text = Given::absent(), thinking = Given::absent(), role = Given::absent(), tool_calls = Given::absent(), finish_reason = Given::absent(), index = Given::absent(),
-                input_length = Given::absent(), output_length = Given::absent(), created = Given::absent(), seed = Given::absent(), usage = Given::absent(), id = Given::absent()
+                text = Arg::absent(), thinking = Arg::absent(), role = Arg::absent(), tool_calls = Arg::absent(), finish_reason = Arg::absent(), index = Arg::absent(),
+                input_length = Arg::absent(), output_length = Arg::absent(), created = Arg::absent(), seed = Arg::absent(), usage = Arg::absent(), id = Arg::absent()
             ), text_signature = "(text='', thinking='', role=None, tool_calls=(), finish_reason=None, index=None, input_length=None, output_length=None, created=None, seed=None, usage=None, id='')")]
             #[allow(clippy::too_many_arguments)]
             fn new(
                 py: Python<'_>,
-                text: Given,
-                thinking: Given,
-                role: Given,
-                tool_calls: Given,
-                finish_reason: Given,
-                index: Given,
-                input_length: Given,
-                output_length: Given,
-                created: Given,
-                seed: Given,
-                usage: Given,
-                id: Given,
+                text: Arg,
+                thinking: Arg,
+                role: Arg,
+                tool_calls: Arg,
+                finish_reason: Arg,
+                index: Arg,
+                input_length: Arg,
+                output_length: Arg,
+                created: Arg,
+                seed: Arg,
+                usage: Arg,
+                id: Arg,
             ) -> PyResult<Self> {
-                let rest = TokenRest {
+                let common = TokenCommon {
                     role: or(py, role, default::none),
                     tool_calls: or(py, tool_calls, default::tuple),
                     finish_reason: or(py, finish_reason, default::none),
@@ -99,7 +99,7 @@ predictable! {
                 Ok(Self {
                     text: or(py, text, default::text),
                     thinking: or(py, thinking, default::text),
-                    rest: Py::new(py, rest)?,
+                    common: Py::new(py, common)?,
                     id: Id::of(b""),
                     output_length: None,
                     payload: Payload::None,
@@ -109,7 +109,7 @@ predictable! {
             #[getter]
             #[allow(clippy::unnecessary_wraps)]
             fn id(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-                Ok(match &self.rest.get().made {
+                Ok(match &self.common.get().made {
                     Some([id, _]) => id.clone_ref(py),
                     None => self.id.text(py),
                 })
@@ -118,7 +118,7 @@ predictable! {
             #[getter]
             #[allow(clippy::unnecessary_wraps)]
             fn output_length(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-                Ok(match &self.rest.get().made {
+                Ok(match &self.common.get().made {
                     Some([_, output_length]) => output_length.clone_ref(py),
                     None => optional_integer(py, self.output_length),
                 })
@@ -194,7 +194,7 @@ event! {
 /// Objects that one stream's events share.
 #[derive(Default)]
 pub(crate) struct Cache {
-    rest: Recent<hangang::clova::TokenRest, TokenRest>,
+    common: Recent<hangang::clova::TokenCommon, TokenCommon>,
     role: Repeated,
 }
 
@@ -202,12 +202,12 @@ fn token<'py>(
     py: Python<'py>,
     token: &Token<'_>,
     cache: &mut Cache,
-    words: &mut Words,
+    strings: &mut StringCache,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let rest = cache.rest.get(py, token.rest.arc(), || {
+    let common = cache.common.get(py, token.common.arc(), || {
         Py::new(
             py,
-            TokenRest {
+            TokenCommon {
                 role: cache.role.optional(py, token.role.as_deref()),
                 tool_calls: tuple(py, &token.tool_calls, tool_call)?,
                 finish_reason: optional_text(py, token.finish_reason.as_deref()),
@@ -217,14 +217,14 @@ fn token<'py>(
                 seed: optional_integer(py, token.seed),
                 usage: usage(py, token.usage.as_ref())?,
                 made: None,
-                origin: token.rest.arc().is_template().then(|| token.rest.arc().clone()),
+                origin: token.common.arc().is_template().then(|| token.common.arc().clone()),
             },
         )
     })?;
     let token = ClovaToken {
-        text: words.text(py, &token.text),
-        thinking: words.text(py, &token.thinking),
-        rest,
+        text: strings.text(py, &token.text),
+        thinking: strings.text(py, &token.thinking),
+        common,
         id: Id::of(token.id.as_bytes()),
         output_length: token.output_length,
         payload: Payload::of(&token.payload),
@@ -240,10 +240,10 @@ impl ToPython for Clova {
         py: Python<'py>,
         event: &Event<'_>,
         cache: &mut Cache,
-        words: &mut Words,
+        strings: &mut StringCache,
     ) -> PyResult<Bound<'py, PyAny>> {
         Ok(match event {
-            Event::Token(one) => token(py, one, cache, words)?,
+            Event::Token(one) => token(py, one, cache, strings)?,
             Event::Result(answer) => Bound::new(
                 py,
                 ClovaResult {

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use hangang::Rest;
+use hangang::Common;
 use hangang::exaone::{Answer, Event, Exaone};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
 use crate::parser::{ToPython, plain_stream_parser};
-use crate::record::{Given, Lazy, Payload, Raw, Recent, Shape, default, event, or, predictable};
+use crate::record::{Arg, Lazy, Payload, Raw, Recent, Shape, default, event, or, predictable};
 use crate::shared::{Repeated, integer, malformed, optional_integer, optional_text, text};
-use crate::words::Words;
+use crate::string_cache::StringCache;
 
 /// A delta of the answer, or a step on the way to it.
 #[pyclass(frozen, module = "hangang.exaone", name = "Answer")]
@@ -19,51 +19,51 @@ pub(crate) struct ExaoneAnswer {
     text: Py<PyAny>,
     /// One object for neighbours that repeat the same: whoever folds them looks into it once.
     #[pyo3(get, name = "_rest")]
-    rest: Py<AnswerRest>,
+    common: Py<AnswerCommon>,
     payload: Payload,
 }
 
 /// What an answer shares with its neighbours.
 #[pyclass(frozen)]
-pub(crate) struct AnswerRest {
+pub(crate) struct AnswerCommon {
     query: Py<PyAny>,
     intent: Py<PyAny>,
     references: Lazy,
     progress_state: Py<PyAny>,
     result_code: Py<PyAny>,
     description: Py<PyAny>,
-    origin: Option<Arc<Rest<hangang::exaone::AnswerRest>>>,
+    origin: Option<Arc<Common<hangang::exaone::AnswerCommon>>>,
 }
 
 impl ExaoneAnswer {
     fn payload<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        self.payload.bytes(self.rest.get().origin.as_deref(), self.text.bind(py), None)
+        self.payload.bytes(self.common.get().origin.as_deref(), self.text.bind(py), None)
     }
 }
 
 predictable! {
     ExaoneAnswer = "Answer" in "hangang.exaone" {
         plain { text }
-        rest { query, intent, progress_state, result_code, description }
+        common { query, intent, progress_state, result_code, description }
         order { text, query, intent, references, progress_state, result_code, description }
         methods {
             #[new]
             #[pyo3(signature = (
-                text = Given::absent(), query = Given::absent(), intent = Given::absent(), references = Given::absent(), progress_state = Given::absent(),
-                result_code = Given::absent(), description = Given::absent()
+                text = Arg::absent(), query = Arg::absent(), intent = Arg::absent(), references = Arg::absent(), progress_state = Arg::absent(),
+                result_code = Arg::absent(), description = Arg::absent()
             ), text_signature = "(text='', query='', intent='', references=(), progress_state='', result_code=200, description=None)")]
             #[allow(clippy::too_many_arguments)]
             fn new(
                 py: Python<'_>,
-                text: Given,
-                query: Given,
-                intent: Given,
-                references: Given,
-                progress_state: Given,
-                result_code: Given,
-                description: Given,
+                text: Arg,
+                query: Arg,
+                intent: Arg,
+                references: Arg,
+                progress_state: Arg,
+                result_code: Arg,
+                description: Arg,
             ) -> PyResult<Self> {
-                let rest = AnswerRest {
+                let common = AnswerCommon {
                     query: or(py, query, default::text),
                     intent: or(py, intent, default::text),
                     references: Lazy::ready(or(py, references, default::tuple)),
@@ -72,13 +72,13 @@ predictable! {
                     description: or(py, description, default::none),
                     origin: None,
                 };
-                Ok(Self { text: or(py, text, default::text), rest: Py::new(py, rest)?, payload: Payload::None })
+                Ok(Self { text: or(py, text, default::text), common: Py::new(py, common)?, payload: Payload::None })
             }
 
             /// The references, one object for all answers that repeat them.
             #[getter]
             fn references(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-                self.rest.get().references.get(py)
+                self.common.get().references.get(py)
             }
 
             /// Always empty: the service sends no reasoning.
@@ -115,7 +115,7 @@ event! {
 /// Objects that one stream's events share.
 #[derive(Default)]
 pub(crate) struct Cache {
-    rest: Recent<hangang::exaone::AnswerRest, AnswerRest>,
+    common: Recent<hangang::exaone::AnswerCommon, AnswerCommon>,
     query: Repeated,
     intent: Repeated,
     progress_state: Repeated,
@@ -144,25 +144,25 @@ fn answer<'py>(
     py: Python<'py>,
     answer: &Answer<'_>,
     cache: &mut Cache,
-    words: &mut Words,
+    strings: &mut StringCache,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let mut recent = std::mem::take(&mut cache.rest);
-    let rest = recent.get(py, answer.rest.arc(), || {
-        let rest = AnswerRest {
+    let mut recent = std::mem::take(&mut cache.common);
+    let common = recent.get(py, answer.common.arc(), || {
+        let common = AnswerCommon {
             query: cache.query.text(py, &answer.query),
             intent: cache.intent.text(py, &answer.intent),
             references: cache.references(py, answer.references.as_ref()),
             progress_state: cache.progress_state.text(py, &answer.progress_state),
             result_code: integer(py, answer.result_code),
             description: optional_text(py, answer.description.as_deref()),
-            origin: answer.rest.arc().is_template().then(|| answer.rest.arc().clone()),
+            origin: answer.common.arc().is_template().then(|| answer.common.arc().clone()),
         };
-        Py::new(py, rest)
+        Py::new(py, common)
     });
-    cache.rest = recent;
+    cache.common = recent;
     let answer = ExaoneAnswer {
-        text: words.text(py, &answer.text),
-        rest: rest?,
+        text: strings.text(py, &answer.text),
+        common: common?,
         payload: Payload::of(&answer.payload),
     };
     Ok(Bound::new(py, answer)?.into_any())
@@ -176,10 +176,10 @@ impl ToPython for Exaone {
         py: Python<'py>,
         event: &Event<'_>,
         cache: &mut Cache,
-        words: &mut Words,
+        strings: &mut StringCache,
     ) -> PyResult<Bound<'py, PyAny>> {
         Ok(match event {
-            Event::Answer(one) => answer(py, one, cache, words)?,
+            Event::Answer(one) => answer(py, one, cache, strings)?,
             Event::Error(error) => Bound::new(
                 py,
                 ExaoneError {

@@ -5,7 +5,7 @@ use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
 use crate::errors::raised;
 use crate::parser::{Chunk, Guarded, feed_after_close, limit};
-use crate::record::{Given, default, record};
+use crate::record::{Arg, default, record};
 
 record! {
     /// One server-sent event.
@@ -30,8 +30,8 @@ pub(crate) struct SSEParser(Guarded<hangang::SseParser>);
 #[pymethods]
 impl SSEParser {
     #[new]
-    #[pyo3(signature = (*, max_frame_bytes = Given::absent()), text_signature = "(*, max_frame_bytes=16777216)")]
-    fn new(py: Python<'_>, max_frame_bytes: Given) -> PyResult<Self> {
+    #[pyo3(signature = (*, max_frame_bytes = Arg::absent()), text_signature = "(*, max_frame_bytes=16777216)")]
+    fn new(py: Python<'_>, max_frame_bytes: Arg) -> PyResult<Self> {
         let limit = limit(py, "max_frame_bytes", &max_frame_bytes, hangang::DEFAULT_MAX_FRAME_BYTES)?;
         Ok(Self(Guarded::new(hangang::SseParser::new(limit))))
     }
@@ -106,8 +106,8 @@ pub(crate) struct JSONStreamParser(Guarded<hangang::JsonStreamParser>);
 #[pymethods]
 impl JSONStreamParser {
     #[new]
-    #[pyo3(signature = (*, max_frame_bytes = Given::absent(), max_depth = Given::absent()), text_signature = "(*, max_frame_bytes=16777216, max_depth=128)")]
-    fn new(py: Python<'_>, max_frame_bytes: Given, max_depth: Given) -> PyResult<Self> {
+    #[pyo3(signature = (*, max_frame_bytes = Arg::absent(), max_depth = Arg::absent()), text_signature = "(*, max_frame_bytes=16777216, max_depth=128)")]
+    fn new(py: Python<'_>, max_frame_bytes: Arg, max_depth: Arg) -> PyResult<Self> {
         let size = limit(py, "max_frame_bytes", &max_frame_bytes, hangang::DEFAULT_MAX_FRAME_BYTES)?;
         let depth = limit(py, "max_depth", &max_depth, hangang::DEFAULT_MAX_DEPTH)?;
         Ok(Self(Guarded::new(hangang::JsonStreamParser::new(size, depth))))

@@ -16,7 +16,7 @@ mod openai;
 mod parser;
 mod record;
 mod shared;
-mod words;
+mod string_cache;
 
 /// The native implementation of hangang's parsers and events: one submodule a dialect, with the names of its
 /// public module.

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use hangang::Rest;
+use hangang::Common;
 use hangang::openai::{Choice, Chunk, Code, Event, OpenAi};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
 use crate::parser::{ToPython, plain_stream_parser};
-use crate::record::{Given, Payload, Raw, Recent, default, event, or, predictable, record};
+use crate::record::{Arg, Payload, Raw, Recent, default, event, or, predictable, record};
 use crate::shared::{
     Repeated, integer, malformed, object, optional_integer, optional_text, text, tool_call, tuple, usage,
 };
-use crate::words::Words;
+use crate::string_cache::StringCache;
 
 /// A delta, a usage report, or a whole answer.
 #[pyclass(frozen, module = "hangang.openai", name = "Chunk")]
@@ -23,13 +23,13 @@ pub(crate) struct OpenAIChunk {
     thinking: Py<PyAny>,
     /// One object for neighbours that repeat the same: whoever folds them looks into it once.
     #[pyo3(get, name = "_rest")]
-    rest: Py<ChunkRest>,
+    common: Py<ChunkCommon>,
     payload: Payload,
 }
 
 /// What a chunk shares with its neighbours.
 #[pyclass(frozen)]
-pub(crate) struct ChunkRest {
+pub(crate) struct ChunkCommon {
     role: Py<PyAny>,
     tool_calls: Py<PyAny>,
     finish_reason: Py<PyAny>,
@@ -40,7 +40,7 @@ pub(crate) struct ChunkRest {
     /// The choices as Python has them, but for the main one's text and thinking; or what a chunk made by hand
     /// was given.
     choices: Choices,
-    origin: Option<Arc<Rest<hangang::openai::ChunkRest>>>,
+    origin: Option<Arc<Common<hangang::openai::ChunkCommon>>>,
 }
 
 enum Choices {
@@ -52,36 +52,36 @@ impl OpenAIChunk {
     fn payload<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let text = self.text.bind(py);
         let string = if text.is_truthy()? { text } else { self.thinking.bind(py) };
-        self.payload.bytes(self.rest.get().origin.as_deref(), string, None)
+        self.payload.bytes(self.common.get().origin.as_deref(), string, None)
     }
 }
 
 predictable! {
     OpenAIChunk = "Chunk" in "hangang.openai" {
         plain { text, thinking }
-        rest { role, tool_calls, finish_reason, id, model, created, usage }
+        common { role, tool_calls, finish_reason, id, model, created, usage }
         order { text, thinking, role, tool_calls, finish_reason, id, model, created, usage, choices }
         methods {
             #[new]
             #[pyo3(signature = (
-                text = Given::absent(), thinking = Given::absent(), role = Given::absent(), tool_calls = Given::absent(), finish_reason = Given::absent(), id = Given::absent(),
-                model = Given::absent(), created = Given::absent(), usage = Given::absent(), choices = Given::absent()
+                text = Arg::absent(), thinking = Arg::absent(), role = Arg::absent(), tool_calls = Arg::absent(), finish_reason = Arg::absent(), id = Arg::absent(),
+                model = Arg::absent(), created = Arg::absent(), usage = Arg::absent(), choices = Arg::absent()
             ), text_signature = "(text='', thinking='', role=None, tool_calls=(), finish_reason=None, id=None, model=None, created=None, usage=None, choices=())")]
             #[allow(clippy::too_many_arguments)]
             fn new(
                 py: Python<'_>,
-                text: Given,
-                thinking: Given,
-                role: Given,
-                tool_calls: Given,
-                finish_reason: Given,
-                id: Given,
-                model: Given,
-                created: Given,
-                usage: Given,
-                choices: Given,
+                text: Arg,
+                thinking: Arg,
+                role: Arg,
+                tool_calls: Arg,
+                finish_reason: Arg,
+                id: Arg,
+                model: Arg,
+                created: Arg,
+                usage: Arg,
+                choices: Arg,
             ) -> PyResult<Self> {
-                let rest = ChunkRest {
+                let common = ChunkCommon {
                     role: or(py, role, default::none),
                     tool_calls: or(py, tool_calls, default::tuple),
                     finish_reason: or(py, finish_reason, default::none),
@@ -95,7 +95,7 @@ predictable! {
                 Ok(Self {
                     text: or(py, text, default::text),
                     thinking: or(py, thinking, default::text),
-                    rest: Py::new(py, rest)?,
+                    common: Py::new(py, common)?,
                     payload: Payload::None,
                 })
             }
@@ -103,7 +103,7 @@ predictable! {
             /// All choices, made when they are read: most readers want only the main one's text.
             #[getter]
             fn choices(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-                match &self.rest.get().choices {
+                match &self.common.get().choices {
                     Choices::Made(choices) => Ok(choices.clone_ref(py)),
                     Choices::Parsed(choices, main) => {
                         let choices = choices.iter().enumerate().map(|(at, choice)| {
@@ -185,7 +185,7 @@ event! {
 /// Objects that one stream's events share.
 #[derive(Default)]
 pub(crate) struct Cache {
-    rest: Recent<hangang::openai::ChunkRest, ChunkRest>,
+    common: Recent<hangang::openai::ChunkCommon, ChunkCommon>,
     id: Repeated,
     model: Repeated,
 }
@@ -213,17 +213,17 @@ fn chunk<'py>(
     py: Python<'py>,
     chunk: &Chunk<'_>,
     cache: &mut Cache,
-    words: &mut Words,
+    strings: &mut StringCache,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let Cache { rest, id, model } = cache;
-    let rest = rest.get(py, chunk.rest.arc(), || {
+    let Cache { common, id, model } = cache;
+    let common = common.get(py, chunk.common.arc(), || {
         let choices = chunk.choices.iter().map(|one| choice(py, one)).collect::<PyResult<Vec<_>>>()?;
         // The chunk shows the main choice's members as its own, and shares their objects.
         let main = chunk.main.and_then(|main| choices.get(main));
         let own = |pick: fn(&OpenAIChoice) -> &Py<PyAny>, absent: fn(Python<'_>) -> Py<PyAny>| {
             main.map_or_else(|| absent(py), |choice| pick(choice).clone_ref(py))
         };
-        let rest = ChunkRest {
+        let common = ChunkCommon {
             role: own(|choice| &choice.role, default::none),
             tool_calls: own(|choice| &choice.tool_calls, default::tuple),
             finish_reason: own(|choice| &choice.finish_reason, default::none),
@@ -232,14 +232,14 @@ fn chunk<'py>(
             created: optional_integer(py, chunk.created),
             usage: usage(py, chunk.usage.as_ref())?,
             choices: Choices::Parsed(choices, chunk.main),
-            origin: chunk.rest.arc().is_template().then(|| chunk.rest.arc().clone()),
+            origin: chunk.common.arc().is_template().then(|| chunk.common.arc().clone()),
         };
-        Py::new(py, rest)
+        Py::new(py, common)
     })?;
     let chunk = OpenAIChunk {
-        text: words.text(py, &chunk.text),
-        thinking: words.text(py, &chunk.thinking),
-        rest,
+        text: strings.text(py, &chunk.text),
+        thinking: strings.text(py, &chunk.thinking),
+        common,
         payload: Payload::of(&chunk.payload),
     };
     Ok(Bound::new(py, chunk)?.into_any())
@@ -253,10 +253,10 @@ impl ToPython for OpenAi {
         py: Python<'py>,
         event: &Event<'_>,
         cache: &mut Cache,
-        words: &mut Words,
+        strings: &mut StringCache,
     ) -> PyResult<Bound<'py, PyAny>> {
         Ok(match event {
-            Event::Chunk(one) => chunk(py, one, cache, words)?,
+            Event::Chunk(one) => chunk(py, one, cache, strings)?,
             Event::Done => Bound::new(py, OpenAIDone { raw: Raw::Owned((*b"[DONE]").into()) })?.into_any(),
             Event::Error(error) => Bound::new(
                 py,

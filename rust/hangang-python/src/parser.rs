@@ -9,8 +9,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes, PyInt, PyList, PyMemoryView, PyString};
 
 use crate::errors::raised;
-use crate::record::Given;
-use crate::words::Words;
+use crate::record::Arg;
+use crate::string_cache::StringCache;
 
 /// A chunk's bytes: read in place from `bytes`, copied once from what its owner may change.
 pub(crate) enum Chunk<'a> {
@@ -51,7 +51,7 @@ impl<'a> Chunk<'a> {
 }
 
 /// A limit given as an int between 1 and 2**62.
-pub(crate) fn limit(py: Python<'_>, name: &str, value: &Given, default: usize) -> PyResult<usize> {
+pub(crate) fn limit(py: Python<'_>, name: &str, value: &Arg, default: usize) -> PyResult<usize> {
     let Some(value) = value.0.as_ref().map(|value| value.bind(py)) else { return Ok(default) };
     if !value.is_instance_of::<PyInt>() {
         let kind = value.get_type().name()?;
@@ -68,8 +68,8 @@ pub(crate) fn limit(py: Python<'_>, name: &str, value: &Given, default: usize) -
     }
 }
 
-/// One of two words.
-pub(crate) fn choice(py: Python<'_>, name: &str, value: &Given, words: [&str; 2]) -> PyResult<usize> {
+/// One of two strings.
+pub(crate) fn choice(py: Python<'_>, name: &str, value: &Arg, words: [&str; 2]) -> PyResult<usize> {
     let Some(value) = value.0.as_ref().map(|value| value.bind(py)) else { return Ok(0) };
     let given = value.extract::<String>().unwrap_or_default();
     words.iter().position(|word| *word == given).map_or_else(
@@ -84,9 +84,9 @@ pub(crate) fn choice(py: Python<'_>, name: &str, value: &Given, words: [&str; 2]
 
 pub(crate) fn options(
     py: Python<'_>,
-    max_frame_bytes: &Given,
-    max_depth: &Given,
-    errors: &Given,
+    max_frame_bytes: &Arg,
+    max_depth: &Arg,
+    errors: &Arg,
 ) -> PyResult<Options> {
     let default = Options::default();
     Ok(Options {
@@ -148,12 +148,12 @@ pub(crate) trait ToPython: Dialect {
         py: Python<'py>,
         event: &Self::Event<'_>,
         cache: &mut Self::Cache,
-        words: &mut Words,
+        strings: &mut StringCache,
     ) -> PyResult<Bound<'py, PyAny>>;
 }
 
 /// Most events whose room is kept between calls.
-const KEPT_ROOM: usize = 1024;
+const MAX_RETAINED_CAPACITY: usize = 1024;
 
 /// A dialect's parser with what its events share.
 pub(crate) struct Stream<D: ToPython> {
@@ -169,7 +169,7 @@ pub(crate) type GuardedStream<D> = Guarded<Stream<D>>;
 struct Events<'py, 'c, D: ToPython> {
     py: Python<'py>,
     cache: &'c mut D::Cache,
-    words: Words,
+    strings: StringCache,
     list: &'c mut Vec<Py<PyAny>>,
     failure: Option<PyErr>,
 }
@@ -177,12 +177,12 @@ struct Events<'py, 'c, D: ToPython> {
 impl<'py, 'c, D: ToPython> Events<'py, 'c, D> {
     fn new(py: Python<'py>, cache: &'c mut D::Cache, list: &'c mut Vec<Py<PyAny>>) -> Self {
         list.clear();
-        Self { py, cache, words: Words::new(), list, failure: None }
+        Self { py, cache, strings: StringCache::new(), list, failure: None }
     }
 
     fn push(&mut self, event: &D::Event<'_>) {
         if self.failure.is_none() {
-            match D::convert(self.py, event, self.cache, &mut self.words) {
+            match D::convert(self.py, event, self.cache, &mut self.strings) {
                 Ok(event) => self.list.push(event.unbind()),
                 Err(failure) => self.failure = Some(failure),
             }
@@ -194,7 +194,7 @@ impl<'py, 'c, D: ToPython> Events<'py, 'c, D> {
             return Err(failure);
         }
         let list = PyList::new(self.py, self.list.drain(..))?;
-        self.list.shrink_to(KEPT_ROOM);
+        self.list.shrink_to(MAX_RETAINED_CAPACITY);
         match outcome {
             Ok(()) => Ok(list),
             Err(error) => Err(raised(self.py, &error, Some(list), None)),
@@ -219,7 +219,7 @@ impl<D: ToPython> GuardedStream<D> {
             if outcome.is_err() {
                 // What feed_text kept is older than what this call completed, and comes out with it.
                 let newer = std::mem::take(events.list);
-                for event in stream.parser.take_kept() {
+                for event in stream.parser.take_deferred() {
                     events.push(&event);
                 }
                 events.list.extend(newer);
@@ -240,7 +240,7 @@ impl<D: ToPython> GuardedStream<D> {
                 Ok(()) => Ok(PyString::new(py, &text)),
                 Err(error) => {
                     let mut events = Events::<D>::new(py, &mut stream.cache, &mut stream.room);
-                    for event in stream.parser.take_kept() {
+                    for event in stream.parser.take_deferred() {
                         events.push(&event);
                     }
                     let list = events.finish(Ok(()))?;
@@ -321,12 +321,12 @@ macro_rules! plain_stream_parser {
             $(#[doc = $doc])*
             $name for $dialect in $module {
                 #[new]
-                #[pyo3(signature = (*, max_frame_bytes = $crate::record::Given::absent(), max_depth = $crate::record::Given::absent(), errors = $crate::record::Given::absent()), text_signature = "(*, max_frame_bytes=16777216, max_depth=128, errors='strict')")]
+                #[pyo3(signature = (*, max_frame_bytes = $crate::record::Arg::absent(), max_depth = $crate::record::Arg::absent(), errors = $crate::record::Arg::absent()), text_signature = "(*, max_frame_bytes=16777216, max_depth=128, errors='strict')")]
                 fn new(
                     py: Python<'_>,
-                    max_frame_bytes: $crate::record::Given,
-                    max_depth: $crate::record::Given,
-                    errors: $crate::record::Given,
+                    max_frame_bytes: $crate::record::Arg,
+                    max_depth: $crate::record::Arg,
+                    errors: $crate::record::Arg,
                 ) -> PyResult<Self> {
                     let options = $crate::parser::options(py, &max_frame_bytes, &max_depth, &errors)?;
                     Ok(Self($crate::parser::GuardedStream::stream(hangang::StreamParser::new(options))))

@@ -102,26 +102,26 @@ pub(crate) enum Payload {
 
 impl Payload {
     #[inline]
-    pub(crate) fn of(raw: &hangang::Raw<'_>) -> Self {
+    pub(crate) fn of(raw: &hangang::Payload<'_>) -> Self {
         match raw {
-            hangang::Raw::Received(bytes) => Self::Received((**bytes).into()),
-            hangang::Raw::Predicted { string } => Self::Predicted(string.as_deref().map(Into::into)),
+            hangang::Payload::Received(bytes) => Self::Received((**bytes).into()),
+            hangang::Payload::Predicted { string } => Self::Predicted(string.as_deref().map(Into::into)),
         }
     }
 
-    /// The payload's bytes; `rest` is what the event shares with its template, `text` its string.
+    /// The payload's bytes; `common` is what the event shares with its template, `text` its string.
     pub(crate) fn bytes<'py, T>(
         &self,
-        rest: Option<&hangang::Rest<T>>,
+        common: Option<&hangang::Common<T>>,
         text: &Bound<'py, PyAny>,
         counter: Option<i64>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let py = text.py();
-        Ok(match (self, rest) {
+        Ok(match (self, common) {
             (Self::Received(bytes), _) => PyBytes::new(py, bytes),
-            (Self::Predicted(string), Some(rest)) => {
-                let raw = hangang::Raw::Predicted { string: string.as_deref().map(Cow::Borrowed) };
-                PyBytes::new(py, &raw.bytes(rest, text.cast::<PyString>()?.to_cow()?.as_ref(), counter))
+            (Self::Predicted(string), Some(common)) => {
+                let raw = hangang::Payload::Predicted { string: string.as_deref().map(Cow::Borrowed) };
+                PyBytes::new(py, &raw.bytes(common, text.cast::<PyString>()?.to_cow()?.as_ref(), counter))
             }
             _ => PyBytes::new(py, b""),
         })
@@ -142,16 +142,16 @@ impl ShortId {
     #[inline]
     fn of(id: &[u8]) -> Option<Self> {
         let word = |bytes: &[u8]| bytes.first_chunk().map_or(0, |eight| u64::from_le_bytes(*eight));
-        let (words, rest) = if let Ok(uuid) = <&[u8; 36]>::try_from(id) {
-            let rest = u32::from_le_bytes([uuid[32], uuid[33], uuid[34], uuid[35]]);
-            ([word(&uuid[..8]), word(&uuid[8..16]), word(&uuid[16..24]), word(&uuid[24..32])], rest.into())
+        let (words, tail) = if let Ok(uuid) = <&[u8; 36]>::try_from(id) {
+            let tail = u32::from_le_bytes([uuid[32], uuid[33], uuid[34], uuid[35]]);
+            ([word(&uuid[..8]), word(&uuid[8..16]), word(&uuid[16..24]), word(&uuid[24..32])], tail.into())
         } else {
             let mut bytes = [0; 40];
             bytes[..39].get_mut(..id.len())?.copy_from_slice(id);
             let words = [word(&bytes[..8]), word(&bytes[8..16]), word(&bytes[16..24]), word(&bytes[24..32])];
             (words, word(&bytes[32..]))
         };
-        NonZeroU64::new(rest | (id.len() as u64 + 1) << 56).map(|last| Self(words, last))
+        NonZeroU64::new(tail | (id.len() as u64 + 1) << 56).map(|last| Self(words, last))
     }
 
     fn bytes(&self) -> ([u8; 40], usize) {
@@ -196,7 +196,7 @@ pub(crate) fn decoded(py: Python<'_>, text: &str, shape: Shape) -> PyResult<Py<P
 
 /// The last shared members that events of one stream had, as Python objects: a stream has few templates, and
 /// its events come in runs.
-pub(crate) struct Recent<T, P>(Vec<(Arc<hangang::Rest<T>>, Py<P>)>);
+pub(crate) struct Recent<T, P>(Vec<(Arc<hangang::Common<T>>, Py<P>)>);
 
 impl<T, P> Default for Recent<T, P> {
     fn default() -> Self {
@@ -205,21 +205,21 @@ impl<T, P> Default for Recent<T, P> {
 }
 
 impl<T, P> Recent<T, P> {
-    /// The object for `rest`, made by `make` when it is new.
+    /// The object for `common`, made by `make` when it is new.
     #[inline]
     pub(crate) fn get(
         &mut self,
         py: Python<'_>,
-        rest: &Arc<hangang::Rest<T>>,
+        common: &Arc<hangang::Common<T>>,
         make: impl FnOnce() -> PyResult<Py<P>>,
     ) -> PyResult<Py<P>> {
-        if let Some(at) = self.0.iter().position(|(known, _)| Arc::ptr_eq(known, rest)) {
+        if let Some(at) = self.0.iter().position(|(known, _)| Arc::ptr_eq(known, common)) {
             return Ok(self.0[at].1.clone_ref(py));
         }
         let object = make()?;
-        if rest.is_template() {
+        if common.is_template() {
             self.0.truncate(3); // as many as a parser has templates
-            self.0.insert(0, (rest.clone(), object.clone_ref(py)));
+            self.0.insert(0, (common.clone(), object.clone_ref(py)));
         }
         Ok(object)
     }
@@ -345,9 +345,9 @@ macro_rules! record {
                 order { $($order),* }
                 methods {
                     #[new]
-                    #[pyo3(signature = ($($order = $crate::record::Given::absent()),*), text_signature = $signature)]
+                    #[pyo3(signature = ($($order = $crate::record::Arg::absent()),*), text_signature = $signature)]
                     #[allow(clippy::too_many_arguments)]
-                    fn new(py: Python<'_>, $($order: $crate::record::Given),*) -> Self {
+                    fn new(py: Python<'_>, $($order: $crate::record::Arg),*) -> Self {
                         let _ = py;
                         Self {
                             $($plain: $crate::record::or(py, $plain, $default),)*
@@ -416,11 +416,11 @@ macro_rules! event {
 }
 
 /// The methods of an event whose payload may have to be rebuilt: its class has a method `payload`.
-/// `rest` are the fields that stand in the object it shares with its neighbours.
+/// `common` are the fields that stand in the object it shares with its neighbours.
 macro_rules! predictable {
     ($name:ident = $class:literal in $module:literal {
         plain { $($plain:ident),* }
-        rest { $($rest:ident),* }
+        common { $($common:ident),* }
         order { $($order:ident),* $(,)? }
         methods { $($methods:tt)* }
     }) => {
@@ -440,8 +440,8 @@ macro_rules! predictable {
                     $(
                         #[getter]
                         #[allow(clippy::unnecessary_wraps)]
-                        fn $rest(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-                            Ok(self.rest.get().$rest.clone_ref(py))
+                        fn $common(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+                            Ok(self.common.get().$common.clone_ref(py))
                         }
                     )*
 
@@ -466,20 +466,20 @@ macro_rules! predictable {
 pub(crate) use {event, predictable, record, surface};
 
 /// An argument of a constructor, or the field's default.
-pub(crate) fn or(py: Python<'_>, given: Given, default: fn(Python<'_>) -> Py<PyAny>) -> Py<PyAny> {
-    given.0.unwrap_or_else(|| default(py))
+pub(crate) fn or(py: Python<'_>, arg: Arg, default: fn(Python<'_>) -> Py<PyAny>) -> Py<PyAny> {
+    arg.0.unwrap_or_else(|| default(py))
 }
 
 /// An argument that may be left out; unlike an `Option` it tells `None` from nothing.
-pub(crate) struct Given(pub(crate) Option<Py<PyAny>>);
+pub(crate) struct Arg(pub(crate) Option<Py<PyAny>>);
 
-impl Given {
+impl Arg {
     pub(crate) const fn absent() -> Self {
         Self(None)
     }
 }
 
-impl FromPyObject<'_, '_> for Given {
+impl FromPyObject<'_, '_> for Arg {
     type Error = PyErr;
 
     fn extract(object: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {

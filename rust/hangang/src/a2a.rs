@@ -6,19 +6,19 @@
 //! - parts are known by their keys, never by `kind` or `type`; answer text is the text parts of artifacts and
 //!   messages, joined with nothing between; the message inside a status is progress, not answer;
 //! - states and roles are folded to one spelling: `TASK_STATE_INPUT_REQUIRED` is `input-required`;
-//! - an interrupted state does not end a stream by itself: it is read to its end, and judged by its last state;
+//! - an interrupted state does not end a stream by itself: it is read to its end, and validated by its last state;
 //! - a stray `[DONE]` means nothing.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::clova::own;
-use crate::error::{Fault, Missing};
+use crate::error::{FrameError, Missing};
 use crate::json::{Cursor, Kind, StringSpan, Text};
 use crate::openai::{Code, code};
-use crate::parser::{Dialect, Frame, Keep, Options, StreamEvent};
+use crate::parser::{Deferred, Dialect, Frame, Options, StreamEvent};
 use crate::shared::{Malformed, boxed, optional_list, optional_object};
-use crate::template::{Marks, Raw, Rest, Shared, Slot, Values};
+use crate::template::{Common, CommonRef, Fields, HoleKind, Holes, Payload};
 
 /// The parser of A2A streams.
 pub type StreamParser = crate::parser::StreamParser<A2a>;
@@ -51,7 +51,7 @@ pub enum Event<'a> {
     Malformed(Malformed<'a>),
 }
 
-/// A task with what it has produced so far. JSON of any shape is kept as its text.
+/// A task with what it has produced so far. JSON of any shape is deferred as its text.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Task<'a> {
     /// The task's id.
@@ -112,21 +112,21 @@ pub struct StatusUpdate<'a> {
     pub raw: Cow<'a, [u8]>,
 }
 
-/// A piece of an artifact. Members that neighbours repeat are [`ArtifactRest`]'s, and read as if they were the
+/// A piece of an artifact. Members that neighbours repeat are [`ArtifactCommon`]'s, and read as if they were the
 /// update's own.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ArtifactUpdate<'a> {
     /// Its text parts.
     pub text: Cow<'a, str>,
     /// The members that neighbours repeat.
-    pub rest: Shared<'a, ArtifactRest>,
+    pub common: CommonRef<'a, ArtifactCommon>,
     /// What stands behind [`raw`](Self::raw).
-    pub payload: Raw<'a>,
+    pub payload: Payload<'a>,
 }
 
 /// What an artifact update's neighbours repeat.
 #[derive(Debug, Default, PartialEq)]
-pub struct ArtifactRest {
+pub struct ArtifactCommon {
     /// The task's id.
     pub task_id: Option<Box<str>>,
     /// The conversation's id.
@@ -146,10 +146,10 @@ pub struct ArtifactRest {
 }
 
 impl std::ops::Deref for ArtifactUpdate<'_> {
-    type Target = ArtifactRest;
+    type Target = ArtifactCommon;
 
-    fn deref(&self) -> &ArtifactRest {
-        &self.rest
+    fn deref(&self) -> &ArtifactCommon {
+        &self.common
     }
 }
 
@@ -157,17 +157,17 @@ impl ArtifactUpdate<'_> {
     /// The payload as received.
     #[must_use]
     pub fn raw(&self) -> Cow<'_, [u8]> {
-        self.payload.bytes(self.rest.arc(), &self.text, None)
+        self.payload.bytes(self.common.arc(), &self.text, None)
     }
 
     /// The parts as JSON array.
     #[must_use]
     pub fn parts(&self) -> Option<String> {
-        self.rest.parts_of(&self.raw())
+        self.common.parts_of(&self.raw())
     }
 }
 
-impl ArtifactRest {
+impl ArtifactCommon {
     /// The parts as JSON array, cut out of an update's payload.
     #[must_use]
     pub fn parts_of(&self, payload: &[u8]) -> Option<String> {
@@ -210,10 +210,10 @@ impl<'a> StreamEvent<'a> for Event<'a> {
         }
     }
 
-    fn keep(&self) -> Option<Keep> {
+    fn deferred(&self) -> Option<Deferred> {
         match self {
-            Self::Error(_) => Some(Keep::Error),
-            Self::Task(_) => Some(Keep::Task),
+            Self::Error(_) => Some(Deferred::Error),
+            Self::Task(_) => Some(Deferred::Task),
             _ => None,
         }
     }
@@ -255,7 +255,7 @@ impl<'a> StreamEvent<'a> for Event<'a> {
             })),
             Self::ArtifactUpdate(update) => Event::ArtifactUpdate(ArtifactUpdate {
                 text: own(update.text),
-                rest: update.rest.into_owned(),
+                common: update.common.into_owned(),
                 payload: update.payload.into_owned(),
             }),
             Self::Error(error) => Event::Error(Box::new(Error {
@@ -295,7 +295,7 @@ pub struct A2a {
 impl Dialect for A2a {
     type Event<'a> = Event<'a>;
 
-    fn decode<'a>(&mut self, frame: &Frame<'a>) -> Result<Option<Event<'a>>, Fault> {
+    fn decode<'a>(&mut self, frame: &Frame<'a>) -> Result<Option<Event<'a>>, FrameError> {
         let text = frame.text()?;
         let mut cursor = Cursor::new(text, frame.max_depth);
         let event = if cursor.kind()? == Kind::Object {
@@ -325,21 +325,21 @@ impl Dialect for A2a {
         Ok(Some(event))
     }
 
-    type Rest = ArtifactRest;
+    type Common = ArtifactCommon;
 
-    fn rest<'e>(event: &'e Event<'_>) -> Option<&'e Arc<Rest<ArtifactRest>>> {
+    fn common<'e>(event: &'e Event<'_>) -> Option<&'e Arc<Common<ArtifactCommon>>> {
         match event {
-            Event::ArtifactUpdate(update) => Some(update.rest.arc()),
+            Event::ArtifactUpdate(update) => Some(update.common.arc()),
             _ => None,
         }
     }
 
-    fn predicted<'a>(&mut self, rest: &'a Arc<Rest<ArtifactRest>>, values: Values<'a>) -> Event<'a> {
+    fn predicted<'a>(&mut self, common: &'a Arc<Common<ArtifactCommon>>, fields: Fields<'a>) -> Event<'a> {
         // A template's frame was parsed in full, and what it meant for the end is noted already.
         Event::ArtifactUpdate(ArtifactUpdate {
-            text: values.string,
-            rest: Shared::template(rest),
-            payload: values.raw,
+            text: fields.string,
+            common: CommonRef::Borrowed(common),
+            payload: fields.payload,
         })
     }
 
@@ -438,7 +438,7 @@ struct Failure<'a> {
 }
 
 impl<'a> Envelope<'a> {
-    fn read(&mut self, cursor: &mut Cursor<'a>) -> Result<(), Fault> {
+    fn read(&mut self, cursor: &mut Cursor<'a>) -> Result<(), FrameError> {
         cursor.object(|cursor, name| {
             match name {
                 "jsonrpc" => {
@@ -476,7 +476,7 @@ impl<'a> Envelope<'a> {
     }
 }
 
-fn member<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Box<Body<'a>>>, Fault> {
+fn member<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Box<Body<'a>>>, FrameError> {
     optional_object(cursor, |cursor| {
         let mut body = Box::<Body<'_>>::default();
         body.read(cursor, false)?;
@@ -485,7 +485,7 @@ fn member<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Box<Body<'a>>>, Fault> {
 }
 
 impl<'a> Body<'a> {
-    fn read(&mut self, cursor: &mut Cursor<'a>, outermost: bool) -> Result<(), Fault> {
+    fn read(&mut self, cursor: &mut Cursor<'a>, outermost: bool) -> Result<(), FrameError> {
         cursor.object(|cursor, name| {
             match name {
                 "kind" => self.kind = cursor.optional_string()?,
@@ -594,11 +594,11 @@ impl<'a> Body<'a> {
         let artifact = self.artifact.unwrap_or_default();
         if let Some(string) = artifact.parts.string {
             // The text joins from one part: with an empty one it is still that part's.
-            frame.marks.set(Some(Marks { slot: Slot::Text, string, counter: None, may_be_empty: true }));
+            frame.holes.set(Some(Holes { kind: HoleKind::Text, string, counter: None, may_be_empty: true }));
         }
         Event::ArtifactUpdate(ArtifactUpdate {
             text: artifact.parts.text,
-            rest: Shared::new(ArtifactRest {
+            common: CommonRef::new(ArtifactCommon {
                 task_id: boxed(self.task_id),
                 context_id: boxed(self.context_id),
                 artifact_id: boxed(artifact.id),
@@ -611,7 +611,7 @@ impl<'a> Body<'a> {
                     (before, frame.payload.len() - before - json.len())
                 }),
             }),
-            payload: Raw::Received(Cow::Borrowed(frame.payload)),
+            payload: Payload::Received(Cow::Borrowed(frame.payload)),
         })
     }
 }
@@ -627,7 +627,7 @@ impl<'a> Failure<'a> {
     }
 }
 
-fn failure<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Failure<'a>>, Fault> {
+fn failure<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Failure<'a>>, FrameError> {
     let mut failure = Failure::default();
     match cursor.kind()? {
         Kind::Object => {
@@ -651,7 +651,7 @@ fn failure<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Failure<'a>>, Fault> {
 }
 
 /// An error's data as JSON, and Gov's `detail` in it.
-fn data<'a>(cursor: &mut Cursor<'a>) -> Result<(Option<&'a str>, Option<Cow<'a, str>>), Fault> {
+fn data<'a>(cursor: &mut Cursor<'a>) -> Result<(Option<&'a str>, Option<Cow<'a, str>>), FrameError> {
     let start = cursor.mark()?;
     let mut detail = None;
     optional_object(cursor, |cursor| {
@@ -666,12 +666,12 @@ fn data<'a>(cursor: &mut Cursor<'a>) -> Result<(Option<&'a str>, Option<Cow<'a, 
     Ok((Some(cursor.since(start)), detail))
 }
 
-fn optional_json_object<'a>(cursor: &mut Cursor<'a>) -> Result<Option<&'a str>, Fault> {
+fn optional_json_object<'a>(cursor: &mut Cursor<'a>) -> Result<Option<&'a str>, FrameError> {
     let (kind, json) = cursor.raw()?;
     Ok((kind == Kind::Object).then_some(json))
 }
 
-fn status<'a>(cursor: &mut Cursor<'a>) -> Result<Status<'a>, Fault> {
+fn status<'a>(cursor: &mut Cursor<'a>) -> Result<Status<'a>, FrameError> {
     let mut status = Status::default();
     cursor.object(|cursor, name| {
         match name {
@@ -684,7 +684,7 @@ fn status<'a>(cursor: &mut Cursor<'a>) -> Result<Status<'a>, Fault> {
     Ok(status)
 }
 
-fn inner<'a>(cursor: &mut Cursor<'a>) -> Result<Inner<'a>, Fault> {
+fn inner<'a>(cursor: &mut Cursor<'a>) -> Result<Inner<'a>, FrameError> {
     let mut inner = Inner::default();
     cursor.object(|cursor, name| {
         match name {
@@ -699,7 +699,7 @@ fn inner<'a>(cursor: &mut Cursor<'a>) -> Result<Inner<'a>, Fault> {
     Ok(inner)
 }
 
-fn parts<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Fault> {
+fn parts<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, FrameError> {
     let start = cursor.mark()?;
     let mut text = Cow::Borrowed("");
     let mut strings = 0;
@@ -726,7 +726,7 @@ fn parts<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Fault> {
     })
 }
 
-fn artifacts<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, Fault> {
+fn artifacts<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, FrameError> {
     let start = cursor.mark()?;
     let mut text = Cow::Borrowed("");
     let list = optional_list(cursor, |cursor| {

@@ -10,15 +10,15 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::error::{Fault, Missing};
+use crate::error::{FrameError, Missing};
 use crate::json::{Cursor, Kind, Text};
-use crate::parser::{Dialect, Frame, Keep, StreamEvent};
+use crate::parser::{Deferred, Dialect, Frame, StreamEvent};
 use crate::shared::{
     AiFilter, Malformed, Pieces, ToolCallDelta, Usage, boxed, finish_reason, joined_parts, optional_list,
     optional_object, tool_calls,
 };
 use crate::sse::EventId;
-use crate::template::{Marks, Raw, Rest, Shared, Slot, Values};
+use crate::template::{Common, CommonRef, Fields, HoleKind, Holes, Payload};
 
 /// The parser of CLOVA streams.
 pub type StreamParser = crate::parser::StreamParser<Clova>;
@@ -41,7 +41,7 @@ pub enum Event<'a> {
     Malformed(Malformed<'a>),
 }
 
-/// A delta: text or thinking or pieces of tool calls. Members that neighbours repeat are [`TokenRest`]'s, and
+/// A delta: text or thinking or pieces of tool calls. Members that neighbours repeat are [`TokenCommon`]'s, and
 /// read as if they were the token's own.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Token<'a> {
@@ -54,14 +54,14 @@ pub struct Token<'a> {
     /// The SSE id.
     pub id: EventId<'a>,
     /// The members that neighbours repeat.
-    pub rest: Shared<'a, TokenRest>,
+    pub common: CommonRef<'a, TokenCommon>,
     /// What stands behind [`raw`](Self::raw).
-    pub payload: Raw<'a>,
+    pub payload: Payload<'a>,
 }
 
 /// What a token's neighbours repeat.
 #[derive(Debug, Default, PartialEq)]
-pub struct TokenRest {
+pub struct TokenCommon {
     /// `assistant`.
     pub role: Option<Box<str>>,
     /// Pieces of tool calls (v3).
@@ -81,10 +81,10 @@ pub struct TokenRest {
 }
 
 impl std::ops::Deref for Token<'_> {
-    type Target = TokenRest;
+    type Target = TokenCommon;
 
-    fn deref(&self) -> &TokenRest {
-        &self.rest
+    fn deref(&self) -> &TokenCommon {
+        &self.common
     }
 }
 
@@ -93,7 +93,7 @@ impl Token<'_> {
     #[must_use]
     pub fn raw(&self) -> Cow<'_, [u8]> {
         let string = if self.text.is_empty() { &self.thinking } else { &self.text };
-        self.payload.bytes(self.rest.arc(), string, self.output_length)
+        self.payload.bytes(self.common.arc(), string, self.output_length)
     }
 }
 
@@ -175,10 +175,10 @@ impl<'a> StreamEvent<'a> for Event<'a> {
         }
     }
 
-    fn keep(&self) -> Option<Keep> {
+    fn deferred(&self) -> Option<Deferred> {
         match self {
-            Self::Result(_) => Some(Keep::Result),
-            Self::Error(_) => Some(Keep::Error),
+            Self::Result(_) => Some(Deferred::Result),
+            Self::Error(_) => Some(Deferred::Error),
             _ => None,
         }
     }
@@ -222,7 +222,7 @@ impl Token<'_> {
             thinking: own(self.thinking),
             output_length: self.output_length,
             id: self.id.into_owned(),
-            rest: self.rest.into_owned(),
+            common: self.common.into_owned(),
             payload: self.payload.into_owned(),
         }
     }
@@ -257,30 +257,30 @@ pub struct Clova {
 impl Dialect for Clova {
     type Event<'a> = Event<'a>;
 
-    fn decode<'a>(&mut self, frame: &Frame<'a>) -> Result<Option<Event<'a>>, Fault> {
+    fn decode<'a>(&mut self, frame: &Frame<'a>) -> Result<Option<Event<'a>>, FrameError> {
         let event = decode(frame)?;
         self.ended |= matches!(event, Event::Result(_) | Event::Error(_));
         Ok(Some(event))
     }
 
-    type Rest = TokenRest;
+    type Common = TokenCommon;
 
-    fn rest<'e>(event: &'e Event<'_>) -> Option<&'e Arc<Rest<TokenRest>>> {
+    fn common<'e>(event: &'e Event<'_>) -> Option<&'e Arc<Common<TokenCommon>>> {
         match event {
-            Event::Token(token) => Some(token.rest.arc()),
+            Event::Token(token) => Some(token.common.arc()),
             _ => None,
         }
     }
 
-    fn predicted<'a>(&mut self, rest: &'a Arc<Rest<TokenRest>>, mut values: Values<'a>) -> Event<'a> {
-        let (text, thinking) = values.text_and_thinking();
+    fn predicted<'a>(&mut self, common: &'a Arc<Common<TokenCommon>>, mut fields: Fields<'a>) -> Event<'a> {
+        let (text, thinking) = fields.text_and_thinking();
         Event::Token(Token {
             text,
             thinking,
-            output_length: values.counter,
-            id: values.id,
-            rest: Shared::template(rest),
-            payload: values.raw,
+            output_length: fields.counter,
+            id: fields.id,
+            common: CommonRef::Borrowed(common),
+            payload: fields.payload,
         })
     }
 
@@ -303,7 +303,7 @@ fn unknown<'a>(frame: &Frame<'a>, text: &'a str) -> Event<'a> {
     })
 }
 
-fn decode<'a>(frame: &Frame<'a>) -> Result<Event<'a>, Fault> {
+fn decode<'a>(frame: &Frame<'a>) -> Result<Event<'a>, FrameError> {
     let name = frame.name;
     if !matches!(name, b"" | b"message" | b"token" | b"result" | b"signal" | b"error") {
         return Ok(unknown(frame, frame.plain_text()?));
@@ -315,24 +315,24 @@ fn decode<'a>(frame: &Frame<'a>) -> Result<Event<'a>, Fault> {
         cursor.end()?;
         return Ok(unknown(frame, text));
     }
-    let mut fields = Fields::default();
-    fields.read_members(&mut cursor, true)?;
+    let mut members = Members::default();
+    members.read(&mut cursor, true)?;
     cursor.end()?;
     let event = match name {
-        b"token" if fields.message.is_some() => Event::Token(fields.token(frame)),
-        b"result" if fields.message.is_some() => Event::Result(Box::new(fields.answer(frame))),
-        b"signal" => match fields.data.take() {
+        b"token" if members.message.is_some() => Event::Token(members.token(frame)),
+        b"result" if members.message.is_some() => Event::Result(Box::new(members.answer(frame))),
+        b"signal" => match members.data.take() {
             Some(data) => Event::Signal(Signal { data, id: frame.id(), raw: Cow::Borrowed(frame.payload) }),
             None => unknown(frame, text),
         },
         b"error" => {
-            let status = fields.status.take().or(fields.error.take()).unwrap_or(Status {
-                code: fields.code.take(),
-                message: fields.message_text.take().unwrap_or_default(),
+            let status = members.status.take().or(members.error.take()).unwrap_or(Status {
+                code: members.code.take(),
+                message: members.message_text.take().unwrap_or_default(),
             });
             status.error(frame)
         }
-        b"" | b"message" => match fields.by_shape(frame) {
+        b"" | b"message" => match members.by_shape(frame) {
             Some(event) => event,
             None => unknown(frame, text),
         },
@@ -356,7 +356,7 @@ struct Status<'a> {
 
 /// Every member that some frame of the dialect has; of duplicates the last wins.
 #[derive(Default)]
-struct Fields<'a> {
+struct Members<'a> {
     message: Option<Message<'a>>,
     message_text: Option<Cow<'a, str>>,
     finish_reason: Option<Cow<'a, str>>,
@@ -374,11 +374,11 @@ struct Fields<'a> {
     status: Option<Status<'a>>,
     error: Option<Status<'a>>,
     /// The answer of a one-shot body, `{"status": …, "result": {…}}`.
-    result: Option<Box<Fields<'a>>>,
+    result: Option<Box<Members<'a>>>,
 }
 
-impl<'a> Fields<'a> {
-    fn read_members(&mut self, cursor: &mut Cursor<'a>, outermost: bool) -> Result<(), Fault> {
+impl<'a> Members<'a> {
+    fn read(&mut self, cursor: &mut Cursor<'a>, outermost: bool) -> Result<(), FrameError> {
         cursor.object(|cursor, name| {
             match name {
                 "message" => {
@@ -404,7 +404,7 @@ impl<'a> Fields<'a> {
                 "result" if outermost => {
                     self.result = optional_object(cursor, |cursor| {
                         let mut inner = Box::<Self>::default();
-                        inner.read_members(cursor, false)?;
+                        inner.read(cursor, false)?;
                         Ok(inner)
                     })?;
                 }
@@ -425,23 +425,23 @@ impl<'a> Fields<'a> {
         // Two strings at once are rare: such a frame becomes no template.
         let string = match (message.content.value.is_empty(), message.thinking.value.is_empty()) {
             (_, true) if message.content.span.is_some() => {
-                message.content.span.map(|span| (Slot::Text, span))
+                message.content.span.map(|span| (HoleKind::Text, span))
             }
-            (true, _) => message.thinking.span.map(|span| (Slot::Thinking, span)),
+            (true, _) => message.thinking.span.map(|span| (HoleKind::Thinking, span)),
             _ => None,
         };
         let counter = self.output_length.map(|(_, place)| place);
-        if let Some((slot, string)) =
+        if let Some((kind, string)) =
             string.filter(|(_, string)| counter.is_none_or(|(start, _)| start > string.end))
         {
-            frame.marks.set(Some(Marks { slot, string, counter, may_be_empty: true }));
+            frame.holes.set(Some(Holes { kind, string, counter, may_be_empty: true }));
         }
         Token {
             text: message.content.value,
             thinking: message.thinking.value,
             output_length: self.output_length.map(|(number, _)| number),
             id: frame.id(),
-            rest: Shared::new(TokenRest {
+            common: CommonRef::new(TokenCommon {
                 role: boxed(message.role),
                 tool_calls: message.tool_calls,
                 finish_reason,
@@ -451,7 +451,7 @@ impl<'a> Fields<'a> {
                 seed: self.seed,
                 usage: self.usage,
             }),
-            payload: Raw::Received(Cow::Borrowed(frame.payload)),
+            payload: Payload::Received(Cow::Borrowed(frame.payload)),
         }
     }
 
@@ -515,7 +515,7 @@ impl<'a> Status<'a> {
     }
 }
 
-fn message<'a>(cursor: &mut Cursor<'a>) -> Result<Message<'a>, Fault> {
+fn message<'a>(cursor: &mut Cursor<'a>) -> Result<Message<'a>, FrameError> {
     let mut message = Message::default();
     cursor.object(|cursor, name| {
         match name {
@@ -537,7 +537,7 @@ fn message<'a>(cursor: &mut Cursor<'a>) -> Result<Message<'a>, Fault> {
     Ok(message)
 }
 
-fn usage(cursor: &mut Cursor<'_>) -> Result<Usage, Fault> {
+fn usage(cursor: &mut Cursor<'_>) -> Result<Usage, FrameError> {
     let mut usage = Usage::default();
     cursor.object(|cursor, name| {
         match name {
@@ -563,7 +563,7 @@ fn usage(cursor: &mut Cursor<'_>) -> Result<Usage, Fault> {
     Ok(usage)
 }
 
-fn ai_filter(cursor: &mut Cursor<'_>) -> Result<Box<[AiFilter]>, Fault> {
+fn ai_filter(cursor: &mut Cursor<'_>) -> Result<Box<[AiFilter]>, FrameError> {
     let filters = optional_list(cursor, |cursor| {
         let mut filter = AiFilter::default();
         cursor.object(|cursor, name| {
@@ -582,7 +582,7 @@ fn ai_filter(cursor: &mut Cursor<'_>) -> Result<Box<[AiFilter]>, Fault> {
 }
 
 /// `{"code", "message"}`, or the gateway's `{"errorCode", "message"}`.
-fn status<'a>(cursor: &mut Cursor<'a>) -> Result<Status<'a>, Fault> {
+fn status<'a>(cursor: &mut Cursor<'a>) -> Result<Status<'a>, FrameError> {
     let mut status = Status { code: None, message: Cow::Borrowed("") };
     let mut gateway_code = None;
     cursor.object(|cursor, name| {

@@ -1,7 +1,7 @@
 //! Errors are a kind and an offset; every text is derived from the two.
 //!
 //! Rules (the contract's "rules of error"), as this file serves them:
-//! - a [`Fault`] is found in one frame and knows a position in it; framing turns the position into an
+//! - a [`FrameError`] is found in one frame and knows a position in it; framing turns the position into an
 //!   absolute offset and the fault into a [`ParseError`];
 //! - the offset counts all bytes ever fed, a byte order mark included;
 //! - the same kind and offset give the same text here and in the pure Python twin
@@ -221,12 +221,12 @@ impl std::error::Error for ParseError {}
 
 /// A fault inside one frame: its kind and its position in the frame's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct FrameError {
     pub(crate) kind: ErrorKind,
     pub(crate) position: usize,
 }
 
-impl Fault {
+impl FrameError {
     pub(crate) const fn json(expected: Expected, found: Option<u8>, position: usize) -> Self {
         Self { kind: ErrorKind::InvalidJson { expected, found }, position }
     }

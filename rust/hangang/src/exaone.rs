@@ -10,11 +10,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::clova::own;
-use crate::error::{Fault, Missing};
+use crate::error::{FrameError, Missing};
 use crate::json::{Cursor, Kind, Text};
-use crate::parser::{Dialect, Frame, Keep, StreamEvent};
+use crate::parser::{Deferred, Dialect, Frame, StreamEvent};
 use crate::shared::{Malformed, boxed, optional_object};
-use crate::template::{Marks, Raw, Rest, Shared, Slot, Values};
+use crate::template::{Common, CommonRef, Fields, HoleKind, Holes, Payload};
 
 /// The parser of EXAONE streams.
 pub type StreamParser = crate::parser::StreamParser<Exaone>;
@@ -33,20 +33,20 @@ pub enum Event<'a> {
     Malformed(Malformed<'a>),
 }
 
-/// One frame. Members that neighbours repeat are [`AnswerRest`]'s, and read as if they were the answer's own.
+/// One frame. Members that neighbours repeat are [`AnswerCommon`]'s, and read as if they were the answer's own.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Answer<'a> {
     /// The delta.
     pub text: Cow<'a, str>,
     /// The members that neighbours repeat.
-    pub rest: Shared<'a, AnswerRest>,
+    pub common: CommonRef<'a, AnswerCommon>,
     /// What stands behind [`raw`](Self::raw).
-    pub payload: Raw<'a>,
+    pub payload: Payload<'a>,
 }
 
 /// What an answer's neighbours repeat.
 #[derive(Debug, Default, PartialEq)]
-pub struct AnswerRest {
+pub struct AnswerCommon {
     /// The user's query, echoed.
     pub query: Box<str>,
     /// `chitchat`, `web_search`, …; `""` while planning.
@@ -62,10 +62,10 @@ pub struct AnswerRest {
 }
 
 impl std::ops::Deref for Answer<'_> {
-    type Target = AnswerRest;
+    type Target = AnswerCommon;
 
-    fn deref(&self) -> &AnswerRest {
-        &self.rest
+    fn deref(&self) -> &AnswerCommon {
+        &self.common
     }
 }
 
@@ -73,7 +73,7 @@ impl Answer<'_> {
     /// The payload as received.
     #[must_use]
     pub fn raw(&self) -> Cow<'_, [u8]> {
-        self.payload.bytes(self.rest.arc(), &self.text, None)
+        self.payload.bytes(self.common.arc(), &self.text, None)
     }
 }
 
@@ -107,8 +107,8 @@ impl<'a> StreamEvent<'a> for Event<'a> {
         }
     }
 
-    fn keep(&self) -> Option<Keep> {
-        matches!(self, Self::Error(_)).then_some(Keep::Error)
+    fn deferred(&self) -> Option<Deferred> {
+        matches!(self, Self::Error(_)).then_some(Deferred::Error)
     }
 
     fn malformed(malformed: Malformed<'a>) -> Self {
@@ -119,7 +119,7 @@ impl<'a> StreamEvent<'a> for Event<'a> {
         match self {
             Self::Answer(answer) => Event::Answer(Answer {
                 text: own(answer.text),
-                rest: answer.rest.into_owned(),
+                common: answer.common.into_owned(),
                 payload: answer.payload.into_owned(),
             }),
             Self::Error(Error { code, message, raw }) => {
@@ -146,7 +146,7 @@ impl Dialect for Exaone {
 
     const STRICT_FIRST_BYTE: bool = true;
 
-    fn decode<'a>(&mut self, frame: &Frame<'a>) -> Result<Option<Event<'a>>, Fault> {
+    fn decode<'a>(&mut self, frame: &Frame<'a>) -> Result<Option<Event<'a>>, FrameError> {
         let text = frame.text()?;
         let mut cursor = Cursor::new(text, frame.max_depth);
         let raw = Cow::Borrowed(frame.payload);
@@ -172,8 +172,8 @@ impl Dialect for Exaone {
             Some(200) => {
                 self.ended |= &*data.progress_state == "answering";
                 if let Some(string) = data.answer.span {
-                    frame.marks.set(Some(Marks {
-                        slot: Slot::Text,
+                    frame.holes.set(Some(Holes {
+                        kind: HoleKind::Text,
                         string,
                         counter: None,
                         may_be_empty: true,
@@ -181,7 +181,7 @@ impl Dialect for Exaone {
                 }
                 Event::Answer(Answer {
                     text: data.answer.value,
-                    rest: Shared::new(AnswerRest {
+                    common: CommonRef::new(AnswerCommon {
                         query: data.query.into(),
                         intent: data.intent.into(),
                         references: self.share(data.references),
@@ -189,7 +189,7 @@ impl Dialect for Exaone {
                         result_code: 200,
                         description: boxed(description),
                     }),
-                    payload: Raw::Received(raw),
+                    payload: Payload::Received(raw),
                 })
             }
             Some(_) => {
@@ -201,18 +201,22 @@ impl Dialect for Exaone {
         Ok(Some(event))
     }
 
-    type Rest = AnswerRest;
+    type Common = AnswerCommon;
 
-    fn rest<'e>(event: &'e Event<'_>) -> Option<&'e Arc<Rest<AnswerRest>>> {
+    fn common<'e>(event: &'e Event<'_>) -> Option<&'e Arc<Common<AnswerCommon>>> {
         match event {
-            Event::Answer(answer) => Some(answer.rest.arc()),
+            Event::Answer(answer) => Some(answer.common.arc()),
             _ => None,
         }
     }
 
-    fn predicted<'a>(&mut self, rest: &'a Arc<Rest<AnswerRest>>, values: Values<'a>) -> Event<'a> {
+    fn predicted<'a>(&mut self, common: &'a Arc<Common<AnswerCommon>>, fields: Fields<'a>) -> Event<'a> {
         // A template's frame was parsed in full, and what it meant for the end is noted already.
-        Event::Answer(Answer { text: values.string, rest: Shared::template(rest), payload: values.raw })
+        Event::Answer(Answer {
+            text: fields.string,
+            common: CommonRef::Borrowed(common),
+            payload: fields.payload,
+        })
     }
 
     fn done<'a>(&mut self, frame: &Frame<'a>) -> Option<Event<'a>> {
@@ -244,7 +248,7 @@ struct Data<'a> {
     references: Option<&'a str>,
 }
 
-fn read_data<'a>(cursor: &mut Cursor<'a>) -> Result<Data<'a>, Fault> {
+fn read_data<'a>(cursor: &mut Cursor<'a>) -> Result<Data<'a>, FrameError> {
     let mut data = Data::default();
     cursor.object(|cursor, name| {
         match name {

@@ -3,7 +3,7 @@
 //! Rules:
 //! - a fault is the first byte at which the text stops being a prefix of any JSON text; a text that is too
 //!   short has its fault at its end;
-//! - UTF-8 is checked before the cursor walks ([`check_utf8`]); of the two faults the smaller position wins,
+//! - UTF-8 is checked before the cursor walks ([`utf8_text`]); of the two faults the smaller position wins,
 //!   UTF-8 at a tie;
 //! - a string is handed out as its span; it is decoded when somebody wants it, and a lone surrogate escape
 //!   becomes U+FFFD;
@@ -11,7 +11,7 @@
 
 use std::borrow::Cow;
 
-use crate::error::{ErrorKind, Expected, Fault};
+use crate::error::{ErrorKind, Expected, FrameError};
 
 /// White space of JSON, and what may stand between bare values.
 pub(crate) const fn is_space(byte: u8) -> bool {
@@ -101,7 +101,7 @@ pub(crate) struct Cursor<'a> {
     max_depth: usize,
 }
 
-type Walk<T> = Result<T, Fault>;
+type Walk<T> = Result<T, FrameError>;
 
 impl<'a> Cursor<'a> {
     pub(crate) const fn new(text: &'a str, max_depth: usize) -> Self {
@@ -112,8 +112,8 @@ impl<'a> Cursor<'a> {
         self.text.as_bytes().get(self.position).copied()
     }
 
-    fn fault<T>(&self, expected: Expected) -> Walk<T> {
-        Err(Fault::json(expected, self.peek(), self.position))
+    fn fail<T>(&self, expected: Expected) -> Walk<T> {
+        Err(FrameError::json(expected, self.peek(), self.position))
     }
 
     fn skip_space(&mut self) {
@@ -124,7 +124,7 @@ impl<'a> Cursor<'a> {
 
     fn open(&mut self) -> Walk<()> {
         if self.depth == self.max_depth {
-            return Err(Fault {
+            return Err(FrameError {
                 kind: ErrorKind::TooDeep { limit: self.max_depth },
                 position: self.position,
             });
@@ -149,7 +149,7 @@ impl<'a> Cursor<'a> {
             Some(b't') => Ok(Kind::True),
             Some(b'f') => Ok(Kind::False),
             Some(b'n') => Ok(Kind::Null),
-            _ => self.fault(expected),
+            _ => self.fail(expected),
         }
     }
 
@@ -165,12 +165,12 @@ impl<'a> Cursor<'a> {
         let mut expected = Expected::KeyOrEndOfObject;
         loop {
             if self.peek() != Some(b'"') {
-                return self.fault(expected);
+                return self.fail(expected);
             }
             let name = self.string()?;
             self.skip_space();
             if self.peek() != Some(b':') {
-                return self.fault(Expected::Colon);
+                return self.fail(Expected::Colon);
             }
             self.position += 1;
             let text = self.text;
@@ -183,7 +183,7 @@ impl<'a> Cursor<'a> {
                     self.depth -= 1;
                     return Ok(());
                 }
-                _ => return self.fault(Expected::CommaOrEndOfObject),
+                _ => return self.fail(Expected::CommaOrEndOfObject),
             }
             self.skip_space();
             expected = Expected::Key;
@@ -211,7 +211,7 @@ impl<'a> Cursor<'a> {
                     self.depth -= 1;
                     return Ok(());
                 }
-                _ => return self.fault(Expected::CommaOrEndOfArray),
+                _ => return self.fail(Expected::CommaOrEndOfArray),
             }
             expected = Expected::Value;
         }
@@ -240,24 +240,24 @@ impl<'a> Cursor<'a> {
                             self.position += 1;
                             for _ in 0..4 {
                                 if !self.peek().is_some_and(|byte| byte.is_ascii_hexdigit()) {
-                                    return self.fault(Expected::HexDigit);
+                                    return self.fail(Expected::HexDigit);
                                 }
                                 self.position += 1;
                             }
                             at = self.position;
                         }
-                        _ => return self.fault(Expected::Escape),
+                        _ => return self.fail(Expected::Escape),
                     }
                 }
-                Some(_) => return self.fault(Expected::EscapedControl),
-                None => return self.fault(Expected::EndOfString),
+                Some(_) => return self.fail(Expected::EscapedControl),
+                None => return self.fail(Expected::EndOfString),
             }
         }
     }
 
     fn digits(&mut self) -> Walk<()> {
         if !self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-            return self.fault(Expected::Digit);
+            return self.fail(Expected::Digit);
         }
         while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
             self.position += 1;
@@ -293,7 +293,7 @@ impl<'a> Cursor<'a> {
     fn literal(&mut self, word: &'static [u8], expected: Expected) -> Walk<()> {
         for &byte in word {
             if self.peek() != Some(byte) {
-                return self.fault(expected);
+                return self.fail(expected);
             }
             self.position += 1;
         }
@@ -379,8 +379,8 @@ impl<'a> Cursor<'a> {
                         self.depth -= 1;
                         open.pop();
                     }
-                    (_, true) => return self.fault(Expected::CommaOrEndOfObject),
-                    (_, false) => return self.fault(Expected::CommaOrEndOfArray),
+                    (_, true) => return self.fail(Expected::CommaOrEndOfObject),
+                    (_, false) => return self.fail(Expected::CommaOrEndOfArray),
                 }
             }
         }
@@ -389,12 +389,12 @@ impl<'a> Cursor<'a> {
     /// A member's name and its colon.
     fn name(&mut self, expected: Expected) -> Walk<()> {
         if self.peek() != Some(b'"') {
-            return self.fault(expected);
+            return self.fail(expected);
         }
         self.string()?;
         self.skip_space();
         if self.peek() != Some(b':') {
-            return self.fault(Expected::Colon);
+            return self.fail(Expected::Colon);
         }
         self.position += 1;
         Ok(())
@@ -403,7 +403,7 @@ impl<'a> Cursor<'a> {
     /// Nothing but white space may follow the value of a payload.
     pub(crate) fn end(&mut self) -> Walk<()> {
         self.skip_space();
-        if self.position == self.text.len() { Ok(()) } else { self.fault(Expected::EndOfPayload) }
+        if self.position == self.text.len() { Ok(()) } else { self.fail(Expected::EndOfPayload) }
     }
 
     /// The value's string, or `None` for a value of another kind.
@@ -513,10 +513,10 @@ pub(crate) fn has_control(bytes: &[u8]) -> bool {
         word.wrapping_sub(ONES * 0x20) & !word
     };
     let mut found = marks(*last);
-    let mut rest = bytes;
-    while let Some((eight, more)) = rest.split_first_chunk() {
+    let mut remaining = bytes;
+    while let Some((eight, more)) = remaining.split_first_chunk() {
         found |= marks(*eight);
-        rest = more;
+        remaining = more;
     }
     found & HIGHS != 0
 }
@@ -547,32 +547,32 @@ pub(crate) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
 }
 
 /// The payload as text, or the first of its faults in UTF-8 and in JSON.
-pub(crate) fn check_utf8(payload: &[u8], max_depth: usize) -> Result<&str, Fault> {
+pub(crate) fn utf8_text(payload: &[u8], max_depth: usize) -> Result<&str, FrameError> {
     // The fast check only says yes or no; the standard one says where.
     simdutf8::basic::from_utf8(payload).map_err(|_| {
         let position = std::str::from_utf8(payload).map_or_else(|error| error.valid_up_to(), str::len);
-        let utf8 = Fault {
+        let utf8 = FrameError {
             kind: ErrorKind::InvalidUtf8 { found: payload.get(position).copied().unwrap_or(0) },
             position,
         };
         // A JSON fault before the ill-formed sequence comes first; one at its first byte does not.
-        match std::str::from_utf8(&payload[..position]).map(|prefix| judge_text(prefix, max_depth)) {
+        match std::str::from_utf8(&payload[..position]).map(|prefix| validate_text(prefix, max_depth)) {
             Ok(Err(json)) if json.position < position => json,
             _ => utf8,
         }
     })
 }
 
-fn judge_text(text: &str, max_depth: usize) -> Result<(), Fault> {
+fn validate_text(text: &str, max_depth: usize) -> Result<(), FrameError> {
     let mut cursor = Cursor::new(text, max_depth);
     cursor.skip()?;
     cursor.end()
 }
 
 /// Judges one whole frame: UTF-8, grammar and depth.
-pub(crate) fn judge(payload: &[u8], max_depth: usize) -> Result<&str, Fault> {
-    let text = check_utf8(payload, max_depth)?;
-    judge_text(text, max_depth)?;
+pub(crate) fn validate(payload: &[u8], max_depth: usize) -> Result<&str, FrameError> {
+    let text = utf8_text(payload, max_depth)?;
+    validate_text(text, max_depth)?;
     Ok(text)
 }
 

@@ -4,29 +4,29 @@
 //! - between values stand any or none of SP HT LF CR; a byte order mark may stand at the very start; only `{`
 //!   and `[` begin a value, anything else is a fault at its offset;
 //! - inside a value framing sees strings, the stack of brackets, depth and size, and nothing more: whether the
-//!   frame is JSON is judged once, when its last byte has come ([`crate::json::judge`]);
-//! - a bracket that does not match ends the framing: the bytes so far are judged, and the first fault is raised;
+//!   frame is JSON is validated once, when its last byte has come ([`crate::json::validate`]);
+//! - a bracket that does not match ends the framing: the bytes so far are validated, and the first fault is raised;
 //! - the limits come before judging: byte N+1 of a value, and the opener of container D+1.
 //!
-//! A value that lies whole in the chunk is framed in place; only an unfinished one is copied and kept.
+//! A value that lies whole in the chunk is framed in place; only an unfinished one is copied and deferred.
 
 use memchr::memchr2;
 
-use crate::error::{ErrorKind, Expected, Fault, Missing, ParseError};
-use crate::json::{Brackets, is_space, judge};
-use crate::sse::{BOM, Bom, empty};
+use crate::error::{ErrorKind, Expected, FrameError, Missing, ParseError};
+use crate::json::{Brackets, is_space, validate};
+use crate::sse::{BOM, Bom, clear_and_shrink};
 
 /// The default limit of open containers.
 pub const DEFAULT_MAX_DEPTH: usize = 128;
 
-/// One complete value and the offset of its first byte. It is not judged yet.
+/// One complete value and the offset of its first byte. It is not validated yet.
 pub(crate) struct JsonFrame<'f> {
     pub(crate) bytes: &'f [u8],
     pub(crate) offset: u64,
 }
 
 impl JsonFrame<'_> {
-    pub(crate) fn error(&self, fault: Fault) -> ParseError {
+    pub(crate) fn error(&self, fault: FrameError) -> ParseError {
         ParseError::new(fault.kind, self.offset + fault.position as u64)
     }
 }
@@ -86,7 +86,7 @@ impl JsonFramer {
 
     /// Goes to the first byte of the next value; false inside one.
     #[inline]
-    pub(crate) fn begin(&mut self, chunk: &[u8], at: &mut usize) -> bool {
+    pub(crate) fn begin_frame(&mut self, chunk: &[u8], at: &mut usize) -> bool {
         if self.state != State::Between || self.bom != Bom::Over {
             return false;
         }
@@ -100,13 +100,13 @@ impl JsonFramer {
     fn release(&mut self) {
         if self.handed_out {
             self.handed_out = false;
-            empty(&mut self.held);
+            clear_and_shrink(&mut self.held);
         }
     }
 
     /// The next value that the chunk completes, from `*at` on; `None` when the chunk is used up.
     /// `base` is the offset of the chunk's first byte.
-    pub(crate) fn next<'f>(
+    pub(crate) fn next_frame<'f>(
         &'f mut self,
         chunk: &'f [u8],
         at: &mut usize,
@@ -219,7 +219,7 @@ impl JsonFramer {
         self.held.extend_from_slice(part);
         let frame = JsonFrame { bytes: &self.held, offset: self.start };
         let last = self.held.len() - 1;
-        let fault = judge(&self.held, usize::MAX).err().unwrap_or(Fault::json(
+        let fault = validate(&self.held, usize::MAX).err().unwrap_or(FrameError::json(
             Expected::Value,
             self.held.last().copied(),
             last,
@@ -228,7 +228,7 @@ impl JsonFramer {
     }
 
     /// The end of the stream.
-    pub(crate) fn end(&self) -> Result<(), Missing> {
+    pub(crate) fn finish(&self) -> Result<(), Missing> {
         match (self.bom, self.state) {
             (Bom::Matching(1..), _) => Err(Missing::RestOfBom),
             (_, State::Between) => Ok(()),
@@ -274,10 +274,10 @@ impl JsonStreamParser {
         let mut at = 0;
         loop {
             let max_depth = self.framer.max_depth;
-            let error = match self.framer.next(chunk, &mut at, self.fed) {
+            let error = match self.framer.next_frame(chunk, &mut at, self.fed) {
                 Ok(Some(frame)) => {
                     self.examined += 2 * frame.bytes.len() as u64;
-                    match judge(frame.bytes, max_depth) {
+                    match validate(frame.bytes, max_depth) {
                         Ok(text) => {
                             on_value(text);
                             continue;
@@ -299,7 +299,7 @@ impl JsonStreamParser {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        match self.framer.end() {
+        match self.framer.finish() {
             Ok(()) => Ok(()),
             Err(expected) => self.fail(ParseError::new(ErrorKind::Truncated { expected }, self.fed)),
         }

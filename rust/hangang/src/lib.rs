@@ -38,12 +38,12 @@ mod shared;
 mod sse;
 mod template;
 
-pub use error::{ErrorKind, Expected, Fault, Missing, ParseError};
+pub use error::{ErrorKind, Expected, FrameError, Missing, ParseError};
 pub use json_stream::{DEFAULT_MAX_DEPTH, JsonStreamParser};
-pub use parser::{Dialect, Errors, Frame, Keep, Options, StreamEvent, StreamParser};
+pub use parser::{Deferred, Dialect, Errors, Frame, Options, StreamEvent, StreamParser};
 pub use shared::{AiFilter, Malformed, ToolCallDelta, Usage};
 pub use sse::{DEFAULT_MAX_FRAME_BYTES, EventId, ServerSentEvent, SseParser};
-pub use template::{Raw, Rest, Shared, Values};
+pub use template::{Common, CommonRef, Fields, Payload};
 
 /// The README's example is run as a test.
 #[cfg(doctest)]

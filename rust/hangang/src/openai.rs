@@ -13,13 +13,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::clova::own;
-use crate::error::{Fault, Missing};
+use crate::error::{FrameError, Missing};
 use crate::json::{Cursor, Kind, Text};
-use crate::parser::{Dialect, Frame, Keep, StreamEvent};
+use crate::parser::{Deferred, Dialect, Frame, StreamEvent};
 use crate::shared::{
     Malformed, Pieces, ToolCallDelta, Usage, boxed, finish_reason, joined_parts, optional_object, tool_calls,
 };
-use crate::template::{Marks, Raw, Rest, Shared, Slot, Values};
+use crate::template::{Common, CommonRef, Fields, HoleKind, Holes, Payload};
 
 /// The parser of OpenAI-compatible streams.
 pub type StreamParser = crate::parser::StreamParser<OpenAi>;
@@ -41,7 +41,7 @@ pub enum Event<'a> {
 }
 
 /// One chunk. Its text and thinking are those of its main choice; members that neighbours repeat are
-/// [`ChunkRest`]'s, and read as if they were the chunk's own.
+/// [`ChunkCommon`]'s, and read as if they were the chunk's own.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Chunk<'a> {
     /// Answer text of the main choice.
@@ -49,14 +49,14 @@ pub struct Chunk<'a> {
     /// Reasoning text of the main choice.
     pub thinking: Cow<'a, str>,
     /// The members that neighbours repeat.
-    pub rest: Shared<'a, ChunkRest>,
+    pub common: CommonRef<'a, ChunkCommon>,
     /// What stands behind [`raw`](Self::raw).
-    pub payload: Raw<'a>,
+    pub payload: Payload<'a>,
 }
 
 /// What a chunk's neighbours repeat.
 #[derive(Debug, Default, PartialEq)]
-pub struct ChunkRest {
+pub struct ChunkCommon {
     /// The stream's id, the same in all its chunks.
     pub id: Option<Box<str>>,
     /// The model as the server names it.
@@ -72,10 +72,10 @@ pub struct ChunkRest {
 }
 
 impl std::ops::Deref for Chunk<'_> {
-    type Target = ChunkRest;
+    type Target = ChunkCommon;
 
-    fn deref(&self) -> &ChunkRest {
-        &self.rest
+    fn deref(&self) -> &ChunkCommon {
+        &self.common
     }
 }
 
@@ -84,7 +84,7 @@ impl Chunk<'_> {
     #[must_use]
     pub fn raw(&self) -> Cow<'_, [u8]> {
         let string = if self.text.is_empty() { &self.thinking } else { &self.text };
-        self.payload.bytes(self.rest.arc(), string, None)
+        self.payload.bytes(self.common.arc(), string, None)
     }
 
     /// The choice that carries the answer.
@@ -163,10 +163,10 @@ impl<'a> StreamEvent<'a> for Event<'a> {
         }
     }
 
-    fn keep(&self) -> Option<Keep> {
+    fn deferred(&self) -> Option<Deferred> {
         match self {
-            Self::Error(_) => Some(Keep::Error),
-            Self::Done => Some(Keep::Done),
+            Self::Error(_) => Some(Deferred::Error),
+            Self::Done => Some(Deferred::Done),
             _ => None,
         }
     }
@@ -180,7 +180,7 @@ impl<'a> StreamEvent<'a> for Event<'a> {
             Self::Chunk(chunk) => Event::Chunk(Chunk {
                 text: own(chunk.text),
                 thinking: own(chunk.thinking),
-                rest: chunk.rest.into_owned(),
+                common: chunk.common.into_owned(),
                 payload: chunk.payload.into_owned(),
             }),
             Self::Done => Event::Done,
@@ -208,14 +208,14 @@ pub struct OpenAi {
 impl Dialect for OpenAi {
     type Event<'a> = Event<'a>;
 
-    fn decode<'a>(&mut self, frame: &Frame<'a>) -> Result<Option<Event<'a>>, Fault> {
+    fn decode<'a>(&mut self, frame: &Frame<'a>) -> Result<Option<Event<'a>>, FrameError> {
         let text = frame.text()?;
         let mut cursor = Cursor::new(text, frame.max_depth);
         let event = if cursor.kind()? == Kind::Object {
-            let mut fields = Fields::default();
-            fields.read(&mut cursor, true)?;
+            let mut members = Members::default();
+            members.read(&mut cursor, true)?;
             cursor.end()?;
-            fields.event(frame)
+            members.event(frame)
         } else {
             cursor.skip()?;
             cursor.end()?;
@@ -233,18 +233,18 @@ impl Dialect for OpenAi {
         Ok(Some(event))
     }
 
-    type Rest = ChunkRest;
+    type Common = ChunkCommon;
 
-    fn rest<'e>(event: &'e Event<'_>) -> Option<&'e Arc<Rest<ChunkRest>>> {
+    fn common<'e>(event: &'e Event<'_>) -> Option<&'e Arc<Common<ChunkCommon>>> {
         match event {
-            Event::Chunk(chunk) => Some(chunk.rest.arc()),
+            Event::Chunk(chunk) => Some(chunk.common.arc()),
             _ => None,
         }
     }
 
-    fn predicted<'a>(&mut self, rest: &'a Arc<Rest<ChunkRest>>, mut values: Values<'a>) -> Event<'a> {
-        let (text, thinking) = values.text_and_thinking();
-        Event::Chunk(Chunk { text, thinking, rest: Shared::template(rest), payload: values.raw })
+    fn predicted<'a>(&mut self, common: &'a Arc<Common<ChunkCommon>>, mut fields: Fields<'a>) -> Event<'a> {
+        let (text, thinking) = fields.text_and_thinking();
+        Event::Chunk(Chunk { text, thinking, common: CommonRef::Borrowed(common), payload: fields.payload })
     }
 
     fn done<'a>(&mut self, _frame: &Frame<'a>) -> Option<Event<'a>> {
@@ -270,7 +270,7 @@ struct Failure<'a> {
 
 /// Every member that some frame of the dialect has; of duplicates the last wins.
 #[derive(Default)]
-struct Fields<'a> {
+struct Members<'a> {
     id: Option<Cow<'a, str>>,
     object: Option<Cow<'a, str>>,
     model: Option<Cow<'a, str>>,
@@ -285,11 +285,11 @@ struct Fields<'a> {
     prefixed: Failure<'a>,
     custom_status: Failure<'a>,
     status: Option<(Option<Cow<'a, str>>, Cow<'a, str>)>,
-    result: Option<Box<Fields<'a>>>,
+    result: Option<Box<Members<'a>>>,
 }
 
-impl<'a> Fields<'a> {
-    fn read(&mut self, cursor: &mut Cursor<'a>, outermost: bool) -> Result<(), Fault> {
+impl<'a> Members<'a> {
+    fn read(&mut self, cursor: &mut Cursor<'a>, outermost: bool) -> Result<(), FrameError> {
         cursor.object(|cursor, name| {
             match name {
                 "choices" => (self.choices, self.choice_error) = choices(cursor)?,
@@ -349,7 +349,7 @@ impl<'a> Fields<'a> {
             let main = choices.iter().position(|delta| delta.choice.index == 0);
             let mut text = Text::default();
             let mut thinking = Text::default();
-            let mut rest = Vec::with_capacity(choices.len());
+            let mut all = Vec::with_capacity(choices.len());
             for (at, delta) in choices.into_iter().enumerate() {
                 let mut choice = delta.choice;
                 if Some(at) == main {
@@ -358,30 +358,30 @@ impl<'a> Fields<'a> {
                     choice.text = delta.text.value.into();
                     choice.thinking = delta.thinking.value.into();
                 }
-                rest.push(choice);
+                all.push(choice);
             }
             let string = match (text.value.is_empty(), thinking.value.is_empty()) {
-                (_, true) if text.span.is_some() => text.span.map(|span| (Slot::Text, span)),
-                (true, false) => thinking.span.map(|span| (Slot::Thinking, span)),
+                (_, true) if text.span.is_some() => text.span.map(|span| (HoleKind::Text, span)),
+                (true, false) => thinking.span.map(|span| (HoleKind::Thinking, span)),
                 _ => None,
             };
-            if let Some((slot, string)) = string {
+            if let Some((kind, string)) = string {
                 // Without its reasoning a delta would be searched for another name of it.
-                let may_be_empty = slot == Slot::Text;
-                frame.marks.set(Some(Marks { slot, string, counter: None, may_be_empty }));
+                let may_be_empty = kind == HoleKind::Text;
+                frame.holes.set(Some(Holes { kind, string, counter: None, may_be_empty }));
             }
             Some(Event::Chunk(Chunk {
                 text: text.value,
                 thinking: thinking.value,
-                rest: Shared::new(ChunkRest {
+                common: CommonRef::new(ChunkCommon {
                     id: boxed(self.id),
                     model: boxed(self.model),
                     created: self.created,
                     usage: self.usage,
-                    choices: rest.into(),
+                    choices: all.into(),
                     main,
                 }),
-                payload: Raw::Received(raw.clone()),
+                payload: Payload::Received(raw.clone()),
             }))
         };
         if let Some(choices) = self.choices {
@@ -421,14 +421,14 @@ impl<'a> Failure<'a> {
     }
 }
 
-pub(crate) fn code<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Code<'a>>, Fault> {
+pub(crate) fn code<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Code<'a>>, FrameError> {
     Ok(match cursor.kind()? {
         Kind::String => cursor.optional_string()?.map(Code::Text),
         _ => cursor.optional_integer()?.map(Code::Integer),
     })
 }
 
-fn status<'a>(cursor: &mut Cursor<'a>) -> Result<(Option<Cow<'a, str>>, Cow<'a, str>), Fault> {
+fn status<'a>(cursor: &mut Cursor<'a>) -> Result<(Option<Cow<'a, str>>, Cow<'a, str>), FrameError> {
     let mut status = (None, Cow::Borrowed(""));
     cursor.object(|cursor, name| {
         match name {
@@ -441,7 +441,7 @@ fn status<'a>(cursor: &mut Cursor<'a>) -> Result<(Option<Cow<'a, str>>, Cow<'a, 
     Ok(status)
 }
 
-fn error<'a>(cursor: &mut Cursor<'a>) -> Result<Failure<'a>, Fault> {
+fn error<'a>(cursor: &mut Cursor<'a>) -> Result<Failure<'a>, FrameError> {
     let mut failure = Failure::default();
     if cursor.kind()? == Kind::Object {
         cursor.object(|cursor, name| {
@@ -464,7 +464,7 @@ fn error<'a>(cursor: &mut Cursor<'a>) -> Result<Failure<'a>, Fault> {
 
 type Choices<'a> = (Option<Vec<Delta<'a>>>, Option<Failure<'a>>);
 
-fn choices<'a>(cursor: &mut Cursor<'a>) -> Result<Choices<'a>, Fault> {
+fn choices<'a>(cursor: &mut Cursor<'a>) -> Result<Choices<'a>, FrameError> {
     let mut failure = None;
     let mut position = 0;
     if cursor.kind()? != Kind::Array {
@@ -492,7 +492,7 @@ struct Reasoning<'a>([Text<'a>; 4]);
 
 impl<'a> Reasoning<'a> {
     /// Reads the member if it is one of the names.
-    fn read(&mut self, cursor: &mut Cursor<'a>, name: &str) -> Result<bool, Fault> {
+    fn read(&mut self, cursor: &mut Cursor<'a>, name: &str) -> Result<bool, FrameError> {
         const NAMES: [&str; 4] = ["reasoning_content", "reasoning", "thinking", "thinking_content"];
         let Some(at) = NAMES.iter().position(|&known| known == name) else { return Ok(false) };
         self.0[at] = cursor.text()?;
@@ -520,7 +520,10 @@ struct Delta<'a> {
     thinking: Text<'a>,
 }
 
-fn choice<'a>(cursor: &mut Cursor<'a>, position: i64) -> Result<(Delta<'a>, Option<Failure<'a>>), Fault> {
+fn choice<'a>(
+    cursor: &mut Cursor<'a>,
+    position: i64,
+) -> Result<(Delta<'a>, Option<Failure<'a>>), FrameError> {
     let mut index = None;
     let mut streamed = None;
     let mut whole = None;
@@ -562,7 +565,7 @@ fn choice<'a>(cursor: &mut Cursor<'a>, position: i64) -> Result<(Delta<'a>, Opti
     Ok((Delta { choice, text: content.text, thinking }, failure))
 }
 
-fn content<'a>(cursor: &mut Cursor<'a>) -> Result<Content<'a>, Fault> {
+fn content<'a>(cursor: &mut Cursor<'a>) -> Result<Content<'a>, FrameError> {
     let mut content = Content::default();
     cursor.object(|cursor, name| {
         match name {
@@ -588,7 +591,7 @@ fn content<'a>(cursor: &mut Cursor<'a>) -> Result<Content<'a>, Fault> {
     Ok(content)
 }
 
-fn usage(cursor: &mut Cursor<'_>) -> Result<Usage, Fault> {
+fn usage(cursor: &mut Cursor<'_>) -> Result<Usage, FrameError> {
     let mut usage = Usage::default();
     cursor.object(|cursor, name| {
         match name {

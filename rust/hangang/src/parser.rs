@@ -3,8 +3,8 @@
 //! Rules:
 //! - the first byte behind an optional byte order mark and white space decides: `{` means bare JSON, any other
 //!   byte SSE from offset 0 (EXAONE: only a colon or an ASCII letter);
-//! - a frame is judged once, when its last byte has come; what was complete before a fault is delivered;
-//! - in `report` mode a judged-bad frame becomes an event and the stream goes on; limits, garbage between
+//! - a frame is validated once, when its last byte has come; what was complete before a fault is delivered;
+//! - in `report` mode a validated-bad frame becomes an event and the stream goes on; limits, garbage between
 //!   values and truncation stay fatal;
 //! - at the end an SSE frame without its blank line counts if it is one JSON object or `[DONE]`, and then the
 //!   dialect says whether the stream had ended;
@@ -14,12 +14,12 @@ use std::borrow::Cow;
 use std::cell::Cell;
 use std::sync::Arc;
 
-use crate::error::{ErrorKind, Expected, Fault, Missing, ParseError};
-use crate::json::{check_utf8, is_space, judge};
+use crate::error::{ErrorKind, Expected, FrameError, Missing, ParseError};
+use crate::json::{is_space, utf8_text, validate};
 use crate::json_stream::{DEFAULT_MAX_DEPTH, JsonFramer};
 use crate::shared::Malformed;
 use crate::sse::{BOM, Bom, DEFAULT_MAX_FRAME_BYTES, EventId, SseFramer, event_name};
-use crate::template::{Marks, Partial, Place, Rest, Step, Templates, Values};
+use crate::template::{Common, Fields, FrameLayout, Holes, InFlight, Step, Templates};
 
 /// What a bad frame does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -63,9 +63,9 @@ pub struct Frame<'a> {
     pub(crate) last_event_id: &'a [u8],
     pub(crate) max_depth: usize,
     /// What the dialect found in the payload that may change from frame to frame.
-    pub(crate) marks: Cell<Option<Marks>>,
+    pub(crate) holes: Cell<Option<Holes>>,
     /// Whether the dialect read it as JSON, which foreign events need not be.
-    pub(crate) judged: Cell<bool>,
+    pub(crate) validated: Cell<bool>,
 }
 
 impl<'a> Frame<'a> {
@@ -75,20 +75,20 @@ impl<'a> Frame<'a> {
         last_event_id: &'a [u8],
         max_depth: usize,
     ) -> Self {
-        Self { payload, name, last_event_id, max_depth, marks: Cell::new(None), judged: Cell::new(true) }
+        Self { payload, name, last_event_id, max_depth, holes: Cell::new(None), validated: Cell::new(true) }
     }
 
     /// The payload as text, or its first fault.
-    pub(crate) fn text(&self) -> Result<&'a str, Fault> {
-        check_utf8(self.payload, self.max_depth)
+    pub(crate) fn text(&self) -> Result<&'a str, FrameError> {
+        utf8_text(self.payload, self.max_depth)
     }
 
     /// The payload as text where it need not be JSON.
-    pub(crate) fn plain_text(&self) -> Result<&'a str, Fault> {
-        self.judged.set(false);
+    pub(crate) fn plain_text(&self) -> Result<&'a str, FrameError> {
+        self.validated.set(false);
         std::str::from_utf8(self.payload).map_err(|error| {
             let position = error.valid_up_to();
-            Fault { kind: ErrorKind::InvalidUtf8 { found: self.payload[position] }, position }
+            FrameError { kind: ErrorKind::InvalidUtf8 { found: self.payload[position] }, position }
         })
     }
 
@@ -103,7 +103,7 @@ impl<'a> Frame<'a> {
 
 /// The events that `feed_text` keeps for the end: the last of each kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keep {
+pub enum Deferred {
     /// The whole answer.
     Result,
     /// The service gave up.
@@ -121,7 +121,7 @@ pub trait StreamEvent<'a>: Sized {
     /// The answer delta, `""` where there is none.
     fn text(&self) -> &str;
     /// Whether `feed_text` keeps it for the end.
-    fn keep(&self) -> Option<Keep>;
+    fn deferred(&self) -> Option<Deferred>;
     /// Wraps a bad frame.
     fn malformed(malformed: Malformed<'a>) -> Self;
     /// The same event, independent of the chunk and of the parser.
@@ -137,16 +137,17 @@ pub trait Dialect {
     const STRICT_FIRST_BYTE: bool = false;
 
     /// Judges a frame and turns it into an event; `None` for one that means nothing.
-    fn decode<'a>(&mut self, frame: &Frame<'a>) -> Result<Option<Self::Event<'a>>, Fault>;
+    fn decode<'a>(&mut self, frame: &Frame<'a>) -> Result<Option<Self::Event<'a>>, FrameError>;
 
     /// The members that neighbouring events share.
-    type Rest;
+    type Common;
 
     /// The shared members of an event that was parsed in full.
-    fn rest<'e>(event: &'e Self::Event<'_>) -> Option<&'e Arc<Rest<Self::Rest>>>;
+    fn common<'e>(event: &'e Self::Event<'_>) -> Option<&'e Arc<Common<Self::Common>>>;
 
-    /// The event of a frame that equals an earlier one but for `values`.
-    fn predicted<'a>(&mut self, rest: &'a Arc<Rest<Self::Rest>>, values: Values<'a>) -> Self::Event<'a>;
+    /// The event of a frame that equals an earlier one but for `fields`.
+    fn predicted<'a>(&mut self, common: &'a Arc<Common<Self::Common>>, fields: Fields<'a>)
+    -> Self::Event<'a>;
 
     /// What the payload `[DONE]` is, which is not JSON.
     fn done<'a>(&mut self, frame: &Frame<'a>) -> Option<Self::Event<'a>>;
@@ -155,9 +156,9 @@ pub trait Dialect {
     fn missing(&self) -> Option<Missing>;
 }
 
-/// Looks for the first byte that tells SSE from bare JSON. White space is counted, not kept.
+/// Looks for the first byte that tells SSE from bare JSON. White space is counted, not deferred.
 #[derive(Clone, Copy, Debug)]
-struct Detection {
+struct Detector {
     bom: Bom,
     /// Bytes of the line of white space that the cursor stands in.
     line: usize,
@@ -168,7 +169,7 @@ struct Detection {
 
 #[derive(Debug)]
 enum Framing {
-    Unknown(Detection),
+    Unknown(Detector),
     Sse(SseFramer),
     Json(JsonFramer),
 }
@@ -184,10 +185,10 @@ pub struct StreamParser<D: Dialect> {
     fed: u64,
     failed: Option<ParseError>,
     closed: bool,
-    kept: Vec<(Keep, D::Event<'static>)>,
-    templates: Templates<Arc<Rest<D::Rest>>>,
+    deferred: Vec<(Deferred, D::Event<'static>)>,
+    templates: Templates<Arc<Common<D::Common>>>,
     /// The frame that the last chunk cut, while a template fits it.
-    partial: Partial,
+    in_flight: InFlight,
     examined: u64,
 }
 
@@ -209,7 +210,7 @@ impl<D: Dialect> StreamParser<D> {
     /// A parser whose dialect has settings of its own.
     #[must_use]
     pub fn with_dialect(dialect: D, options: Options) -> Self {
-        let detection = Detection { bom: Bom::Matching(0), line: 0, after_cr: false, over_limit: None };
+        let detection = Detector { bom: Bom::Matching(0), line: 0, after_cr: false, over_limit: None };
         Self {
             dialect,
             options,
@@ -217,9 +218,9 @@ impl<D: Dialect> StreamParser<D> {
             fed: 0,
             failed: None,
             closed: false,
-            kept: Vec::new(),
+            deferred: Vec::new(),
             templates: Templates::new(options.predict),
-            partial: Partial::default(),
+            in_flight: InFlight::default(),
             examined: 0,
         }
     }
@@ -249,26 +250,26 @@ impl<D: Dialect> StreamParser<D> {
     }
 
     /// Appends the answer text that `chunk` completes to `text`, also when an error follows it. The last result,
-    /// error, end marker and task are kept for [`close`](Self::close).
+    /// error, end marker and task are deferred for [`close`](Self::close).
     pub fn feed_text(&mut self, chunk: &[u8], text: &mut String) -> Result<(), ParseError> {
-        let mut kept = std::mem::take(&mut self.kept);
+        let mut deferred = std::mem::take(&mut self.deferred);
         let outcome = self.feed_with(chunk, |event| {
             text.push_str(event.text());
-            if let Some(keep) = event.keep() {
-                kept.retain(|(kind, _)| *kind != keep);
-                kept.push((keep, event.into_owned()));
+            if let Some(keep) = event.deferred() {
+                deferred.retain(|(kind, _)| *kind != keep);
+                deferred.push((keep, event.into_owned()));
             }
         });
-        self.kept = kept;
+        self.deferred = deferred;
         outcome
     }
 
-    /// What `feed_text` kept, for callers that stop at an error.
-    pub fn take_kept(&mut self) -> Vec<D::Event<'static>> {
-        std::mem::take(&mut self.kept).into_iter().map(|(_, event)| event).collect()
+    /// What `feed_text` deferred, for callers that stop at an error.
+    pub fn take_deferred(&mut self) -> Vec<D::Event<'static>> {
+        std::mem::take(&mut self.deferred).into_iter().map(|(_, event)| event).collect()
     }
 
-    /// The end of the stream: what was kept, a last frame, and an error if the stream stopped early. A second
+    /// The end of the stream: what was deferred, a last frame, and an error if the stream stopped early. A second
     /// call does nothing.
     pub fn close(&mut self, mut on_event: impl FnMut(D::Event<'_>)) -> Result<(), ParseError> {
         if let Some(error) = self.failed {
@@ -277,7 +278,7 @@ impl<D: Dialect> StreamParser<D> {
         if self.closed {
             return Ok(());
         }
-        for event in self.take_kept() {
+        for event in self.take_deferred() {
             on_event(event);
         }
         match self.finish(&mut on_event) {
@@ -308,15 +309,19 @@ impl<D: Dialect> StreamParser<D> {
             return 0;
         }
         match &self.framing {
-            Framing::Unknown(Detection { bom: Bom::Matching(seen), .. }) => *seen,
+            Framing::Unknown(Detector { bom: Bom::Matching(seen), .. }) => *seen,
             Framing::Unknown(_) => 0,
-            Framing::Sse(framer) if self.partial.is_active() => {
+            Framing::Sse(framer) if self.in_flight.is_active() => {
                 // What SSE holds of a frame depends on its lines: a copy of the framer reads them.
                 let mut framer = framer.clone();
-                let _ = framer.next(&self.templates.rebuild(&self.partial), &mut 0, self.partial.offset);
+                let _ = framer.next_frame(
+                    &self.templates.reconstruct(&self.in_flight),
+                    &mut 0,
+                    self.in_flight.offset,
+                );
                 framer.pending()
             }
-            Framing::Json(_) if self.partial.is_active() => self.partial.length,
+            Framing::Json(_) if self.in_flight.is_active() => self.in_flight.length,
             Framing::Sse(framer) => framer.pending(),
             Framing::Json(framer) => framer.pending(),
         }
@@ -331,7 +336,7 @@ impl<D: Dialect> StreamParser<D> {
     fn fail(&mut self, error: ParseError) -> Result<(), ParseError> {
         self.failed = Some(error);
         // Nothing of the stream is needed any more.
-        self.partial.finish();
+        self.in_flight.finish();
         self.framing = Framing::Json(JsonFramer::after_bom(0, 0));
         Err(error)
     }
@@ -341,7 +346,7 @@ impl<D: Dialect> StreamParser<D> {
         if let Framing::Unknown(detection) = self.framing {
             self.detect(detection, chunk, &mut at)?;
         }
-        if self.partial.is_active() && !self.resume(chunk, &mut at, on_event)? {
+        if self.in_flight.is_active() && !self.resume(chunk, &mut at, on_event)? {
             return Ok(());
         }
         loop {
@@ -375,29 +380,31 @@ impl<D: Dialect> StreamParser<D> {
         let limit = self.options.max_frame_bytes;
         let between = match &mut self.framing {
             Framing::Unknown(_) => false,
-            Framing::Sse(framer) => framer.begin(chunk, at),
-            Framing::Json(framer) => framer.begin(chunk, at),
+            Framing::Sse(framer) => framer.begin_frame(chunk, at),
+            Framing::Json(framer) => framer.begin_frame(chunk, at),
         };
-        let rest = &chunk[*at..];
-        if !between || rest.is_empty() {
+        let remaining = &chunk[*at..];
+        if !between || remaining.is_empty() {
             return false;
         }
-        let Some(hit) = self.templates.find(rest, limit) else {
-            if rest.len() <= limit && self.templates.follow(rest, self.fed + *at as u64, &mut self.partial) {
+        let Some(found) = self.templates.find(remaining, limit) else {
+            if remaining.len() <= limit
+                && self.templates.track(remaining, self.fed + *at as u64, &mut self.in_flight)
+            {
                 *at = chunk.len();
             }
             return false;
         };
-        let Some((shared, mut values)) = self.templates.values(&hit, rest) else { return false };
+        let Some((common, mut fields)) = self.templates.read(&found, remaining) else { return false };
         if let Framing::Sse(framer) = &mut self.framing {
-            framer.skip(rest.get(hit.length - 1).copied());
-            if let Some((start, end)) = hit.id {
-                *id = Some(&rest[start..end]);
+            framer.skip_frame(remaining.get(found.length - 1).copied());
+            if let Some((start, end)) = found.id {
+                *id = Some(&remaining[start..end]);
             }
-            values.id = EventId::new(id.unwrap_or_else(|| framer.last_event_id_bytes()));
+            fields.id = EventId::new(id.unwrap_or_else(|| framer.last_event_id_bytes()));
         }
-        on_event(self.dialect.predicted(shared, values));
-        *at += hit.length;
+        on_event(self.dialect.predicted(common, fields));
+        *at += found.length;
         true
     }
 
@@ -412,42 +419,42 @@ impl<D: Dialect> StreamParser<D> {
             return Ok(false);
         }
         let limit = self.options.max_frame_bytes;
-        match self.templates.step(&chunk[*at..], limit, &mut self.partial) {
+        match self.templates.step(&chunk[*at..], limit, &mut self.in_flight) {
             Step::Short => {
                 *at = chunk.len();
                 Ok(false)
             }
-            Step::Complete(length) if self.templates.complete(&self.partial).is_some() => {
+            Step::Complete(length) if self.templates.complete(&self.in_flight).is_some() => {
                 *at += length;
                 if let Framing::Sse(framer) = &mut self.framing {
-                    let (has_id, last) = self.templates.end_of(&self.partial);
-                    framer.skip(last);
+                    let (has_id, last) = self.templates.ending(&self.in_flight);
+                    framer.skip_frame(last);
                     if has_id {
-                        framer.set_last_event_id(self.partial.id());
+                        framer.set_last_event_id(self.in_flight.id());
                     }
                 }
-                if let Some((shared, mut values)) = self.templates.complete(&self.partial) {
+                if let Some((common, mut fields)) = self.templates.complete(&self.in_flight) {
                     if let Framing::Sse(framer) = &self.framing {
-                        values.id = EventId::new(framer.last_event_id_bytes());
+                        fields.id = EventId::new(framer.last_event_id_bytes());
                     }
-                    on_event(self.dialect.predicted(shared, values));
+                    on_event(self.dialect.predicted(common, fields));
                 }
-                self.partial.finish();
+                self.in_flight.finish();
                 Ok(true)
             }
             Step::Complete(length) | Step::Miss(length) => {
                 *at += length;
-                self.unfollow(on_event)?;
+                self.fall_back(on_event)?;
                 Ok(true)
             }
         }
     }
 
     /// Gives what has come of a followed frame to the full parse.
-    fn unfollow(&mut self, on_event: &mut impl FnMut(D::Event<'_>)) -> Result<(), ParseError> {
-        let bytes = self.templates.rebuild(&self.partial);
-        self.partial.finish();
-        let fed = std::mem::replace(&mut self.fed, self.partial.offset);
+    fn fall_back(&mut self, on_event: &mut impl FnMut(D::Event<'_>)) -> Result<(), ParseError> {
+        let bytes = self.templates.reconstruct(&self.in_flight);
+        self.in_flight.finish();
+        let fed = std::mem::replace(&mut self.fed, self.in_flight.offset);
         let mut at = 0;
         let mut outcome = Ok(true);
         while outcome == Ok(true) {
@@ -467,21 +474,21 @@ impl<D: Dialect> StreamParser<D> {
         let max_depth = self.options.max_depth;
         let report = self.options.errors == Errors::Report;
         let from = *at;
-        // Both framings: the payload, the dialect's judgement with the place of its fault, and where the frame
+        // Both framings: the payload, the dialect's judgement with the layout of its fault, and where the frame
         // lies in the chunk.
         let outcome;
         let frame;
-        let place;
+        let layout;
         let whole;
         match &mut self.framing {
             Framing::Unknown(_) => return Ok(false),
             Framing::Sse(framer) => {
-                let next = framer.next(chunk, at, self.fed);
+                let next = framer.next_frame(chunk, at, self.fed);
                 self.examined += (*at - from) as u64;
                 let Some(sse) = next? else { return Ok(false) };
                 self.examined += 2 * sse.data.len() as u64;
                 frame = Frame::new(sse.data, sse.event, sse.id, max_depth);
-                place = sse.place;
+                layout = sse.layout;
                 whole = chunk;
                 outcome = if sse.data == DONE {
                     Ok(self.dialect.done(&frame))
@@ -492,23 +499,23 @@ impl<D: Dialect> StreamParser<D> {
                 };
             }
             Framing::Json(framer) => {
-                let next = framer.next(chunk, at, self.fed);
+                let next = framer.next_frame(chunk, at, self.fed);
                 self.examined += (*at - from) as u64;
                 let Some(value) = next? else { return Ok(false) };
                 self.examined += 2 * value.bytes.len() as u64;
                 frame = Frame::new(value.bytes, b"", b"", max_depth);
                 // A value is its own frame, whether it lies in the chunk or was held.
-                place = Some(Place { from: 0, to: value.bytes.len(), payload: 0, id: None });
+                layout = Some(FrameLayout { from: 0, to: value.bytes.len(), payload: 0, id: None });
                 whole = value.bytes;
                 outcome = self.dialect.decode(&frame).map_err(|fault| value.error(fault));
             }
         }
         match outcome {
             Ok(Some(event)) => {
-                let marks = frame.marks.get().filter(|_| self.templates.may_learn());
-                if let (Some(place), Some(marks), Some(rest)) = (place, marks, D::rest(&event)) {
-                    let bytes = &whole[place.from..place.to];
-                    self.templates.learn(bytes, place.relative(), &marks, rest, frame.payload);
+                let holes = frame.holes.get().filter(|_| self.templates.may_learn());
+                if let (Some(layout), Some(holes), Some(common)) = (layout, holes, D::common(&event)) {
+                    let bytes = &whole[layout.from..layout.to];
+                    self.templates.learn(bytes, layout.relative(), &holes, common, frame.payload);
                 }
                 on_event(event);
             }
@@ -521,7 +528,7 @@ impl<D: Dialect> StreamParser<D> {
         Ok(true)
     }
 
-    fn detect(&mut self, mut state: Detection, chunk: &[u8], at: &mut usize) -> Result<(), ParseError> {
+    fn detect(&mut self, mut state: Detector, chunk: &[u8], at: &mut usize) -> Result<(), ParseError> {
         let limit = self.options.max_frame_bytes;
         let depth = self.options.max_depth;
         while let Some(&byte) = chunk.get(*at) {
@@ -575,16 +582,16 @@ impl<D: Dialect> StreamParser<D> {
     }
 
     fn finish(&mut self, on_event: &mut impl FnMut(D::Event<'_>)) -> Result<(), Missing> {
-        if self.partial.is_active() && self.unfollow(on_event).is_err() {
+        if self.in_flight.is_active() && self.fall_back(on_event).is_err() {
             // Every byte of it fitted a good frame within the limits.
             return Err(Missing::BlankLine);
         }
         match &mut self.framing {
-            Framing::Unknown(Detection { bom: Bom::Matching(1..), .. }) => return Err(Missing::RestOfBom),
+            Framing::Unknown(Detector { bom: Bom::Matching(1..), .. }) => return Err(Missing::RestOfBom),
             Framing::Unknown(_) => {}
-            Framing::Json(framer) => framer.end()?,
+            Framing::Json(framer) => framer.finish()?,
             Framing::Sse(framer) => {
-                if let Some(sse) = framer.end(self.fed)? {
+                if let Some(sse) = framer.finish(self.fed)? {
                     self.examined += 2 * sse.data.len() as u64;
                     let max_depth = self.options.max_depth;
                     let frame = Frame::new(sse.data, sse.event, sse.id, max_depth);
@@ -592,8 +599,8 @@ impl<D: Dialect> StreamParser<D> {
                         self.dialect.done(&frame)
                     } else if is_object(sse.data) {
                         let event = self.dialect.decode(&frame).map_err(|_| Missing::BlankLine)?;
-                        if !frame.judged.get() {
-                            judge(sse.data, max_depth).map_err(|_| Missing::BlankLine)?;
+                        if !frame.validated.get() {
+                            validate(sse.data, max_depth).map_err(|_| Missing::BlankLine)?;
                         }
                         event
                     } else {

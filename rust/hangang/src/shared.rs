@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::error::{Fault, ParseError};
+use crate::error::{FrameError, ParseError};
 use crate::json::{Cursor, Kind};
 
 /// A piece of a tool call, or a whole one.
@@ -48,7 +48,7 @@ pub struct AiFilter {
     pub result: Option<Box<str>>,
 }
 
-/// A frame that was delimited and judged bad, where the parser reports instead of failing.
+/// A frame that was delimited and validated bad, where the parser reports instead of failing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Malformed<'a> {
     /// The frame's bytes.
@@ -70,8 +70,8 @@ pub(crate) fn boxed(text: Option<Cow<'_, str>>) -> Option<Box<str>> {
 /// Reads the value at the cursor with `object` if it is an object; `None` for a value of another kind.
 pub(crate) fn optional_object<'a, T>(
     cursor: &mut Cursor<'a>,
-    object: impl FnOnce(&mut Cursor<'a>) -> Result<T, Fault>,
-) -> Result<Option<T>, Fault> {
+    object: impl FnOnce(&mut Cursor<'a>) -> Result<T, FrameError>,
+) -> Result<Option<T>, FrameError> {
     match cursor.kind()? {
         Kind::Object => object(cursor).map(Some),
         kind => cursor.skip_kind(kind).map(|()| None),
@@ -81,8 +81,8 @@ pub(crate) fn optional_object<'a, T>(
 /// Reads the objects of the list at the cursor; elements of another kind are skipped, another value is no list.
 pub(crate) fn optional_list<'a, T>(
     cursor: &mut Cursor<'a>,
-    mut object: impl FnMut(&mut Cursor<'a>) -> Result<T, Fault>,
-) -> Result<Option<Vec<T>>, Fault> {
+    mut object: impl FnMut(&mut Cursor<'a>) -> Result<T, FrameError>,
+) -> Result<Option<Vec<T>>, FrameError> {
     match cursor.kind()? {
         Kind::Array => {
             let mut list = Vec::new();
@@ -101,7 +101,7 @@ pub(crate) fn optional_list<'a, T>(
 }
 
 /// The `text` strings of a list of parts, joined with nothing between; the spelling of `content` as a list.
-pub(crate) fn joined_parts(cursor: &mut Cursor<'_>) -> Result<Option<String>, Fault> {
+pub(crate) fn joined_parts(cursor: &mut Cursor<'_>) -> Result<Option<String>, FrameError> {
     let parts = optional_list(cursor, |cursor| {
         let mut text = None;
         cursor.object(|cursor, name| {
@@ -126,7 +126,10 @@ pub(crate) enum Pieces {
 }
 
 /// The list of tool calls at the cursor; anything else is no call.
-pub(crate) fn tool_calls(cursor: &mut Cursor<'_>, pieces: Pieces) -> Result<Box<[ToolCallDelta]>, Fault> {
+pub(crate) fn tool_calls(
+    cursor: &mut Cursor<'_>,
+    pieces: Pieces,
+) -> Result<Box<[ToolCallDelta]>, FrameError> {
     let calls = optional_list(cursor, |cursor| {
         let mut call = ToolCallDelta::default();
         cursor.object(|cursor, name| {
@@ -160,7 +163,7 @@ pub(crate) fn tool_calls(cursor: &mut Cursor<'_>, pieces: Pieces) -> Result<Box<
 }
 
 /// Arguments are JSON text, whether the wire has a string or the value itself.
-fn arguments(cursor: &mut Cursor<'_>) -> Result<Option<Box<str>>, Fault> {
+fn arguments(cursor: &mut Cursor<'_>) -> Result<Option<Box<str>>, FrameError> {
     Ok(match cursor.kind()? {
         Kind::String => boxed(cursor.optional_string()?),
         Kind::Null => cursor.skip().map(|()| None)?,

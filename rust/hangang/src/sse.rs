@@ -10,25 +10,25 @@
 //!   LFs. The fault is the first byte too many, whatever the chunk it came in;
 //! - everything here is bytes: text is decoded by those who need text.
 //!
-//! A line that lies whole in the chunk is read in place; only an unfinished tail is copied and kept.
+//! A line that lies whole in the chunk is read in layout; only an unfinished tail is copied and deferred.
 
 use std::borrow::Cow;
 
 use memchr::memchr2;
 
 use crate::error::{ErrorKind, Missing, ParseError};
-use crate::template::Place;
+use crate::template::FrameLayout;
 
 /// The default limit of a frame, in bytes.
 pub const DEFAULT_MAX_FRAME_BYTES: usize = 16 << 20;
 
 /// Most room that a buffer keeps when what it held is done with.
-const KEPT_ROOM: usize = 64 << 10;
+const MAX_RETAINED_CAPACITY: usize = 64 << 10;
 
 /// Empties a buffer, and gives a large one's memory back: one huge frame must not cost its size for ever.
-pub(crate) fn empty(buffer: &mut Vec<u8>) {
+pub(crate) fn clear_and_shrink(buffer: &mut Vec<u8>) {
     buffer.clear();
-    buffer.shrink_to(KEPT_ROOM);
+    buffer.shrink_to(MAX_RETAINED_CAPACITY);
 }
 
 pub(crate) const BOM: [u8; 3] = [0xef, 0xbb, 0xbf];
@@ -52,7 +52,7 @@ struct DataLine {
 }
 
 /// Where the data lines of a frame lie, so that a position in the joined payload can be turned into an offset.
-/// All but the last are kept as two small numbers, the value's length and the bytes up to the next value: a frame
+/// All but the last are deferred as two small numbers, the value's length and the bytes up to the next value: a frame
 /// of many empty lines must not cost more memory than its bytes did.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DataLines {
@@ -82,7 +82,7 @@ impl DataLines {
 
     fn clear(&mut self) {
         self.count = 0;
-        empty(&mut self.before);
+        clear_and_shrink(&mut self.before);
     }
 
     /// The absolute offset of a position in the joined payload. A joining LF stands for its line's terminator.
@@ -98,16 +98,16 @@ impl DataLines {
             }
             None
         };
-        let mut rest = position as u64;
+        let mut remaining = position as u64;
         let mut offset = self.first;
         while let (Some(length), Some(gap)) = (number(), number()) {
-            if rest <= length {
-                return offset + rest;
+            if remaining <= length {
+                return offset + remaining;
             }
-            rest -= length + 1;
+            remaining -= length + 1;
             offset += length + gap;
         }
-        (self.last.offset + rest).min(self.last.terminator)
+        (self.last.offset + remaining).min(self.last.terminator)
     }
 }
 
@@ -119,7 +119,7 @@ pub(crate) struct SseFrame<'f> {
     lines: &'f DataLines,
     /// Where it lies, if it lies whole in the chunk, has one data line and at most one id, before the data: then
     /// it can become a template.
-    pub(crate) place: Option<Place>,
+    pub(crate) layout: Option<FrameLayout>,
 }
 
 impl SseFrame<'_> {
@@ -139,11 +139,11 @@ pub(crate) struct SseFramer {
     /// The unfinished line, and the offset of its first byte.
     line: Vec<u8>,
     line_offset: u64,
-    /// The data values so far, joined by LF. Empty while a single data line is still read in place.
+    /// The data values so far, joined by LF. Empty while a single data line is still read in layout.
     data: Vec<u8>,
     /// The places of the data lines so far; if there is one, the frame will dispatch.
     lines: DataLines,
-    /// Length of the joined data, also while it is read in place.
+    /// Length of the joined data, also while it is read in layout.
     data_len: usize,
     event: Vec<u8>,
     /// The id as the last `id` field set it; it counts from the next empty line on.
@@ -158,7 +158,7 @@ pub(crate) struct SseFramer {
 }
 
 /// What `next` found: a frame whose data lies in the chunk or in the framer's own buffer.
-enum DataPlace {
+enum DataIn {
     Chunk(usize, usize),
     Own,
 }
@@ -225,7 +225,7 @@ impl SseFramer {
 
     /// The next frame that the chunk completes, from `*at` on; `None` when the chunk is used up.
     /// `base` is the offset of the chunk's first byte.
-    pub(crate) fn next<'f>(
+    pub(crate) fn next_frame<'f>(
         &'f mut self,
         chunk: &'f [u8],
         at: &mut usize,
@@ -241,7 +241,7 @@ impl SseFramer {
         // The frame's only data line, while it lies in this chunk and is not copied.
         let mut in_place: Option<(usize, usize)> = None;
         // Where the frame began, if it began in this chunk, and the value of its only id line.
-        let mut began = self.is_between().then_some(*at);
+        let mut began = self.is_between_frames().then_some(*at);
         let mut id_lines = 0;
         let mut id = None;
         loop {
@@ -255,9 +255,9 @@ impl SseFramer {
                 }
                 self.after_cr = false;
             }
-            let rest = &chunk[*at..];
-            let Some(length) = memchr2(b'\n', b'\r', rest) else {
-                self.keep_tail(rest, base + *at as u64, in_place.map(|(from, to)| &chunk[from..to]))?;
+            let remaining = &chunk[*at..];
+            let Some(length) = memchr2(b'\n', b'\r', remaining) else {
+                self.hold_tail(remaining, base + *at as u64, in_place.map(|(from, to)| &chunk[from..to]))?;
                 *at = chunk.len();
                 return Ok(None);
             };
@@ -268,7 +268,7 @@ impl SseFramer {
             let meaning = if self.line.is_empty() {
                 let line = &chunk[start..end];
                 self.check_limit(line.len(), line, base + start as u64, true)?;
-                let meaning = self.read_line(line);
+                let meaning = self.read_field(line);
                 if let Line::Data(value) = meaning {
                     self.begin_data_line(base + (start + value) as u64, terminator);
                     if self.lines.count == 1 {
@@ -305,17 +305,17 @@ impl SseFramer {
                 (began, id_lines, id) = (Some(*at), 0, None);
                 continue;
             }
-            let data = in_place.map_or(DataPlace::Own, |(from, to)| DataPlace::Chunk(from, to));
-            let place = match (began, in_place) {
+            let data = in_place.map_or(DataIn::Own, |(from, to)| DataIn::Chunk(from, to));
+            let layout = match (began, in_place) {
                 (Some(from), Some((payload, _)))
                     if id_lines == 0 || (id_lines == 1 && id.is_some_and(|(_, end)| end < payload)) =>
                 {
-                    Some(Place { from, to: *at, payload, id })
+                    Some(FrameLayout { from, to: *at, payload, id })
                 }
                 _ => None,
             };
             let mut frame = self.dispatch(chunk, &data);
-            frame.place = place;
+            frame.layout = layout;
             return Ok(Some(frame));
         }
     }
@@ -336,26 +336,31 @@ impl SseFramer {
     }
 
     /// The chunk ends inside a frame: what the frame needs later is copied now.
-    fn keep_tail(&mut self, rest: &[u8], offset: u64, in_place: Option<&[u8]>) -> Result<(), ParseError> {
+    fn hold_tail(
+        &mut self,
+        remaining: &[u8],
+        offset: u64,
+        in_place: Option<&[u8]>,
+    ) -> Result<(), ParseError> {
         if let Some(data) = in_place {
             self.data.extend_from_slice(data);
         }
-        if rest.is_empty() {
+        if remaining.is_empty() {
             return Ok(());
         }
         if self.line.is_empty() {
             self.line_offset = offset;
         }
-        // A line over the limit is not kept beyond its first byte too many.
+        // A line over the limit is not deferred beyond its first byte too many.
         let room = self.max_frame_bytes.saturating_add(1) - self.line.len();
-        self.line.extend_from_slice(&rest[..rest.len().min(room)]);
+        self.line.extend_from_slice(&remaining[..remaining.len().min(room)]);
         self.check_own_line(false)
     }
 
     /// The end of a line whose beginning came in earlier chunks.
     fn finish_line(
         &mut self,
-        rest: &[u8],
+        remaining: &[u8],
         in_place: Option<&[u8]>,
         terminator: u64,
     ) -> Result<Line, ParseError> {
@@ -363,7 +368,7 @@ impl SseFramer {
             self.data.extend_from_slice(data);
         }
         let room = self.max_frame_bytes.saturating_add(1) - self.line.len();
-        self.line.extend_from_slice(&rest[..rest.len().min(room)]);
+        self.line.extend_from_slice(&remaining[..remaining.len().min(room)]);
         self.check_own_line(true)?;
         Ok(self.close_line(terminator))
     }
@@ -372,10 +377,10 @@ impl SseFramer {
         self.check_limit(self.line.len(), &self.line, self.line_offset, complete)
     }
 
-    /// Reads the kept line, which is complete.
+    /// Reads the deferred line, which is complete.
     fn close_line(&mut self, terminator: u64) -> Line {
         let line = std::mem::take(&mut self.line);
-        let meaning = self.read_line(&line);
+        let meaning = self.read_field(&line);
         if let Line::Data(value) = meaning {
             self.begin_data_line(self.line_offset + value as u64, terminator);
             if self.lines.count > 1 {
@@ -385,7 +390,7 @@ impl SseFramer {
             self.data_len += line.len() - value;
         }
         self.line = line;
-        empty(&mut self.line);
+        clear_and_shrink(&mut self.line);
         meaning
     }
 
@@ -431,7 +436,7 @@ impl SseFramer {
     }
 
     /// One complete line, as WHATWG interprets it. A data value is left to the caller, who knows where it lies.
-    fn read_line(&mut self, line: &[u8]) -> Line {
+    fn read_field(&mut self, line: &[u8]) -> Line {
         let Some(&first) = line.first() else { return Line::Blank };
         if first == b':' {
             return Line::Comment;
@@ -476,24 +481,24 @@ impl SseFramer {
     }
 
     /// Hands out the frame that an empty line ended. Its buffers are cleared when the next one begins.
-    fn dispatch<'f>(&'f mut self, chunk: &'f [u8], place: &DataPlace) -> SseFrame<'f> {
+    fn dispatch<'f>(&'f mut self, chunk: &'f [u8], layout: &DataIn) -> SseFrame<'f> {
         self.handed_out = true;
-        let data = match *place {
-            DataPlace::Chunk(from, to) => &chunk[from..to],
-            DataPlace::Own => &self.data,
+        let data = match *layout {
+            DataIn::Chunk(from, to) => &chunk[from..to],
+            DataIn::Own => &self.data,
         };
-        SseFrame { event: &self.event, data, id: &self.last_event_id, lines: &self.lines, place: None }
+        SseFrame { event: &self.event, data, id: &self.last_event_id, lines: &self.lines, layout: None }
     }
 
     /// Whether a frame would begin at the next byte.
-    pub(crate) fn is_between(&self) -> bool {
+    pub(crate) fn is_between_frames(&self) -> bool {
         self.bom == Bom::Over && !self.open && self.line.is_empty()
     }
 
     /// Goes to the first byte of the next frame; false inside one.
     #[inline]
-    pub(crate) fn begin(&mut self, chunk: &[u8], at: &mut usize) -> bool {
-        if !self.is_between() {
+    pub(crate) fn begin_frame(&mut self, chunk: &[u8], at: &mut usize) -> bool {
+        if !self.is_between_frames() {
             return false;
         }
         if let (true, Some(&byte)) = (self.after_cr, chunk.get(*at)) {
@@ -506,7 +511,7 @@ impl SseFramer {
     /// A template has read a whole frame, whose last byte is `last`; its id comes by
     /// [`set_last_event_id`](Self::set_last_event_id).
     #[inline]
-    pub(crate) fn skip(&mut self, last: Option<u8>) {
+    pub(crate) fn skip_frame(&mut self, last: Option<u8>) {
         self.release();
         self.after_cr = last == Some(b'\r');
     }
@@ -525,7 +530,7 @@ impl SseFramer {
     fn release(&mut self) {
         if self.handed_out {
             self.handed_out = false;
-            empty(&mut self.data);
+            clear_and_shrink(&mut self.data);
             self.lines.clear();
             self.data_len = 0;
             self.event.clear();
@@ -534,7 +539,7 @@ impl SseFramer {
 
     /// The end of the stream, at `offset`. It ends an unterminated data line (rule 5); any other unterminated
     /// line of a frame means that the stream was cut. What a frame's data must be is for the dialect to say.
-    pub(crate) fn end(&mut self, offset: u64) -> Result<Option<SseFrame<'_>>, Missing> {
+    pub(crate) fn finish(&mut self, offset: u64) -> Result<Option<SseFrame<'_>>, Missing> {
         self.release();
         if !self.line.is_empty() {
             let is_data = self.line.starts_with(b"data:") || self.line == b"data";
@@ -556,7 +561,7 @@ impl SseFramer {
         }
         self.commit_id();
         self.open = false;
-        Ok(Some(self.dispatch(&[], &DataPlace::Own)))
+        Ok(Some(self.dispatch(&[], &DataIn::Own)))
     }
 }
 
@@ -649,7 +654,7 @@ impl SseParser {
         let mut at = 0;
         self.examined += chunk.len() as u64;
         loop {
-            match self.framer.next(chunk, &mut at, self.fed) {
+            match self.framer.next_frame(chunk, &mut at, self.fed) {
                 Ok(Some(frame)) => {
                     self.examined += frame.data.len() as u64;
                     on_event(ServerSentEvent {

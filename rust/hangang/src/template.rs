@@ -4,11 +4,11 @@
 //! - a template is the bytes of a whole frame with holes: the value of its `id:` line, the string that carries
 //!   the delta, and v1's counter. Equal fixed bytes and a valid value in each hole mean an equal parse;
 //! - prediction begins only where a frame begins with nothing held. A frame that the chunk's end cuts is followed
-//!   into the next chunks ([`Partial`]): nothing but the values of its holes is kept, and where it leaves the
+//!   into the next chunks ([`InFlight`]): nothing but the values of its holes is deferred, and where it leaves the
 //!   template, what came so far is rebuilt from the template and read in full;
 //! - a frame no longer than the limit cannot break one, and its brackets are those of the template;
 //! - prediction never raises: whatever does not fit goes to the full parse, which knows the rules of error;
-//! - it is paid for: a hit saves two passes over its bytes, and failed attempts spend what hits have saved,
+//! - it is paid for: a match saves two passes over its bytes, and failed attempts spend what matches have saved,
 //!   plus a constant advance. So the law of three passes holds against a stream made to mispredict.
 
 use std::borrow::Cow;
@@ -16,28 +16,28 @@ use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use crate::json::{StringSpan, has_control, plain_end, string_end, unescape};
-use crate::sse::{EventId, empty};
+use crate::sse::{EventId, clear_and_shrink};
 
 /// Most templates of a parser, the last used first.
 const MAX_TEMPLATES: usize = 4;
 /// Longest frame that becomes a template.
 const MAX_TEMPLATE_BYTES: usize = 64 << 10;
-/// What failed attempts may spend before a hit has saved anything, in bytes.
-const ADVANCE: i64 = 32 << 10;
+/// What failed attempts may spend before a match has saved anything, in bytes.
+const INITIAL_BUDGET: i64 = 32 << 10;
 /// Longest counter, in digits: it cannot pass 64 bits.
 const MAX_DIGITS: usize = 18;
 
 /// Which field the string hole fills.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Slot {
+pub(crate) enum HoleKind {
     Text,
     Thinking,
 }
 
 /// What a dialect found in a payload that may change from frame to frame.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Marks {
-    pub(crate) slot: Slot,
+pub(crate) struct Holes {
+    pub(crate) kind: HoleKind,
     pub(crate) string: StringSpan,
     /// The digits of the counter, behind the string.
     pub(crate) counter: Option<(usize, usize)>,
@@ -45,38 +45,38 @@ pub(crate) struct Marks {
     pub(crate) may_be_empty: bool,
 }
 
-/// The payload of a template, to rebuild that of a predicted event.
+/// The payload of a template, to reconstruct that of a predicted event.
 #[derive(Debug)]
-pub(crate) struct Pattern {
+pub(crate) struct PayloadPattern {
     payload: Box<[u8]>,
     string: (usize, usize),
     counter: Option<(usize, usize)>,
 }
 
-impl Pattern {
-    fn rebuild(&self, string: &[u8], counter: Option<i64>) -> Vec<u8> {
+impl PayloadPattern {
+    fn reconstruct(&self, string: &[u8], counter: Option<i64>) -> Vec<u8> {
         let mut payload = Vec::with_capacity(self.payload.len() + string.len());
         payload.extend_from_slice(&self.payload[..self.string.0]);
         payload.extend_from_slice(string);
-        let mut rest = self.string.1;
+        let mut copied = self.string.1;
         if let (Some((start, end)), Some(counter)) = (self.counter, counter) {
-            payload.extend_from_slice(&self.payload[rest..start]);
+            payload.extend_from_slice(&self.payload[copied..start]);
             payload.extend_from_slice(counter.to_string().as_bytes());
-            rest = end;
+            copied = end;
         }
-        payload.extend_from_slice(&self.payload[rest..]);
+        payload.extend_from_slice(&self.payload[copied..]);
         payload
     }
 }
 
 /// The members of an event that its neighbours repeat.
 #[derive(Debug, Default)]
-pub struct Rest<T> {
+pub struct Common<T> {
     fields: T,
-    pattern: OnceLock<Pattern>,
+    pattern: OnceLock<PayloadPattern>,
 }
 
-impl<T> Rest<T> {
+impl<T> Common<T> {
     /// Whether later frames may be predicted from the one that these members came with.
     #[must_use]
     pub fn is_template(&self) -> bool {
@@ -84,7 +84,7 @@ impl<T> Rest<T> {
     }
 }
 
-impl<T> Deref for Rest<T> {
+impl<T> Deref for Common<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -92,64 +92,59 @@ impl<T> Deref for Rest<T> {
     }
 }
 
-/// The members that neighbours repeat: an event's own, or those of the frame that predicted it.
+/// The common fields of an event: its own, or those of the frame that predicted it.
 #[derive(Debug)]
-pub struct Shared<'a, T>(Sharing<'a, T>);
-
-#[derive(Debug)]
-enum Sharing<'a, T> {
-    Own(Arc<Rest<T>>),
-    Template(&'a Arc<Rest<T>>),
+pub enum CommonRef<'a, T> {
+    /// The event's frame was parsed in full.
+    Own(Arc<Common<T>>),
+    /// The event was predicted: the fields are those of its template.
+    Borrowed(&'a Arc<Common<T>>),
 }
 
-impl<'a, T> Shared<'a, T> {
+impl<'a, T> CommonRef<'a, T> {
     pub(crate) fn new(fields: T) -> Self {
-        Self(Sharing::Own(Arc::new(Rest { fields, pattern: OnceLock::new() })))
-    }
-
-    pub(crate) const fn template(rest: &'a Arc<Rest<T>>) -> Self {
-        Self(Sharing::Template(rest))
+        Self::Own(Arc::new(Common { fields, pattern: OnceLock::new() }))
     }
 
     /// The counted object: the same for all events that one template predicted.
     #[must_use]
-    pub const fn arc(&self) -> &Arc<Rest<T>> {
-        match &self.0 {
-            Sharing::Own(rest) => rest,
-            Sharing::Template(rest) => rest,
+    pub const fn arc(&self) -> &Arc<Common<T>> {
+        match self {
+            Self::Own(common) => common,
+            Self::Borrowed(common) => common,
         }
     }
 
-    pub(crate) fn into_owned(self) -> Shared<'static, T> {
-        Shared(Sharing::Own(match self.0 {
-            Sharing::Own(rest) => rest,
-            Sharing::Template(rest) => rest.clone(),
-        }))
-    }
-}
-
-impl<T> Clone for Shared<'_, T> {
-    fn clone(&self) -> Self {
-        Self(match &self.0 {
-            Sharing::Own(rest) => Sharing::Own(rest.clone()),
-            Sharing::Template(rest) => Sharing::Template(rest),
+    pub(crate) fn into_owned(self) -> CommonRef<'static, T> {
+        CommonRef::Own(match self {
+            Self::Own(common) => common,
+            Self::Borrowed(common) => common.clone(),
         })
     }
 }
 
-impl<T: Default> Default for Shared<'_, T> {
+impl<T> Clone for CommonRef<'_, T> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Own(common) => Self::Own(common.clone()),
+            Self::Borrowed(common) => Self::Borrowed(common),
+        }
+    }
+}
+
+impl<T: Default> Default for CommonRef<'_, T> {
     fn default() -> Self {
         Self::new(T::default())
     }
 }
 
-impl<T: PartialEq> PartialEq for Shared<'_, T> {
+impl<T: PartialEq> PartialEq for CommonRef<'_, T> {
     fn eq(&self, other: &Self) -> bool {
         **self == **other
     }
 }
 
-impl<T> Deref for Shared<'_, T> {
+impl<T> Deref for CommonRef<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -157,9 +152,9 @@ impl<T> Deref for Shared<'_, T> {
     }
 }
 
-/// The payload behind an event: as received, or what is needed to rebuild it from its template.
+/// The payload behind an event: as received, or what is needed to reconstruct it from its template.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Raw<'a> {
+pub enum Payload<'a> {
     /// The payload itself.
     Received(Cow<'a, [u8]>),
     /// The template's payload with this event's values in its holes. `string` is the string as received where
@@ -170,31 +165,31 @@ pub enum Raw<'a> {
     },
 }
 
-impl Default for Raw<'_> {
+impl Default for Payload<'_> {
     fn default() -> Self {
         Self::Received(Cow::Borrowed(b""))
     }
 }
 
-impl Raw<'_> {
-    pub(crate) fn into_owned(self) -> Raw<'static> {
+impl Payload<'_> {
+    pub(crate) fn into_owned(self) -> Payload<'static> {
         match self {
-            Self::Received(bytes) => Raw::Received(Cow::Owned(bytes.into_owned())),
+            Self::Received(bytes) => Payload::Received(Cow::Owned(bytes.into_owned())),
             Self::Predicted { string } => {
-                Raw::Predicted { string: string.map(|string| Cow::Owned(string.into_owned())) }
+                Payload::Predicted { string: string.map(|string| Cow::Owned(string.into_owned())) }
             }
         }
     }
 
     /// The payload's bytes as received. `text` is the string that the event decoded, `counter` its counter.
     #[must_use]
-    pub fn bytes<T>(&self, rest: &Rest<T>, text: &str, counter: Option<i64>) -> Cow<'_, [u8]> {
+    pub fn bytes<T>(&self, common: &Common<T>, text: &str, counter: Option<i64>) -> Cow<'_, [u8]> {
         match self {
             Self::Received(bytes) => Cow::Borrowed(bytes),
-            Self::Predicted { string } => match rest.pattern.get() {
+            Self::Predicted { string } => match common.pattern.get() {
                 Some(pattern) => {
                     let string = string.as_deref().unwrap_or(text.as_bytes());
-                    Cow::Owned(pattern.rebuild(string, counter))
+                    Cow::Owned(pattern.reconstruct(string, counter))
                 }
                 None => Cow::Borrowed(b""),
             },
@@ -203,28 +198,28 @@ impl Raw<'_> {
 }
 
 /// The values that a predicted frame brought.
-pub struct Values<'a> {
-    pub(crate) slot: Slot,
+pub struct Fields<'a> {
+    pub(crate) kind: HoleKind,
     pub(crate) string: Cow<'a, str>,
-    pub(crate) raw: Raw<'a>,
+    pub(crate) payload: Payload<'a>,
     pub(crate) counter: Option<i64>,
     pub(crate) id: EventId<'a>,
 }
 
-impl<'a> Values<'a> {
+impl<'a> Fields<'a> {
     /// The string as the pair of answer text and reasoning text.
     pub(crate) fn text_and_thinking(&mut self) -> (Cow<'a, str>, Cow<'a, str>) {
         let string = std::mem::take(&mut self.string);
-        match self.slot {
-            Slot::Text => (string, Cow::Borrowed("")),
-            Slot::Thinking => (Cow::Borrowed(""), string),
+        match self.kind {
+            HoleKind::Text => (string, Cow::Borrowed("")),
+            HoleKind::Thinking => (Cow::Borrowed(""), string),
         }
     }
 }
 
 /// Where a whole frame lies in its chunk.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
+pub(crate) struct FrameLayout {
     pub(crate) from: usize,
     pub(crate) to: usize,
     /// Where the payload begins.
@@ -233,7 +228,7 @@ pub(crate) struct Place {
     pub(crate) id: Option<(usize, usize)>,
 }
 
-impl Place {
+impl FrameLayout {
     /// The same, counted from the frame's first byte.
     pub(crate) fn relative(self) -> Self {
         Self {
@@ -252,14 +247,14 @@ struct Template<S> {
     id: Option<(usize, usize)>,
     string: (usize, usize),
     counter: Option<(usize, usize)>,
-    slot: Slot,
+    kind: HoleKind,
     may_be_empty: bool,
-    shared: S,
+    common: S,
 }
 
 /// What a match found, as places in the chunk.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Hit {
+pub(crate) struct Match {
     template: usize,
     pub(crate) length: usize,
     pub(crate) id: Option<(usize, usize)>,
@@ -272,103 +267,105 @@ pub(crate) struct Hit {
 pub(crate) struct Templates<S> {
     list: Vec<Template<S>>,
     /// Bytes that failed attempts may still spend. Never positive where prediction is switched off.
-    credit: i64,
+    budget: i64,
     /// Bytes looked at, for the parser's debug counter.
     pub(crate) examined: u64,
 }
 
 impl<S> Templates<S> {
     pub(crate) const fn new(enabled: bool) -> Self {
-        Self { list: Vec::new(), credit: if enabled { ADVANCE } else { 0 }, examined: 0 }
+        Self { list: Vec::new(), budget: if enabled { INITIAL_BUDGET } else { 0 }, examined: 0 }
     }
 
     pub(crate) const fn may_learn(&self) -> bool {
-        self.credit > 0
+        self.budget > 0
     }
 
-    /// Finds the template of the frame that begins at the start of `rest`.
-    #[allow(clippy::inline_always, reason = "a hit that is handed over in memory is waited for")]
+    /// Finds the template of the frame that begins at the start of `remaining`.
+    #[allow(clippy::inline_always, reason = "a match that is handed over in memory is waited for")]
     #[inline(always)]
-    pub(crate) fn find(&mut self, rest: &[u8], max_frame_bytes: usize) -> Option<Hit> {
-        if self.credit <= 0 {
+    pub(crate) fn find(&mut self, remaining: &[u8], max_frame_bytes: usize) -> Option<Match> {
+        if self.budget <= 0 {
             return None;
         }
         for at in 0..self.list.len() {
             let mut looked_at = 0;
-            let hit = self.list[at].matches(rest, &mut looked_at);
+            let found = self.list[at].matches(remaining, &mut looked_at);
             self.examined += looked_at as u64;
-            match hit {
-                Some(mut hit) if hit.length <= max_frame_bytes => {
-                    self.credit =
-                        self.credit.saturating_add(2 * cost(hit.length) - cost(looked_at)).min(ADVANCE << 8);
+            match found {
+                Some(mut found) if found.length <= max_frame_bytes => {
+                    self.budget = self
+                        .budget
+                        .saturating_add(2 * cost(found.length) - cost(looked_at))
+                        .min(INITIAL_BUDGET << 8);
                     if at != 0 {
                         self.list[..=at].rotate_right(1);
                     }
-                    hit.template = 0;
-                    return Some(hit);
+                    found.template = 0;
+                    return Some(found);
                 }
-                _ => self.credit -= cost(looked_at),
+                _ => self.budget -= cost(looked_at),
             }
         }
         None
     }
 
-    /// The values of a hit, and what its event shares with its neighbours; `None` if the string, the only hole
+    /// The values of a found, and what its event shares with its neighbours; `None` if the string, the only hole
     /// where bytes outside ASCII count, is ill-formed.
     #[inline]
-    pub(crate) fn values<'a>(&'a self, hit: &Hit, rest: &'a [u8]) -> Option<(&'a S, Values<'a>)> {
-        let template = &self.list[hit.template];
-        let inside = std::str::from_utf8(&rest[hit.string.start..hit.string.end]).ok()?;
-        let (string, raw) = if hit.string.escaped {
+    pub(crate) fn read<'a>(&'a self, found: &Match, remaining: &'a [u8]) -> Option<(&'a S, Fields<'a>)> {
+        let template = &self.list[found.template];
+        let inside = std::str::from_utf8(&remaining[found.string.start..found.string.end]).ok()?;
+        let (string, raw) = if found.string.escaped {
             (Cow::Owned(unescape(inside)), Some(Cow::Borrowed(inside.as_bytes())))
         } else {
             (Cow::Borrowed(inside), None)
         };
-        let values = Values {
-            slot: template.slot,
+        let fields = Fields {
+            kind: template.kind,
             string,
-            raw: Raw::Predicted { string: raw },
-            counter: hit.counter,
+            payload: Payload::Predicted { string: raw },
+            counter: found.counter,
             id: EventId::default(),
         };
-        Some((&template.shared, values))
+        Some((&template.common, fields))
     }
 }
 
-impl<T> Templates<Arc<Rest<T>>> {
+impl<T> Templates<Arc<Common<T>>> {
     /// Makes a template of a frame that was parsed in full and whose bytes lie together.
     pub(crate) fn learn(
         &mut self,
         frame: &[u8],
-        place: Place,
-        marks: &Marks,
-        shared: &Arc<Rest<T>>,
+        layout: FrameLayout,
+        holes: &Holes,
+        common: &Arc<Common<T>>,
         payload: &[u8],
     ) {
         if frame.len() > MAX_TEMPLATE_BYTES {
             return;
         }
-        let pattern = Pattern {
+        let pattern = PayloadPattern {
             payload: payload.into(),
-            string: (marks.string.start, marks.string.end),
-            counter: marks.counter,
+            string: (holes.string.start, holes.string.end),
+            counter: holes.counter,
         };
-        if shared.pattern.set(pattern).is_err() {
+        if common.pattern.set(pattern).is_err() {
             return;
         }
-        self.credit -= cost(frame.len());
-        let shift = place.payload;
+        self.budget -= cost(frame.len());
+        let shift = layout.payload;
         self.list.truncate(MAX_TEMPLATES - 1);
         self.list.insert(
             0,
             Template {
                 frame: frame.into(),
-                id: place.id,
-                string: (marks.string.start + shift, marks.string.end + shift),
-                counter: marks.counter.map(|(start, end)| (start + shift, end + shift)),
-                slot: marks.slot,
-                may_be_empty: marks.may_be_empty,
-                shared: shared.clone(),
+                id: layout.id,
+                string: (holes.string.start + shift, holes.string.end + shift),
+                counter: holes.counter.map(|(start, end)| (start + shift, end + shift)),
+                kind: holes.kind,
+                may_be_empty: holes.may_be_empty,
+                common: common.clone(),
             },
         );
     }
@@ -402,7 +399,7 @@ enum Escape {
 
 /// A frame that a template fits so far and that the chunk's end has cut.
 #[derive(Debug, Default)]
-pub(crate) struct Partial {
+pub(crate) struct InFlight {
     /// Which template; `None` while no frame is followed.
     template: Option<usize>,
     stage: Stage,
@@ -429,7 +426,7 @@ pub(crate) enum Step {
     Miss(usize),
 }
 
-impl Partial {
+impl InFlight {
     pub(crate) const fn is_active(&self) -> bool {
         self.template.is_some()
     }
@@ -437,8 +434,8 @@ impl Partial {
     fn begin(&mut self, template: usize, offset: u64) {
         self.template = Some(template);
         (self.stage, self.matched, self.escape, self.escaped) = (Stage::Lead, 0, Escape::None, false);
-        empty(&mut self.id);
-        empty(&mut self.string);
+        clear_and_shrink(&mut self.id);
+        clear_and_shrink(&mut self.string);
         self.counter.clear();
         (self.length, self.offset) = (0, offset);
     }
@@ -483,90 +480,95 @@ impl Partial {
 
 impl<S> Templates<S> {
     /// Begins to follow the frame that the end of the chunk cuts, if a template fits its beginning.
-    pub(crate) fn follow(&mut self, rest: &[u8], offset: u64, partial: &mut Partial) -> bool {
-        if self.credit <= 0 {
+    pub(crate) fn track(&mut self, remaining: &[u8], offset: u64, in_flight: &mut InFlight) -> bool {
+        if self.budget <= 0 {
             return false;
         }
         for at in 0..self.list.len() {
-            // A longer rest would have been a hit, or its string is such that following is not worth it.
-            if rest.len() < self.list[at].frame.len() + 256 {
-                partial.begin(at, offset);
-                if self.step(rest, usize::MAX, partial) == Step::Short {
+            // More bytes than that would have been a match, or the string is too long for tracking to pay off.
+            if remaining.len() < self.list[at].frame.len() + 256 {
+                in_flight.begin(at, offset);
+                if self.step(remaining, usize::MAX, in_flight) == Step::Short {
                     return true;
                 }
-                self.credit -= cost(partial.length);
-                partial.template = None;
+                self.budget -= cost(in_flight.length);
+                in_flight.template = None;
             }
         }
         false
     }
 
     /// Compares more bytes with the template of a cut frame.
-    pub(crate) fn step(&mut self, input: &[u8], max_frame_bytes: usize, partial: &mut Partial) -> Step {
-        let Some(template) = partial.template.and_then(|at| self.list.get(at)) else { return Step::Miss(0) };
-        let step = template.step(input, partial);
+    pub(crate) fn step(&mut self, input: &[u8], max_frame_bytes: usize, in_flight: &mut InFlight) -> Step {
+        let Some(template) = in_flight.template.and_then(|at| self.list.get(at)) else {
+            return Step::Miss(0);
+        };
+        let step = template.step(input, in_flight);
         let looked_at = match step {
             Step::Short => input.len(),
             Step::Complete(length) | Step::Miss(length) => length,
         };
         self.examined += looked_at as u64;
-        partial.length += looked_at;
+        in_flight.length += looked_at;
         match step {
-            Step::Complete(_) if partial.length <= max_frame_bytes => {
-                self.credit = (self.credit + 2 * cost(partial.length)).min(ADVANCE << 8);
+            Step::Complete(_) if in_flight.length <= max_frame_bytes => {
+                self.budget = (self.budget + 2 * cost(in_flight.length)).min(INITIAL_BUDGET << 8);
                 step
             }
-            Step::Short if partial.length <= max_frame_bytes => step,
+            Step::Short if in_flight.length <= max_frame_bytes => step,
             Step::Miss(_) => {
-                self.credit -= 2 * cost(partial.length);
+                self.budget -= 2 * cost(in_flight.length);
                 step
             }
             // Too long to be sure of the limits: the full parse counts them.
             Step::Short | Step::Complete(_) => {
-                self.credit -= 2 * cost(partial.length);
+                self.budget -= 2 * cost(in_flight.length);
                 Step::Miss(looked_at)
             }
         }
     }
 
     /// The bytes that have come of a cut frame.
-    pub(crate) fn rebuild(&self, partial: &Partial) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(partial.length);
-        if let Some(template) = partial.template.and_then(|at| self.list.get(at)) {
-            template.rebuild(partial, &mut bytes);
+    pub(crate) fn reconstruct(&self, in_flight: &InFlight) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(in_flight.length);
+        if let Some(template) = in_flight.template.and_then(|at| self.list.get(at)) {
+            template.reconstruct(in_flight, &mut bytes);
         }
         bytes
     }
 
     /// The values of a cut frame that is complete, and what its event shares with its neighbours.
-    pub(crate) fn complete<'a>(&'a self, partial: &'a Partial) -> Option<(&'a S, Values<'a>)> {
-        let template = self.list.get(partial.template?)?;
-        let inside = std::str::from_utf8(&partial.string).ok()?;
-        let (string, raw) = if partial.escaped {
+    pub(crate) fn complete<'a>(&'a self, in_flight: &'a InFlight) -> Option<(&'a S, Fields<'a>)> {
+        let template = self.list.get(in_flight.template?)?;
+        let inside = std::str::from_utf8(&in_flight.string).ok()?;
+        let (string, raw) = if in_flight.escaped {
             (Cow::Owned(unescape(inside)), Some(Cow::Borrowed(inside.as_bytes())))
         } else {
             (Cow::Borrowed(inside), None)
         };
-        let values = Values {
-            slot: template.slot,
+        let fields = Fields {
+            kind: template.kind,
             string,
-            raw: Raw::Predicted { string: raw },
-            counter: template.counter.and_then(|_| read_counter(&partial.counter)).map(|(number, _)| number),
+            payload: Payload::Predicted { string: raw },
+            counter: template
+                .counter
+                .and_then(|_| read_counter(&in_flight.counter))
+                .map(|(number, _)| number),
             id: EventId::default(),
         };
-        Some((&template.shared, values))
+        Some((&template.common, fields))
     }
 
     /// Whether the frame's template has a hole for the id, and its last byte.
-    pub(crate) fn end_of(&self, partial: &Partial) -> (bool, Option<u8>) {
-        match partial.template.and_then(|at| self.list.get(at)) {
+    pub(crate) fn ending(&self, in_flight: &InFlight) -> (bool, Option<u8>) {
+        match in_flight.template.and_then(|at| self.list.get(at)) {
             Some(template) => (template.id.is_some(), template.frame.last().copied()),
             None => (false, None),
         }
     }
 }
 
-impl Partial {
+impl InFlight {
     /// No frame is followed any more.
     pub(crate) fn finish(&mut self) {
         self.template = None;
@@ -589,27 +591,27 @@ impl<S> Template<S> {
     }
 
     /// Goes on with a cut frame; see [`Templates::step`].
-    fn step(&self, input: &[u8], partial: &mut Partial) -> Step {
+    fn step(&self, input: &[u8], in_flight: &mut InFlight) -> Step {
         let mut at = 0;
         loop {
-            match partial.stage {
+            match in_flight.stage {
                 Stage::Lead | Stage::Head | Stage::Between | Stage::Tail => {
-                    let wanted = &self.fixed(partial.stage)[partial.matched..];
+                    let wanted = &self.fixed(in_flight.stage)[in_flight.matched..];
                     let given = &input[at..];
                     let common = wanted.len().min(given.len());
                     if wanted[..common] != given[..common] {
                         return Step::Miss(at);
                     }
                     at += common;
-                    partial.matched += common;
+                    in_flight.matched += common;
                     if common < wanted.len() {
                         return Step::Short;
                     }
-                    if partial.stage == Stage::Tail {
+                    if in_flight.stage == Stage::Tail {
                         return Step::Complete(at);
                     }
-                    partial.matched = 0;
-                    partial.stage = match partial.stage {
+                    in_flight.matched = 0;
+                    in_flight.stage = match in_flight.stage {
                         Stage::Lead if self.id.is_some() => Stage::Id,
                         Stage::Lead => Stage::Head,
                         Stage::Head => Stage::String,
@@ -621,52 +623,52 @@ impl<S> Template<S> {
                     let end = memchr::memchr2(b'\n', b'\r', given).unwrap_or(given.len());
                     // The space after the colon is no part of the value: another layout than the template's.
                     let after_colon = self.id.is_some_and(|(start, _)| self.frame[start - 1] == b':');
-                    let spaced = partial.id.is_empty() && after_colon && given.first() == Some(&b' ');
+                    let spaced = in_flight.id.is_empty() && after_colon && given.first() == Some(&b' ');
                     if spaced || has_control(&given[..end]) {
                         return Step::Miss(at);
                     }
-                    partial.id.extend_from_slice(&given[..end]);
+                    in_flight.id.extend_from_slice(&given[..end]);
                     at += end;
                     if end == given.len() {
                         return Step::Short;
                     }
-                    partial.stage = Stage::Head;
+                    in_flight.stage = Stage::Head;
                 }
-                Stage::String => match partial.string_step(input, &mut at) {
+                Stage::String => match in_flight.string_step(input, &mut at) {
                     Some(step) => return step,
-                    None if partial.string.is_empty() && !self.may_be_empty => return Step::Miss(at),
-                    None if self.counter.is_some() => partial.stage = Stage::Between,
-                    None => partial.stage = Stage::Tail,
+                    None if in_flight.string.is_empty() && !self.may_be_empty => return Step::Miss(at),
+                    None if self.counter.is_some() => in_flight.stage = Stage::Between,
+                    None => in_flight.stage = Stage::Tail,
                 },
                 Stage::Counter => {
                     let digits = input[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-                    if partial.counter.len() + digits > MAX_DIGITS {
+                    if in_flight.counter.len() + digits > MAX_DIGITS {
                         return Step::Miss(at);
                     }
-                    partial.counter.extend_from_slice(&input[at..at + digits]);
+                    in_flight.counter.extend_from_slice(&input[at..at + digits]);
                     at += digits;
                     if at == input.len() {
                         return Step::Short;
                     }
-                    if read_counter(&partial.counter).is_none() {
+                    if read_counter(&in_flight.counter).is_none() {
                         return Step::Miss(at);
                     }
-                    partial.stage = Stage::Tail;
+                    in_flight.stage = Stage::Tail;
                 }
             }
         }
     }
 
-    fn rebuild(&self, partial: &Partial, bytes: &mut Vec<u8>) {
+    fn reconstruct(&self, in_flight: &InFlight, bytes: &mut Vec<u8>) {
         let order =
             [Stage::Lead, Stage::Id, Stage::Head, Stage::String, Stage::Between, Stage::Counter, Stage::Tail];
         for stage in order {
-            let now = stage == partial.stage;
+            let now = stage == in_flight.stage;
             match stage {
-                Stage::Id => bytes.extend_from_slice(&partial.id),
-                Stage::String => bytes.extend_from_slice(&partial.string),
-                Stage::Counter => bytes.extend_from_slice(&partial.counter),
-                fixed if now => bytes.extend_from_slice(&self.fixed(fixed)[..partial.matched]),
+                Stage::Id => bytes.extend_from_slice(&in_flight.id),
+                Stage::String => bytes.extend_from_slice(&in_flight.string),
+                Stage::Counter => bytes.extend_from_slice(&in_flight.counter),
+                fixed if now => bytes.extend_from_slice(&self.fixed(fixed)[..in_flight.matched]),
                 // A template without a counter goes from the string to the tail.
                 Stage::Between if self.counter.is_none() => {}
                 fixed => bytes.extend_from_slice(self.fixed(fixed)),
@@ -680,16 +682,16 @@ impl<S> Template<S> {
     /// Compares fixed bytes and reads holes; `None` where anything does not fit or the frame is not whole.
     #[allow(clippy::inline_always, reason = "as `find`, its only caller")]
     #[inline(always)]
-    fn matches(&self, rest: &[u8], looked_at: &mut usize) -> Option<Hit> {
+    fn matches(&self, remaining: &[u8], looked_at: &mut usize) -> Option<Match> {
         let mut at = 0;
         let mut fixed_from = 0;
         let mut id = None;
         if let Some((start, end)) = self.id {
             *looked_at = start;
-            if !begins_alike(rest, &self.frame, start) {
+            if !begins_alike(remaining, &self.frame, start) {
                 return None;
             }
-            let id_end = self.id_end(rest, start, end - start)?;
+            let id_end = self.id_end(remaining, start, end - start)?;
             *looked_at = id_end;
             id = Some((start, id_end));
             at = id_end;
@@ -697,11 +699,11 @@ impl<S> Template<S> {
         }
         let head = &self.frame[fixed_from..self.string.0];
         *looked_at += head.len();
-        if !rest[at..].starts_with(head) {
+        if !remaining[at..].starts_with(head) {
             return None;
         }
         at += head.len();
-        let (string, escaped) = string_end(rest, at)?;
+        let (string, escaped) = string_end(remaining, at)?;
         *looked_at += string - at;
         let string = StringSpan { start: at, end: string, escaped };
         if string.start == string.end && !self.may_be_empty {
@@ -713,37 +715,37 @@ impl<S> Template<S> {
         if let Some((start, end)) = self.counter {
             let between = &self.frame[fixed_from..start];
             *looked_at += between.len();
-            if !rest[at..].starts_with(between) {
+            if !remaining[at..].starts_with(between) {
                 return None;
             }
             at += between.len();
-            let (number, digits) = read_counter(&rest[at..])?;
+            let (number, digits) = read_counter(&remaining[at..])?;
             counter = Some(number);
             at += digits;
             fixed_from = end;
         }
         let tail = &self.frame[fixed_from..];
         *looked_at += tail.len();
-        if !rest[at..].starts_with(tail) {
+        if !remaining[at..].starts_with(tail) {
             return None;
         }
-        Some(Hit { template: 0, length: at + tail.len(), id, string, counter })
+        Some(Match { template: 0, length: at + tail.len(), id, string, counter })
     }
 
     /// Where the id's value ends, which has almost always the length of the one before.
     #[inline]
-    fn id_end(&self, rest: &[u8], start: usize, guess: usize) -> Option<usize> {
-        let value = rest.get(start..start + guess)?;
+    fn id_end(&self, remaining: &[u8], start: usize, guess: usize) -> Option<usize> {
+        let value = remaining.get(start..start + guess)?;
         if value.first() == Some(&b' ') && self.frame[start - 1] == b':' {
             // The space after the colon is no part of the value: another layout than the template's.
             return None;
         }
         let terminator = self.frame[start + guess];
-        if rest.get(start + guess) == Some(&terminator) && !has_control(value) {
+        if remaining.get(start + guess) == Some(&terminator) && !has_control(value) {
             return Some(start + guess);
         }
-        let length = memchr::memchr2(b'\n', b'\r', &rest[start..])?;
-        let value = &rest[start..start + length];
+        let length = memchr::memchr2(b'\n', b'\r', &remaining[start..])?;
+        let value = &remaining[start..start + length];
         if value.first() == Some(&b' ') && self.frame[start - 1] == b':' {
             return None;
         }
@@ -754,13 +756,13 @@ impl<S> Template<S> {
 /// Whether the first `length` bytes are the same. As a rule these are the three of `id:`, for which a call to compare
 /// them would cost more than they do.
 #[inline]
-fn begins_alike(rest: &[u8], frame: &[u8], length: usize) -> bool {
-    match (rest.first_chunk(), frame.first_chunk()) {
+fn begins_alike(remaining: &[u8], frame: &[u8], length: usize) -> bool {
+    match (remaining.first_chunk(), frame.first_chunk()) {
         (Some(one), Some(other)) if (1..=8).contains(&length) => {
             let differ = u64::from_le_bytes(*one) ^ u64::from_le_bytes(*other);
             differ << (64 - 8 * length) == 0
         }
-        _ => rest.starts_with(&frame[..length]),
+        _ => remaining.starts_with(&frame[..length]),
     }
 }
 
@@ -770,11 +772,11 @@ fn cost(bytes: usize) -> i64 {
 }
 
 /// A number as a counter writes it: without sign, without leading zeros.
-fn read_counter(rest: &[u8]) -> Option<(i64, usize)> {
-    let digits = rest.iter().take(MAX_DIGITS + 1).take_while(|byte| byte.is_ascii_digit()).count();
-    if digits == 0 || digits > MAX_DIGITS || (digits > 1 && rest[0] == b'0') {
+fn read_counter(remaining: &[u8]) -> Option<(i64, usize)> {
+    let digits = remaining.iter().take(MAX_DIGITS + 1).take_while(|byte| byte.is_ascii_digit()).count();
+    if digits == 0 || digits > MAX_DIGITS || (digits > 1 && remaining[0] == b'0') {
         return None;
     }
-    let number = rest[..digits].iter().fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0'));
+    let number = remaining[..digits].iter().fold(0, |sum, digit| sum * 10 + i64::from(digit - b'0'));
     Some((number, digits))
 }

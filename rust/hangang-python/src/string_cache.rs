@@ -36,7 +36,7 @@ struct Pair([Slot; 2]);
 static MEMORY: Mutex<Vec<Pair>> = Mutex::new(Vec::new());
 
 /// Access to the memory during one call.
-pub(crate) struct Words(Access);
+pub(crate) struct StringCache(Access);
 
 enum Access {
     NotAsked,
@@ -44,7 +44,7 @@ enum Access {
     Refused,
 }
 
-impl Words {
+impl StringCache {
     /// Locks nothing yet: most calls with little input complete no event.
     pub(crate) const fn new() -> Self {
         Self(Access::NotAsked)
@@ -121,7 +121,7 @@ fn key(bytes: &[u8]) -> Option<Key> {
     }
 }
 
-/// A key's pair. A collision only costs what no memory of words would have cost.
+/// A key's pair. A collision only costs what no cache would have cost.
 #[inline]
 fn place(key: Key) -> usize {
     let mixed = key[0] ^ key[1].rotate_left(23) ^ key[2].rotate_left(47);
