@@ -141,9 +141,12 @@ pub enum ErrorKind {
     },
     /// The stream stopped early.
     Truncated {
-        /// What had to come.
+        /// What was missing.
         expected: Missing,
     },
+    /// The caller fed a parser after closing it. This is a mistake of the program, not an error of the stream, and the
+    /// parser stays closed.
+    Closed,
 }
 
 /// A fault of the stream: its kind and its absolute offset.
@@ -213,6 +216,7 @@ impl fmt::Display for ParseError {
                 "stream truncated at byte {offset}: expected {expected}, found the end of the stream; \
                  the answer is incomplete"
             ),
+            ErrorKind::Closed => f.write_str("feed after close()"),
         }
     }
 }

@@ -1,17 +1,21 @@
-//! RFC 8259, read in one pass: the cursor checks every byte it goes over and hands out what a dialect asks for.
+//! RFC 8259 in one pass: the cursor validates every byte that it walks over and hands out what a dialect asks for.
 //!
-//! Rules:
-//! - a fault is the first byte at which the text stops being a prefix of any JSON text; a text that is too
-//!   short has its fault at its end;
-//! - UTF-8 is checked before the cursor walks ([`utf8_text`]); of the two faults the smaller position wins,
-//!   UTF-8 at a tie;
-//! - a string is handed out as its span; it is decoded when somebody wants it, and a lone surrogate escape
-//!   becomes U+FFFD;
-//! - `skip` keeps its own stack of brackets: no nesting that a peer sends can exhaust the machine's stack.
+//! Always true:
+//! - an error is at the first byte at which the text stops being a prefix of any JSON text; a text that is too short
+//!   has its error at its end ([design §4] rule 2);
+//! - UTF-8 is checked before the cursor walks ([`utf8_text`]). Of two errors the smaller position wins, UTF-8 at a tie;
+//! - a string is handed out as its span and decoded on demand; a lone surrogate escape becomes U+FFFD;
+//! - [`Cursor::skip`] keeps its own stack of brackets: no nesting that a peer sends can exhaust the machine's stack.
+//!
+//! What will bite:
+//! - every callback must walk over exactly one value. One that returns without doing so leaves the cursor in the middle;
+//! - [`plain_end`] looks at eight bytes at once. A borrow can mark bytes above a true stop, so only the lowest mark
+//!   counts, which is why the words are read as little-endian.
 
 use std::borrow::Cow;
 
 use crate::error::{ErrorKind, Expected, FrameError};
+use crate::span::Span;
 
 /// White space of JSON, and what may stand between bare values.
 pub(crate) const fn is_space(byte: u8) -> bool {
@@ -93,6 +97,24 @@ impl Brackets {
     }
 }
 
+/// Walks over the object at the cursor, one arm a member. Each arm must walk over its value; members without an arm are
+/// skipped. Of duplicate names the last wins, as its arm runs last. `else` takes the names that no arm has.
+macro_rules! members {
+    ($cursor:ident { $($name:pat $(if $guard:expr)? => $read:expr,)* }) => {
+        members!($cursor { $($name $(if $guard)? => $read,)* } else _other => $cursor.skip()?)
+    };
+    ($cursor:ident { $($name:pat $(if $guard:expr)? => $read:expr,)* } else $other:ident => $rest:expr) => {
+        $cursor.object(|$cursor, name| {
+            match name {
+                $($name $(if $guard)? => $read,)*
+                $other => $rest,
+            }
+            Ok(())
+        })
+    };
+}
+pub(crate) use members;
+
 /// Walks over one JSON text and checks it on the way.
 pub(crate) struct Cursor<'a> {
     text: &'a str,
@@ -122,7 +144,9 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn open(&mut self) -> Walk<()> {
+    /// Enters the container at the cursor. False if it is empty: then the cursor is after it.
+    #[inline]
+    fn open(&mut self, closer: u8) -> Walk<bool> {
         if self.depth == self.max_depth {
             return Err(FrameError {
                 kind: ErrorKind::TooDeep { limit: self.max_depth },
@@ -131,7 +155,49 @@ impl<'a> Cursor<'a> {
         }
         self.depth += 1;
         self.position += 1;
-        Ok(())
+        self.skip_space();
+        Ok(!self.close(closer))
+    }
+
+    /// Leaves the container if the cursor is at its end.
+    #[inline]
+    fn close(&mut self, closer: u8) -> bool {
+        let closes = self.peek() == Some(closer);
+        if closes {
+            self.position += 1;
+            self.depth -= 1;
+        }
+        closes
+    }
+
+    /// After a value of a container: true if another follows, false if the container was closed.
+    #[inline]
+    fn step(&mut self, closer: u8) -> Walk<bool> {
+        self.skip_space();
+        if self.peek() == Some(b',') {
+            self.position += 1;
+            return Ok(true);
+        }
+        if self.close(closer) {
+            return Ok(false);
+        }
+        let is_object = closer == b'}';
+        self.fail(if is_object { Expected::CommaOrEndOfObject } else { Expected::CommaOrEndOfArray })
+    }
+
+    /// A member's name and its colon.
+    #[inline]
+    fn name(&mut self, expected: Expected) -> Walk<StringSpan> {
+        if self.peek() != Some(b'"') {
+            return self.fail(expected);
+        }
+        let name = self.string()?;
+        self.skip_space();
+        if self.peek() != Some(b':') {
+            return self.fail(Expected::Colon);
+        }
+        self.position += 1;
+        Ok(name)
     }
 
     /// The kind of the value at the cursor, with the cursor on its first byte.
@@ -155,66 +221,32 @@ impl<'a> Cursor<'a> {
 
     /// Walks over the object at the cursor; `member` gets each name and must walk over its value.
     pub(crate) fn object(&mut self, mut member: impl FnMut(&mut Self, &str) -> Walk<()>) -> Walk<()> {
-        self.open()?;
-        self.skip_space();
-        if self.peek() == Some(b'}') {
-            self.position += 1;
-            self.depth -= 1;
-            return Ok(());
-        }
+        let mut more = self.open(b'}')?;
         let mut expected = Expected::KeyOrEndOfObject;
-        loop {
-            if self.peek() != Some(b'"') {
-                return self.fail(expected);
-            }
-            let name = self.string()?;
-            self.skip_space();
-            if self.peek() != Some(b':') {
-                return self.fail(Expected::Colon);
-            }
-            self.position += 1;
+        while more {
+            let name = self.name(expected)?;
             let text = self.text;
             member(self, &name.decode(text))?;
-            self.skip_space();
-            match self.peek() {
-                Some(b',') => self.position += 1,
-                Some(b'}') => {
-                    self.position += 1;
-                    self.depth -= 1;
-                    return Ok(());
-                }
-                _ => return self.fail(Expected::CommaOrEndOfObject),
+            more = self.step(b'}')?;
+            if more {
+                self.skip_space();
+                expected = Expected::Key;
             }
-            self.skip_space();
-            expected = Expected::Key;
         }
+        Ok(())
     }
 
     /// Walks over the array at the cursor; `element` must walk over one value, whose kind it gets.
     pub(crate) fn array(&mut self, mut element: impl FnMut(&mut Self, Kind) -> Walk<()>) -> Walk<()> {
-        self.open()?;
-        self.skip_space();
-        if self.peek() == Some(b']') {
-            self.position += 1;
-            self.depth -= 1;
-            return Ok(());
-        }
+        let mut more = self.open(b']')?;
         let mut expected = Expected::ValueOrEndOfArray;
-        loop {
+        while more {
             let kind = self.kind_or(expected)?;
             element(self, kind)?;
-            self.skip_space();
-            match self.peek() {
-                Some(b',') => self.position += 1,
-                Some(b']') => {
-                    self.position += 1;
-                    self.depth -= 1;
-                    return Ok(());
-                }
-                _ => return self.fail(Expected::CommaOrEndOfArray),
-            }
+            more = self.step(b']')?;
             expected = Expected::Value;
         }
+        Ok(())
     }
 
     /// Walks over the string at the cursor, which stands on its opening quote.
@@ -325,79 +357,39 @@ impl<'a> Cursor<'a> {
         let mut open = Brackets::default();
         let mut kind = kind;
         loop {
-            // One value begins here. A container is entered, or left at once when it is empty.
-            let mut complete = true;
+            // One value begins here; `kind` becomes that of the first value in it, if it has one.
             match kind {
-                Kind::Object => {
-                    self.open()?;
-                    self.skip_space();
-                    if self.peek() == Some(b'}') {
-                        self.position += 1;
-                        self.depth -= 1;
-                    } else {
-                        open.push(true);
-                        self.name(Expected::KeyOrEndOfObject)?;
-                        kind = self.kind()?;
-                        complete = false;
-                    }
+                Kind::Object if self.open(b'}')? => {
+                    open.push(true);
+                    self.name(Expected::KeyOrEndOfObject)?;
+                    kind = self.kind()?;
+                    continue;
                 }
-                Kind::Array => {
-                    self.open()?;
-                    self.skip_space();
-                    if self.peek() == Some(b']') {
-                        self.position += 1;
-                        self.depth -= 1;
-                    } else {
-                        open.push(false);
-                        kind = self.kind_or(Expected::ValueOrEndOfArray)?;
-                        complete = false;
-                    }
+                Kind::Array if self.open(b']')? => {
+                    open.push(false);
+                    kind = self.kind_or(Expected::ValueOrEndOfArray)?;
+                    continue;
                 }
+                Kind::Object | Kind::Array => {}
                 scalar => self.scalar(scalar)?,
             }
-            // One value ends here, and with it perhaps the containers around it.
-            while complete {
+            // One value ends here, and perhaps the containers around it.
+            loop {
                 if open.depth() == 0 {
                     return Ok(());
                 }
-                self.skip_space();
-                match (self.peek(), open.in_object()) {
-                    (Some(b','), true) => {
-                        self.position += 1;
+                let in_object = open.in_object();
+                if self.step(if in_object { b'}' } else { b']' })? {
+                    if in_object {
                         self.skip_space();
                         self.name(Expected::Key)?;
-                        kind = self.kind()?;
-                        complete = false;
                     }
-                    (Some(b','), false) => {
-                        self.position += 1;
-                        kind = self.kind()?;
-                        complete = false;
-                    }
-                    (Some(b'}'), true) | (Some(b']'), false) => {
-                        self.position += 1;
-                        self.depth -= 1;
-                        open.pop();
-                    }
-                    (_, true) => return self.fail(Expected::CommaOrEndOfObject),
-                    (_, false) => return self.fail(Expected::CommaOrEndOfArray),
+                    kind = self.kind()?;
+                    break;
                 }
+                open.pop();
             }
         }
-    }
-
-    /// A member's name and its colon.
-    fn name(&mut self, expected: Expected) -> Walk<()> {
-        if self.peek() != Some(b'"') {
-            return self.fail(expected);
-        }
-        self.string()?;
-        self.skip_space();
-        if self.peek() != Some(b':') {
-            return self.fail(Expected::Colon);
-        }
-        self.position += 1;
-        Ok(())
     }
 
     /// Nothing but white space may follow the value of a payload.
@@ -419,10 +411,10 @@ impl<'a> Cursor<'a> {
     }
 
     /// The value as [`optional_integer`](Self::optional_integer), with the place of its digits.
-    pub(crate) fn placed_integer(&mut self) -> Walk<Option<(i64, (usize, usize))>> {
+    pub(crate) fn placed_integer(&mut self) -> Walk<Option<(i64, Span)>> {
         let start = self.mark()?;
         let number = self.optional_integer()?;
-        Ok(number.map(|number| (number, (start, self.position))))
+        Ok(number.map(|number| (number, Span::new(start, self.position))))
     }
 
     /// The value's span between the quotes, or `None` for a value of another kind.

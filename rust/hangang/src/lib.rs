@@ -26,24 +26,26 @@
 //! Two laws hold for every parser. Same bytes, any split: same events, same errors, same offsets. And each
 //! `feed` costs time in proportion to its new bytes, with memory under the caller's limits ([`Options`]).
 
-pub mod a2a;
-pub mod clova;
+pub mod dialect;
+mod dialects;
 mod error;
-pub mod exaone;
+mod framing;
 mod json;
-mod json_stream;
-pub mod openai;
 mod parser;
-mod shared;
-mod sse;
-mod template;
+mod predict;
+mod span;
 
-pub use error::{ErrorKind, Expected, FrameError, Missing, ParseError};
-pub use json_stream::{DEFAULT_MAX_DEPTH, JsonStreamParser};
-pub use parser::{Deferred, Dialect, Errors, Frame, Options, StreamEvent, StreamParser};
-pub use shared::{AiFilter, Malformed, ToolCallDelta, Usage};
-pub use sse::{DEFAULT_MAX_FRAME_BYTES, EventId, ServerSentEvent, SseParser};
-pub use template::{Common, CommonRef, Fields, Payload};
+#[doc(hidden)]
+pub use dialect::{Common, CommonRef, Deferred, Fields, Frame, Payload};
+pub use dialect::{Dialect, Errors, Malformed, Options, StreamEvent};
+pub use dialects::wire::{AiFilter, ToolCallDelta, Usage};
+pub use dialects::{a2a, clova, exaone, openai};
+#[doc(hidden)]
+pub use error::FrameError;
+pub use error::{ErrorKind, Expected, Missing, ParseError};
+pub use framing::json_stream::{DEFAULT_MAX_DEPTH, JsonStreamParser};
+pub use framing::sse::{DEFAULT_MAX_FRAME_BYTES, EventId, ServerSentEvent, SseParser};
+pub use parser::StreamParser;
 
 /// The README's example is run as a test.
 #[cfg(doctest)]

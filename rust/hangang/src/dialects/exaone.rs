@@ -9,12 +9,14 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::clova::own;
+use super::wire::{boxed, optional_object, own};
+use crate::dialect::{
+    Common, CommonRef, Decoded, Deferred, Dialect, Fields, Frame, Malformed, Payload, StreamEvent,
+    sealed::Sealed,
+};
 use crate::error::{FrameError, Missing};
-use crate::json::{Cursor, Kind, Text};
-use crate::parser::{Deferred, Dialect, Frame, StreamEvent};
-use crate::shared::{Malformed, boxed, optional_object};
-use crate::template::{Common, CommonRef, Fields, HoleKind, Holes, Payload};
+use crate::json::{Cursor, Kind, Text, members};
+use crate::predict::template::{HoleKind, Holes};
 
 /// The parser of EXAONE streams.
 pub type StreamParser = crate::parser::StreamParser<Exaone>;
@@ -107,6 +109,19 @@ impl<'a> StreamEvent<'a> for Event<'a> {
         }
     }
 
+    fn thinking(&self) -> &str {
+        ""
+    }
+
+    fn raw(&self) -> Cow<'_, [u8]> {
+        match self {
+            Self::Answer(answer) => answer.raw(),
+            Self::Error(error) => Cow::Borrowed(&error.raw),
+            Self::Unknown(unknown) => Cow::Borrowed(&unknown.raw),
+            Self::Malformed(malformed) => Cow::Borrowed(&malformed.raw),
+        }
+    }
+
     fn deferred(&self) -> Option<Deferred> {
         matches!(self, Self::Error(_)).then_some(Deferred::Error)
     }
@@ -141,44 +156,41 @@ pub struct Exaone {
     references: Option<Arc<str>>,
 }
 
+impl Sealed for Exaone {}
+
 impl Dialect for Exaone {
     type Event<'a> = Event<'a>;
 
     const STRICT_FIRST_BYTE: bool = true;
 
-    fn decode<'a>(&mut self, frame: &Frame<'a>) -> Result<Option<Event<'a>>, FrameError> {
+    fn decode<'a>(&mut self, frame: &Frame<'a>) -> Result<Decoded<Event<'a>>, FrameError> {
         let text = frame.text()?;
         let mut cursor = Cursor::new(text, frame.max_depth);
         let raw = Cow::Borrowed(frame.payload);
         if cursor.kind()? != Kind::Object {
             cursor.skip()?;
             cursor.end()?;
-            return Ok(Some(Event::Unknown(Unknown { data: Cow::Borrowed(text), raw })));
+            return Ok(Decoded::new(Event::Unknown(Unknown { data: Cow::Borrowed(text), raw })));
         }
         let mut result_code = None;
         let mut description = None;
         let mut data = Data::default();
-        cursor.object(|cursor, name| {
-            match name {
-                "result_code" => result_code = cursor.optional_integer()?,
-                "description" => description = cursor.optional_string()?,
-                "data" => data = optional_object(cursor, read_data)?.unwrap_or_default(),
-                _ => cursor.skip()?,
-            }
-            Ok(())
+        members!(cursor {
+                        "result_code" => result_code = cursor.optional_integer()?,
+                        "description" => description = cursor.optional_string()?,
+                        "data" => data = optional_object(cursor, read_data)?.unwrap_or_default(),
         })?;
         cursor.end()?;
+        let mut holes = None;
         let event = match result_code {
             Some(200) => {
                 self.ended |= &*data.progress_state == "answering";
-                if let Some(string) = data.answer.span {
-                    frame.holes.set(Some(Holes {
-                        kind: HoleKind::Text,
-                        string,
-                        counter: None,
-                        may_be_empty: true,
-                    }));
-                }
+                holes = data.answer.span.map(|string| Holes {
+                    kind: HoleKind::Text,
+                    string,
+                    counter: None,
+                    may_be_empty: true,
+                });
                 Event::Answer(Answer {
                     text: data.answer.value,
                     common: CommonRef::new(AnswerCommon {
@@ -198,7 +210,7 @@ impl Dialect for Exaone {
             }
             None => Event::Unknown(Unknown { data: Cow::Borrowed(text), raw }),
         };
-        Ok(Some(event))
+        Ok(Decoded { event, holes, validated: true })
     }
 
     type Common = AnswerCommon;
@@ -250,19 +262,15 @@ struct Data<'a> {
 
 fn read_data<'a>(cursor: &mut Cursor<'a>) -> Result<Data<'a>, FrameError> {
     let mut data = Data::default();
-    cursor.object(|cursor, name| {
-        match name {
-            "query" => data.query = cursor.optional_string()?.unwrap_or_default(),
-            "intent" => data.intent = cursor.optional_string()?.unwrap_or_default(),
-            "answer" => data.answer = cursor.text()?,
-            "progress_state" => data.progress_state = cursor.optional_string()?.unwrap_or_default(),
-            "references" => {
-                let (kind, list) = cursor.raw()?;
-                data.references = (kind == Kind::Array && has_content(list)).then_some(list);
-            }
-            _ => cursor.skip()?,
-        }
-        Ok(())
+    members!(cursor {
+                "query" => data.query = cursor.optional_string()?.unwrap_or_default(),
+                "intent" => data.intent = cursor.optional_string()?.unwrap_or_default(),
+                "answer" => data.answer = cursor.text()?,
+                "progress_state" => data.progress_state = cursor.optional_string()?.unwrap_or_default(),
+                "references" => {
+                    let (kind, list) = cursor.raw()?;
+                    data.references = (kind == Kind::Array && has_content(list)).then_some(list);
+                },
     })?;
     Ok(data)
 }

@@ -1,46 +1,35 @@
-//! Server-sent events as WHATWG frames them, from bytes cut anywhere.
+//! Server-sent events as WHATWG frames them, from bytes split at arbitrary points.
 //!
-//! Rules:
-//! - a line ends at LF, CR or CRLF; a lone CR ends it at once, and an LF that follows, also in the next chunk,
-//!   belongs to it;
-//! - a byte order mark counts only at offset 0; it may be cut, and it is not part of the first line;
+//! Always true:
+//! - a byte order mark counts only at offset 0, and is not part of the first line;
 //! - a field's value loses one space after the colon, never more; a line that begins with a colon is a comment;
-//! - an empty line dispatches: without a data line nothing happens but that the id becomes the last event id;
-//! - limits are counted byte by byte: each line without its terminator, and the data values with their joining
-//!   LFs. The fault is the first byte too many, whatever the chunk it came in;
-//! - everything here is bytes: text is decoded by those who need text.
+//! - a blank line dispatches. Without a data line it only makes the last `id` field the last event ID;
+//! - limits are counted byte by byte: each line without its terminator, and the data values with their joining LFs. The
+//!   error is at the first byte too many, whatever chunk it came in;
+//! - everything here is bytes. Text is decoded by the layers that need text.
 //!
-//! A line that lies whole in the chunk is read in layout; only an unfinished tail is copied and deferred.
+//! A line that lies whole in the chunk is read in place; only an unfinished tail is copied and kept.
+//!
+//! What will bite:
+//! - a CR ends a line at once, but it may be half of a CRLF whose LF is in the next chunk ([`LineState::AfterCr`]);
+//! - an empty line of a chunk is a blank line only if nothing of the line came before;
+//! - a frame's buffers outlive the call that returned it, as the frame borrows them. They are cleared by the next call
+//!   ([`FrameState::HandedOut`]);
+//! - the LF that joins two data lines has no byte of its own in the stream: it is the terminator of the line before, and
+//!   charged when the line after turns out to be a data line ([`SseFramer::check_limit`]).
 
 use std::borrow::Cow;
 
 use memchr::memchr2;
 
+use super::bom::{Bom, BomState};
+use super::detect::Lead;
+use super::{Origin, RawFrame, clear_and_shrink};
 use crate::error::{ErrorKind, Missing, ParseError};
-use crate::template::FrameLayout;
+use crate::span::{FrameLayout, Span};
 
 /// The default limit of a frame, in bytes.
 pub const DEFAULT_MAX_FRAME_BYTES: usize = 16 << 20;
-
-/// Most room that a buffer keeps when what it held is done with.
-const MAX_RETAINED_CAPACITY: usize = 64 << 10;
-
-/// Empties a buffer, and gives a large one's memory back: one huge frame must not cost its size for ever.
-pub(crate) fn clear_and_shrink(buffer: &mut Vec<u8>) {
-    buffer.clear();
-    buffer.shrink_to(MAX_RETAINED_CAPACITY);
-}
-
-pub(crate) const BOM: [u8; 3] = [0xef, 0xbb, 0xbf];
-
-/// How much of a byte order mark has been seen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Bom {
-    /// So many of its bytes, all at the start of the stream.
-    Matching(usize),
-    /// It was skipped, or there is none.
-    Over,
-}
 
 /// Where one data line lies.
 #[derive(Clone, Copy, Debug, Default)]
@@ -86,7 +75,7 @@ impl DataLines {
     }
 
     /// The absolute offset of a position in the joined payload. A joining LF stands for its line's terminator.
-    fn locate(&self, position: usize) -> u64 {
+    pub(super) fn locate(&self, position: usize) -> u64 {
         let mut numbers = self.before.iter();
         let mut number = || {
             let mut sum = 0;
@@ -111,21 +100,63 @@ impl DataLines {
     }
 }
 
-/// One dispatched event, borrowed from the chunk or from the framer.
-pub(crate) struct SseFrame<'f> {
-    pub(crate) event: &'f [u8],
-    pub(crate) data: &'f [u8],
-    pub(crate) id: &'f [u8],
-    lines: &'f DataLines,
-    /// Where it lies, if it lies whole in the chunk, has one data line and at most one id, before the data: then
-    /// it can become a template.
-    pub(crate) layout: Option<FrameLayout>,
+/// Where the next byte is in a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LineState {
+    /// At the start of a line.
+    Start,
+    /// The same, after a CR: an LF right now is the second half of that line's terminator.
+    AfterCr,
+    /// In a line whose beginning is held in `line`.
+    Inside,
 }
 
-impl SseFrame<'_> {
-    /// The absolute offset of a position in the joined payload.
-    pub(crate) fn locate(&self, position: usize) -> u64 {
-        self.lines.locate(position)
+/// Where the next line is in a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FrameState {
+    /// No field since the last blank line.
+    Between,
+    /// A field was read: the end of the stream here would be inside a frame.
+    Open,
+    /// Between frames, and the buffers still hold the frame that was returned.
+    HandedOut,
+}
+
+/// What one line means.
+enum Line {
+    Blank,
+    Comment,
+    /// The value's position in the line.
+    Data(usize),
+    /// The same, of an id without a NUL.
+    Id(usize),
+    Other,
+}
+
+/// Whether the frame in this chunk could become a template: it lies whole in the chunk, and has one data line and at
+/// most one id, before the data.
+#[derive(Clone, Copy, Default)]
+struct Eligibility {
+    /// Where the frame began, if it began in this chunk.
+    began: Option<usize>,
+    id_lines: usize,
+    /// The value of its only id line. A line without a colon has no value that could differ in the next frame.
+    id: Option<Span>,
+}
+
+impl Eligibility {
+    const fn begin(position: usize) -> Self {
+        Self { began: Some(position), id_lines: 0, id: None }
+    }
+
+    fn layout<'f>(&self, chunk: &'f [u8], end: usize, payload: Span) -> Option<FrameLayout<'f>> {
+        let began = self.began?;
+        let has_one_id = self.id_lines == 1 && self.id.is_some_and(|id| id.end < payload.start);
+        (self.id_lines == 0 || has_one_id).then(|| FrameLayout {
+            bytes: &chunk[began..end],
+            payload: payload.start - began,
+            id: self.id.map(|id| id.from_origin(began)),
+        })
     }
 }
 
@@ -134,52 +165,33 @@ impl SseFrame<'_> {
 pub(crate) struct SseFramer {
     max_frame_bytes: usize,
     bom: Bom,
-    /// The last byte was a CR that ended a line: an LF right now belongs to it.
-    after_cr: bool,
+    line_state: LineState,
+    frame_state: FrameState,
     /// The unfinished line, and the offset of its first byte.
     line: Vec<u8>,
     line_offset: u64,
-    /// The data values so far, joined by LF. Empty while a single data line is still read in layout.
+    /// The data values so far, joined by LF. Empty while a single data line is still read in place.
     data: Vec<u8>,
-    /// The places of the data lines so far; if there is one, the frame will dispatch.
+    /// Where the data lines so far lie; if there is one, the frame will dispatch.
     lines: DataLines,
-    /// Length of the joined data, also while it is read in layout.
+    /// Length of the joined data, also while it is read in place.
     data_len: usize,
     event: Vec<u8>,
-    /// The id as the last `id` field set it; it counts from the next empty line on.
+    /// Value of the most recent `id` field. It becomes the last event ID at the next blank line.
     id: Vec<u8>,
     last_event_id: Vec<u8>,
+    /// An `id` field was read since the last blank line.
     id_changed: bool,
     retry: Option<u64>,
-    /// A field line came since the last empty line: the end of the stream here would be inside a frame.
-    open: bool,
-    /// The buffers hold a frame that was handed out and is forgotten when the next one is asked for.
-    handed_out: bool,
-}
-
-/// What `next` found: a frame whose data lies in the chunk or in the framer's own buffer.
-enum DataIn {
-    Chunk(usize, usize),
-    Own,
-}
-
-/// What one line meant.
-enum Line {
-    Blank,
-    Comment,
-    /// The value's position in the line.
-    Data(usize),
-    /// The same, of an id that counts.
-    Id(usize),
-    Other,
 }
 
 impl SseFramer {
     pub(crate) fn new(max_frame_bytes: usize) -> Self {
         Self {
             max_frame_bytes,
-            bom: Bom::Matching(0),
-            after_cr: false,
+            bom: Bom::START,
+            line_state: LineState::Start,
+            frame_state: FrameState::Between,
             line: Vec::new(),
             line_offset: 0,
             data: Vec::new(),
@@ -190,19 +202,20 @@ impl SseFramer {
             last_event_id: Vec::new(),
             id_changed: false,
             retry: None,
-            open: false,
-            handed_out: false,
         }
     }
 
-    /// A framer that begins at `offset`, behind bytes which a dialect has looked at to find the framing: `line`
-    /// is the unfinished line that they left.
-    pub(crate) fn resume(max_frame_bytes: usize, line: Vec<u8>, offset: u64, after_cr: bool) -> Self {
+    /// A framer that begins at `offset`, after bytes that the detector has read.
+    pub(crate) fn resume(max_frame_bytes: usize, lead: Lead, offset: u64) -> Self {
         let mut framer = Self::new(max_frame_bytes);
-        framer.bom = Bom::Over;
-        framer.line_offset = offset - line.len() as u64;
-        framer.line = line;
-        framer.after_cr = after_cr;
+        framer.bom = Bom::DONE;
+        if lead.after_cr {
+            framer.line_state = LineState::AfterCr;
+        } else if !lead.line.is_empty() {
+            framer.line_state = LineState::Inside;
+        }
+        framer.line_offset = offset - lead.line.len() as u64;
+        framer.line = lead.line;
         framer
     }
 
@@ -215,170 +228,161 @@ impl SseFramer {
     }
 
     pub(crate) fn pending(&self) -> usize {
-        let bom = match self.bom {
-            Bom::Matching(seen) => seen,
-            Bom::Over => 0,
+        let frame = match self.frame_state {
+            FrameState::HandedOut => 0,
+            FrameState::Between | FrameState::Open => self.data_len + self.event.len(),
         };
-        let frame = if self.handed_out { 0 } else { self.data_len + self.event.len() };
-        bom + self.line.len() + frame
+        self.bom.held() + self.line.len() + frame
     }
 
-    /// The next frame that the chunk completes, from `*at` on; `None` when the chunk is used up.
+    /// The next frame that the chunk completes, from `position` on; `None` when the chunk is used up.
     /// `base` is the offset of the chunk's first byte.
     pub(crate) fn next_frame<'f>(
         &'f mut self,
         chunk: &'f [u8],
-        at: &mut usize,
+        position: &mut usize,
         base: u64,
-    ) -> Result<Option<SseFrame<'f>>, ParseError> {
+    ) -> Result<Option<RawFrame<'f>>, ParseError> {
         self.release();
-        if let Bom::Matching(_) = self.bom {
-            self.skip_bom(chunk, at);
-            if let Bom::Matching(_) = self.bom {
-                return Ok(None);
-            }
+        if !self.bom.is_done() && !self.skip_bom(chunk, position) {
+            return Ok(None);
         }
         // The frame's only data line, while it lies in this chunk and is not copied.
-        let mut in_place: Option<(usize, usize)> = None;
-        // Where the frame began, if it began in this chunk, and the value of its only id line.
-        let mut began = self.is_between_frames().then_some(*at);
-        let mut id_lines = 0;
-        let mut id = None;
+        let mut in_place: Option<Span> = None;
+        let mut eligibility =
+            if self.is_between_frames() { Eligibility::begin(*position) } else { Eligibility::default() };
         loop {
-            if self.after_cr && *at < chunk.len() {
-                // This LF is the second half of a CRLF whose CR may have come in an earlier chunk.
-                if chunk[*at] == b'\n' {
-                    *at += 1;
-                    if !self.open {
-                        began = began.map(|_| *at);
-                    }
-                }
-                self.after_cr = false;
+            if self.skip_lf(chunk, position) && self.frame_state != FrameState::Open {
+                eligibility.began = eligibility.began.map(|_| *position);
             }
-            let remaining = &chunk[*at..];
-            let Some(length) = memchr2(b'\n', b'\r', remaining) else {
-                self.hold_tail(remaining, base + *at as u64, in_place.map(|(from, to)| &chunk[from..to]))?;
-                *at = chunk.len();
+            let Some(line) = next_line(chunk, position) else {
+                let tail = &chunk[*position..];
+                let offset = base + *position as u64;
+                self.hold_tail(tail, offset, in_place.map(|data| data.of(chunk)))?;
+                *position = chunk.len();
                 return Ok(None);
             };
-            let start = *at;
-            let end = start + length;
-            let terminator = base + end as u64;
-            *at = end + 1;
-            let meaning = if self.line.is_empty() {
-                let line = &chunk[start..end];
-                self.check_limit(line.len(), line, base + start as u64, true)?;
-                let meaning = self.read_field(line);
-                if let Line::Data(value) = meaning {
-                    self.begin_data_line(base + (start + value) as u64, terminator);
-                    if self.lines.count == 1 {
-                        in_place = Some((start + value, end));
-                    } else {
-                        if let Some((from, to)) = in_place.take() {
-                            self.data.extend_from_slice(&chunk[from..to]);
-                        }
-                        self.data.push(b'\n');
-                        self.data.extend_from_slice(&chunk[start + value..end]);
-                    }
-                    self.data_len += line.len() - value;
-                } else if let Line::Id(value) = meaning {
-                    id_lines += 1;
-                    // A line without a colon has no value that could differ in the next frame.
-                    id = (value > 2).then_some((start + value, end));
-                }
-                meaning
-            } else {
-                self.finish_line(
-                    &chunk[start..end],
-                    in_place.take().map(|(from, to)| &chunk[from..to]),
-                    terminator,
-                )?
-            };
-            self.after_cr = chunk[end] == b'\r';
+            let meaning = self.on_line(chunk, line, base, &mut in_place, &mut eligibility)?;
+            self.line_state = if chunk[line.end] == b'\r' { LineState::AfterCr } else { LineState::Start };
             if !matches!(meaning, Line::Blank) {
                 continue;
             }
-            self.commit_id();
-            self.open = false;
-            if self.lines.count == 0 {
-                self.event.clear();
-                (began, id_lines, id) = (Some(*at), 0, None);
+            if !self.on_blank_line() {
+                eligibility = Eligibility::begin(*position);
                 continue;
             }
-            let data = in_place.map_or(DataIn::Own, |(from, to)| DataIn::Chunk(from, to));
-            let layout = match (began, in_place) {
-                (Some(from), Some((payload, _)))
-                    if id_lines == 0 || (id_lines == 1 && id.is_some_and(|(_, end)| end < payload)) =>
-                {
-                    Some(FrameLayout { from, to: *at, payload, id })
-                }
-                _ => None,
-            };
-            let mut frame = self.dispatch(chunk, &data);
-            frame.layout = layout;
-            return Ok(Some(frame));
+            let layout = in_place.and_then(|data| eligibility.layout(chunk, *position, data));
+            return Ok(Some(self.dispatch(chunk, in_place, layout)));
         }
     }
 
-    /// Matches the byte order mark at the start of the stream. What turns out not to be one is line content.
-    fn skip_bom(&mut self, chunk: &[u8], at: &mut usize) {
-        while let (Bom::Matching(seen), Some(&byte)) = (self.bom, chunk.get(*at)) {
-            if byte == BOM[seen] {
-                *at += 1;
-                self.bom = if seen + 1 == BOM.len() { Bom::Over } else { Bom::Matching(seen + 1) };
-                self.line_offset = 3;
-            } else {
-                self.line.extend_from_slice(&BOM[..seen]);
-                self.line_offset = 0;
-                self.bom = Bom::Over;
+    /// Goes past the byte order mark; false when the chunk ends before it is decided whether there is one. What turns
+    /// out not to be one begins the first line.
+    fn skip_bom(&mut self, chunk: &[u8], position: &mut usize) -> bool {
+        match self.bom.skip(chunk, position) {
+            BomState::Incomplete => false,
+            BomState::Done => true,
+            BomState::NotABom(taken) => {
+                self.line.extend_from_slice(taken);
+                self.line_state = LineState::Inside;
+                true
             }
+        }
+    }
+
+    /// Goes past the LF of a CRLF whose CR, perhaps in an earlier chunk, has ended its line already.
+    #[inline]
+    fn skip_lf(&mut self, chunk: &[u8], position: &mut usize) -> bool {
+        if self.line_state != LineState::AfterCr {
+            return false;
+        }
+        let Some(&byte) = chunk.get(*position) else { return false };
+        self.line_state = LineState::Start;
+        *position += usize::from(byte == b'\n');
+        byte == b'\n'
+    }
+
+    /// Reads one complete line, whose last part is in the chunk.
+    fn on_line(
+        &mut self,
+        chunk: &[u8],
+        line: Span,
+        base: u64,
+        in_place: &mut Option<Span>,
+        eligibility: &mut Eligibility,
+    ) -> Result<Line, ParseError> {
+        let terminator = base + line.end as u64;
+        if self.line_state == LineState::Inside {
+            self.copy_in_place(in_place.take().map(|data| data.of(chunk)));
+            return self.finish_line(line.of(chunk), terminator);
+        }
+        let bytes = line.of(chunk);
+        self.check_limit(bytes.len(), bytes, base + line.start as u64, true)?;
+        let meaning = self.read_field(bytes);
+        match meaning {
+            Line::Data(value) => {
+                let data = Span::new(line.start + value, line.end);
+                self.begin_data_line(base + data.start as u64, terminator);
+                if self.lines.count == 1 {
+                    *in_place = Some(data);
+                } else {
+                    self.copy_in_place(in_place.take().map(|data| data.of(chunk)));
+                    self.data.push(b'\n');
+                    self.data.extend_from_slice(data.of(chunk));
+                }
+                self.data_len += data.len();
+            }
+            Line::Id(value) => {
+                eligibility.id_lines += 1;
+                eligibility.id = (value > 2).then_some(Span::new(line.start + value, line.end));
+            }
+            Line::Blank | Line::Comment | Line::Other => {}
+        }
+        Ok(meaning)
+    }
+
+    #[inline]
+    fn copy_in_place(&mut self, data: Option<&[u8]>) {
+        if let Some(data) = data {
+            self.data.extend_from_slice(data);
         }
     }
 
     /// The chunk ends inside a frame: what the frame needs later is copied now.
-    fn hold_tail(
-        &mut self,
-        remaining: &[u8],
-        offset: u64,
-        in_place: Option<&[u8]>,
-    ) -> Result<(), ParseError> {
-        if let Some(data) = in_place {
-            self.data.extend_from_slice(data);
-        }
-        if remaining.is_empty() {
+    fn hold_tail(&mut self, tail: &[u8], offset: u64, in_place: Option<&[u8]>) -> Result<(), ParseError> {
+        self.copy_in_place(in_place);
+        if tail.is_empty() {
             return Ok(());
         }
-        if self.line.is_empty() {
+        if self.line_state != LineState::Inside {
+            self.line_state = LineState::Inside;
             self.line_offset = offset;
         }
-        // A line over the limit is not deferred beyond its first byte too many.
-        let room = self.max_frame_bytes.saturating_add(1) - self.line.len();
-        self.line.extend_from_slice(&remaining[..remaining.len().min(room)]);
-        self.check_own_line(false)
+        self.extend_line(tail);
+        self.check_held_line(false)
     }
 
-    /// The end of a line whose beginning came in earlier chunks.
-    fn finish_line(
-        &mut self,
-        remaining: &[u8],
-        in_place: Option<&[u8]>,
-        terminator: u64,
-    ) -> Result<Line, ParseError> {
-        if let Some(data) = in_place {
-            self.data.extend_from_slice(data);
-        }
+    /// Buffers at most one byte past the limit; that is enough to report the overflow.
+    #[inline]
+    fn extend_line(&mut self, bytes: &[u8]) {
         let room = self.max_frame_bytes.saturating_add(1) - self.line.len();
-        self.line.extend_from_slice(&remaining[..remaining.len().min(room)]);
-        self.check_own_line(true)?;
-        Ok(self.close_line(terminator))
+        self.line.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
-    fn check_own_line(&self, complete: bool) -> Result<(), ParseError> {
+    /// The end of a line whose beginning is held.
+    #[inline(never)]
+    fn finish_line(&mut self, end: &[u8], terminator: u64) -> Result<Line, ParseError> {
+        self.extend_line(end);
+        self.check_held_line(true)?;
+        Ok(self.read_held_line(terminator))
+    }
+
+    fn check_held_line(&self, complete: bool) -> Result<(), ParseError> {
         self.check_limit(self.line.len(), &self.line, self.line_offset, complete)
     }
 
-    /// Reads the deferred line, which is complete.
-    fn close_line(&mut self, terminator: u64) -> Line {
+    /// Reads the held line, which is complete.
+    fn read_held_line(&mut self, terminator: u64) -> Line {
         let line = std::mem::take(&mut self.line);
         let meaning = self.read_field(&line);
         if let Line::Data(value) = meaning {
@@ -435,13 +439,13 @@ impl SseFramer {
         }
     }
 
-    /// One complete line, as WHATWG interprets it. A data value is left to the caller, who knows where it lies.
+    /// One complete line, as WHATWG interprets it. A data value is left to the caller, which knows where it lies.
     fn read_field(&mut self, line: &[u8]) -> Line {
         let Some(&first) = line.first() else { return Line::Blank };
         if first == b':' {
             return Line::Comment;
         }
-        self.open = true;
+        self.frame_state = FrameState::Open;
         let (name, value) = match memchr::memchr(b':', line) {
             Some(colon) => (&line[..colon], colon + 1 + usize::from(line.get(colon + 1) == Some(&b' '))),
             None => (line, line.len()),
@@ -458,53 +462,54 @@ impl SseFramer {
                 self.id_changed = true;
                 return Line::Id(value);
             }
-            b"retry" => {
-                // ASCII digits only; a time beyond u64 is as good as for ever.
-                let digits = &line[value..];
-                if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) {
-                    let number = digits.iter().fold(0_u64, |sum, digit| {
-                        sum.saturating_mul(10).saturating_add(u64::from(digit - b'0'))
-                    });
-                    self.retry = Some(number);
-                }
-            }
+            b"retry" => self.retry = read_retry(&line[value..]).or(self.retry),
             _ => {}
         }
         Line::Other
     }
 
-    fn commit_id(&mut self) {
+    /// A blank line: commits the id. True if there is a frame to dispatch.
+    fn on_blank_line(&mut self) -> bool {
         if self.id_changed {
             self.last_event_id.clone_from(&self.id);
             self.id_changed = false;
         }
+        self.frame_state = FrameState::Between;
+        if self.lines.count == 0 {
+            self.event.clear();
+        }
+        self.lines.count != 0
     }
 
-    /// Hands out the frame that an empty line ended. Its buffers are cleared when the next one begins.
-    fn dispatch<'f>(&'f mut self, chunk: &'f [u8], layout: &DataIn) -> SseFrame<'f> {
-        self.handed_out = true;
-        let data = match *layout {
-            DataIn::Chunk(from, to) => &chunk[from..to],
-            DataIn::Own => &self.data,
-        };
-        SseFrame { event: &self.event, data, id: &self.last_event_id, lines: &self.lines, layout: None }
+    /// Returns the frame that a blank line ended: its data is `in_place`, or in the framer's buffer.
+    fn dispatch<'f>(
+        &'f mut self,
+        chunk: &'f [u8],
+        in_place: Option<Span>,
+        layout: Option<FrameLayout<'f>>,
+    ) -> RawFrame<'f> {
+        self.frame_state = FrameState::HandedOut;
+        RawFrame {
+            payload: in_place.map_or(&self.data, |data| data.of(chunk)),
+            name: &self.event,
+            id: &self.last_event_id,
+            layout,
+            origin: Origin::Lines(&self.lines),
+        }
     }
 
     /// Whether a frame would begin at the next byte.
     pub(crate) fn is_between_frames(&self) -> bool {
-        self.bom == Bom::Over && !self.open && self.line.is_empty()
+        self.bom.is_done() && self.frame_state != FrameState::Open && self.line_state != LineState::Inside
     }
 
     /// Goes to the first byte of the next frame; false inside one.
     #[inline]
-    pub(crate) fn begin_frame(&mut self, chunk: &[u8], at: &mut usize) -> bool {
+    pub(crate) fn begin_frame(&mut self, chunk: &[u8], position: &mut usize) -> bool {
         if !self.is_between_frames() {
             return false;
         }
-        if let (true, Some(&byte)) = (self.after_cr, chunk.get(*at)) {
-            *at += usize::from(byte == b'\n');
-            self.after_cr = false;
-        }
+        self.skip_lf(chunk, position);
         true
     }
 
@@ -513,7 +518,7 @@ impl SseFramer {
     #[inline]
     pub(crate) fn skip_frame(&mut self, last: Option<u8>) {
         self.release();
-        self.after_cr = last == Some(b'\r');
+        self.line_state = if last == Some(b'\r') { LineState::AfterCr } else { LineState::Start };
     }
 
     /// A frame that a template has read had an id.
@@ -527,9 +532,10 @@ impl SseFramer {
     }
 
     /// Forgets the frame that was handed out.
+    #[inline]
     fn release(&mut self) {
-        if self.handed_out {
-            self.handed_out = false;
+        if self.frame_state == FrameState::HandedOut {
+            self.frame_state = FrameState::Between;
             clear_and_shrink(&mut self.data);
             self.lines.clear();
             self.data_len = 0;
@@ -537,32 +543,50 @@ impl SseFramer {
         }
     }
 
-    /// The end of the stream, at `offset`. It ends an unterminated data line (rule 5); any other unterminated
-    /// line of a frame means that the stream was cut. What a frame's data must be is for the dialect to say.
-    pub(crate) fn finish(&mut self, offset: u64) -> Result<Option<SseFrame<'_>>, Missing> {
+    /// The end of the stream, at `offset`. It ends an unterminated data line ([design §4] rule 5); any other
+    /// unterminated line of a frame means that the stream was cut. What the frame's data must be is for the parser to
+    /// say.
+    pub(crate) fn finish(&mut self, offset: u64) -> Result<Option<RawFrame<'_>>, Missing> {
         self.release();
-        if !self.line.is_empty() {
+        if self.line_state == LineState::Inside {
             let is_data = self.line.starts_with(b"data:") || self.line == b"data";
-            let is_comment = self.line[0] == b':';
-            if is_comment && !self.open {
+            let is_comment = self.line.starts_with(b":");
+            if is_comment && self.frame_state != FrameState::Open {
                 self.line.clear();
+                self.line_state = LineState::Start;
                 return Ok(None);
             }
-            if !is_data || self.check_own_line(true).is_err() {
+            if !is_data || self.check_held_line(true).is_err() {
                 return Err(Missing::BlankLine);
             }
-            self.close_line(offset);
+            self.read_held_line(offset);
+            self.line_state = LineState::Start;
         }
-        if !self.open {
+        if self.frame_state != FrameState::Open {
             return Ok(None);
         }
-        if self.lines.count == 0 {
+        if !self.on_blank_line() {
             return Err(Missing::BlankLine);
         }
-        self.commit_id();
-        self.open = false;
-        Ok(Some(self.dispatch(&[], &DataIn::Own)))
+        Ok(Some(self.dispatch(&[], None, None)))
     }
+}
+
+/// The next line that ends in the chunk, without its terminator; the position goes to the byte after that.
+#[inline]
+fn next_line(chunk: &[u8], position: &mut usize) -> Option<Span> {
+    let start = *position;
+    let length = memchr2(b'\n', b'\r', &chunk[start..])?;
+    *position = start + length + 1;
+    Some(Span::new(start, start + length))
+}
+
+/// ASCII digits only. A time beyond u64 saturates.
+fn read_retry(digits: &[u8]) -> Option<u64> {
+    let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    is_number.then(|| {
+        digits.iter().fold(0_u64, |sum, digit| sum.saturating_mul(10).saturating_add(u64::from(digit - b'0')))
+    })
 }
 
 /// The id of a server-sent event: its bytes, and text for those who ask. Few do, and to check every id for it would
@@ -651,15 +675,15 @@ impl SseParser {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        let mut at = 0;
+        let mut position = 0;
         self.examined += chunk.len() as u64;
         loop {
-            match self.framer.next_frame(chunk, &mut at, self.fed) {
+            match self.framer.next_frame(chunk, &mut position, self.fed) {
                 Ok(Some(frame)) => {
-                    self.examined += frame.data.len() as u64;
+                    self.examined += frame.payload.len() as u64;
                     on_event(ServerSentEvent {
-                        event: event_name(frame.event),
-                        data: String::from_utf8_lossy(frame.data),
+                        event: event_name(frame.name),
+                        data: String::from_utf8_lossy(frame.payload),
                         id: String::from_utf8_lossy(frame.id),
                     });
                 }

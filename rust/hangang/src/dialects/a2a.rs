@@ -12,13 +12,16 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::clova::own;
+use super::wire::{boxed, code, optional_list, optional_object, own};
+use crate::dialect::{
+    Common, CommonRef, Decoded, Deferred, Dialect, Fields, Frame, Malformed, Options, Payload, StreamEvent,
+    sealed::Sealed,
+};
 use crate::error::{FrameError, Missing};
-use crate::json::{Cursor, Kind, StringSpan, Text};
-use crate::openai::{Code, code};
-use crate::parser::{Deferred, Dialect, Frame, Options, StreamEvent};
-use crate::shared::{Malformed, boxed, optional_list, optional_object};
-use crate::template::{Common, CommonRef, Fields, HoleKind, Holes, Payload};
+use crate::json::{Cursor, Kind, StringSpan, Text, members};
+use crate::predict::template::{HoleKind, Holes};
+
+pub use super::wire::Code;
 
 /// The parser of A2A streams.
 pub type StreamParser = crate::parser::StreamParser<A2a>;
@@ -141,8 +144,15 @@ pub struct ArtifactCommon {
     pub last_chunk: bool,
     /// JSON object.
     pub metadata: Option<Box<str>>,
-    /// Where the parts stand in the payload: bytes before them, and bytes behind.
-    parts: Option<(usize, usize)>,
+    parts: Option<Margins>,
+}
+
+/// Where the parts are in the payload. Counted from both ends, as in the payload of a predicted update only the parts
+/// differ in length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Margins {
+    before: usize,
+    after: usize,
 }
 
 impl std::ops::Deref for ArtifactUpdate<'_> {
@@ -171,8 +181,8 @@ impl ArtifactCommon {
     /// The parts as JSON array, cut out of an update's payload.
     #[must_use]
     pub fn parts_of(&self, payload: &[u8]) -> Option<String> {
-        let (before, behind) = self.parts?;
-        let parts = payload.get(before..payload.len().checked_sub(behind)?)?;
+        let Margins { before, after } = self.parts?;
+        let parts = payload.get(before..payload.len().checked_sub(after)?)?;
         String::from_utf8(parts.to_vec()).ok()
     }
 }
@@ -207,6 +217,22 @@ impl<'a> StreamEvent<'a> for Event<'a> {
             Self::Message(message) => &message.text,
             Self::ArtifactUpdate(update) => &update.text,
             _ => "",
+        }
+    }
+
+    fn thinking(&self) -> &str {
+        ""
+    }
+
+    fn raw(&self) -> Cow<'_, [u8]> {
+        match self {
+            Self::Task(task) => Cow::Borrowed(&task.raw),
+            Self::Message(message) => Cow::Borrowed(&message.raw),
+            Self::StatusUpdate(update) => Cow::Borrowed(&update.raw),
+            Self::ArtifactUpdate(update) => update.raw(),
+            Self::Error(error) => Cow::Borrowed(&error.raw),
+            Self::Unknown(unknown) => Cow::Borrowed(&unknown.raw),
+            Self::Malformed(malformed) => Cow::Borrowed(&malformed.raw),
         }
     }
 
@@ -292,13 +318,15 @@ pub struct A2a {
     at_rest: bool,
 }
 
+impl Sealed for A2a {}
+
 impl Dialect for A2a {
     type Event<'a> = Event<'a>;
 
-    fn decode<'a>(&mut self, frame: &Frame<'a>) -> Result<Option<Event<'a>>, FrameError> {
+    fn decode<'a>(&mut self, frame: &Frame<'a>) -> Result<Decoded<Event<'a>>, FrameError> {
         let text = frame.text()?;
         let mut cursor = Cursor::new(text, frame.max_depth);
-        let event = if cursor.kind()? == Kind::Object {
+        let decoded = if cursor.kind()? == Kind::Object {
             let mut envelope = Envelope::default();
             envelope.read(&mut cursor)?;
             cursor.end()?;
@@ -308,11 +336,13 @@ impl Dialect for A2a {
             cursor.end()?;
             None
         };
-        let event = event.unwrap_or(Event::Unknown(Unknown {
-            data: Cow::Borrowed(text),
-            raw: Cow::Borrowed(frame.payload),
-        }));
-        match &event {
+        let decoded = decoded.unwrap_or_else(|| {
+            Decoded::new(Event::Unknown(Unknown {
+                data: Cow::Borrowed(text),
+                raw: Cow::Borrowed(frame.payload),
+            }))
+        });
+        match &decoded.event {
             Event::Error(_) | Event::Message(_) => self.ended = true,
             Event::Task(task) => self.at_rest = is_rest(&task.state),
             Event::StatusUpdate(update) => {
@@ -322,7 +352,7 @@ impl Dialect for A2a {
             Event::ArtifactUpdate(update) => self.ended |= update.last_chunk && self.end == End::LastChunk,
             Event::Unknown(_) | Event::Malformed(_) => {}
         }
-        Ok(Some(event))
+        Ok(decoded)
     }
 
     type Common = ArtifactCommon;
@@ -439,32 +469,24 @@ struct Failure<'a> {
 
 impl<'a> Envelope<'a> {
     fn read(&mut self, cursor: &mut Cursor<'a>) -> Result<(), FrameError> {
-        cursor.object(|cursor, name| {
-            match name {
-                "jsonrpc" => {
-                    self.has_jsonrpc = true;
-                    cursor.skip()?;
-                }
-                "result" => {
-                    self.has_result = true;
-                    self.result = optional_object(cursor, |cursor| {
-                        let mut body = Box::<Body<'_>>::default();
-                        body.read(cursor, true)?;
-                        Ok(body)
-                    })?;
-                }
-                "error" => self.error = failure(cursor)?,
-                _ => match MEMBERS.iter().position(|&member| member == name) {
-                    Some(at) => self.bare.members[at] = member(cursor)?,
-                    None if name == "metadata" => self.bare.metadata = optional_json_object(cursor)?,
-                    None => cursor.skip()?,
-                },
-            }
-            Ok(())
+        members!(cursor {
+            "jsonrpc" => {
+                self.has_jsonrpc = true;
+                cursor.skip()?;
+            },
+            "result" => {
+                self.has_result = true;
+                self.result = member(cursor, true)?;
+            },
+            "error" => self.error = failure(cursor)?,
+            "metadata" => self.bare.metadata = optional_json_object(cursor)?,
+        } else name => match MEMBERS.iter().position(|&member| member == name) {
+            Some(at) => self.bare.members[at] = member(cursor, false)?,
+            None => cursor.skip()?,
         })
     }
 
-    fn event(self, frame: &Frame<'a>) -> Option<Event<'a>> {
+    fn event(self, frame: &Frame<'a>) -> Option<Decoded<Event<'a>>> {
         if let Some(error) = self.error {
             return Some(error.event(frame));
         }
@@ -476,46 +498,42 @@ impl<'a> Envelope<'a> {
     }
 }
 
-fn member<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Box<Body<'a>>>, FrameError> {
+fn member<'a>(cursor: &mut Cursor<'a>, outermost: bool) -> Result<Option<Box<Body<'a>>>, FrameError> {
     optional_object(cursor, |cursor| {
         let mut body = Box::<Body<'_>>::default();
-        body.read(cursor, false)?;
+        body.read(cursor, outermost)?;
         Ok(body)
     })
 }
 
 impl<'a> Body<'a> {
     fn read(&mut self, cursor: &mut Cursor<'a>, outermost: bool) -> Result<(), FrameError> {
-        cursor.object(|cursor, name| {
-            match name {
-                "kind" => self.kind = cursor.optional_string()?,
-                "id" => (self.has_id, self.id) = (true, cursor.optional_string()?),
-                "contextId" => self.context_id = cursor.optional_string()?,
-                "taskId" => (self.has_task_id, self.task_id) = (true, cursor.optional_string()?),
-                "messageId" => self.message_id = cursor.optional_string()?,
-                "role" => self.role = cursor.optional_string()?,
-                "status" => self.status = optional_object(cursor, status)?,
-                "artifact" => self.artifact = optional_object(cursor, inner)?,
-                "parts" => self.parts = parts(cursor)?,
-                "artifacts" => self.artifacts = artifacts(cursor)?,
-                "history" => {
-                    let (kind, json) = cursor.raw()?;
-                    self.history = (kind == Kind::Array).then_some(json);
-                }
-                "metadata" => self.metadata = optional_json_object(cursor)?,
-                "append" => self.append = cursor.is_true()?,
-                "lastChunk" => self.last_chunk = cursor.is_true()?,
-                "final" => self.is_final = cursor.is_true()?,
-                _ => match MEMBERS.iter().position(|&member| member == name) {
-                    Some(at) if outermost => self.members[at] = member(cursor)?,
-                    _ => cursor.skip()?,
-                },
-            }
-            Ok(())
+        members!(cursor {
+            "kind" => self.kind = cursor.optional_string()?,
+            "id" => (self.has_id, self.id) = (true, cursor.optional_string()?),
+            "contextId" => self.context_id = cursor.optional_string()?,
+            "taskId" => (self.has_task_id, self.task_id) = (true, cursor.optional_string()?),
+            "messageId" => self.message_id = cursor.optional_string()?,
+            "role" => self.role = cursor.optional_string()?,
+            "status" => self.status = optional_object(cursor, status)?,
+            "artifact" => self.artifact = optional_object(cursor, inner)?,
+            "parts" => self.parts = parts(cursor)?,
+            "artifacts" => self.artifacts = artifacts(cursor)?,
+            "history" => {
+                let (kind, json) = cursor.raw()?;
+                self.history = (kind == Kind::Array).then_some(json);
+            },
+            "metadata" => self.metadata = optional_json_object(cursor)?,
+            "append" => self.append = cursor.is_true()?,
+            "lastChunk" => self.last_chunk = cursor.is_true()?,
+            "final" => self.is_final = cursor.is_true()?,
+        } else name => match MEMBERS.iter().position(|&member| member == name) {
+            Some(at) if outermost => self.members[at] = member(cursor, false)?,
+            _ => cursor.skip()?,
         })
     }
 
-    fn event(self: Box<Self>, frame: &Frame<'a>) -> Option<Event<'a>> {
+    fn event(self: Box<Self>, frame: &Frame<'a>) -> Option<Decoded<Event<'a>>> {
         match self.kind.as_deref() {
             Some("task") => return Some(self.task(frame)),
             Some("message") => return Some(self.message(frame)),
@@ -534,7 +552,7 @@ impl<'a> Body<'a> {
     }
 
     /// The event of the member that protocol 1.0 names; the body itself where there is none.
-    fn event_of_member(mut self: Box<Self>, frame: &Frame<'a>) -> Result<Event<'a>, Box<Self>> {
+    fn event_of_member(mut self: Box<Self>, frame: &Frame<'a>) -> Result<Decoded<Event<'a>>, Box<Self>> {
         let Some(at) = self.members.iter().position(Option::is_some) else { return Err(self) };
         let Some(mut body) = self.members[at].take() else { return Err(self) };
         // Gov's first agent profile puts the session id beside the message.
@@ -552,8 +570,8 @@ impl<'a> Body<'a> {
         state.map_or_else(String::new, |state| fold(state, "task_state_"))
     }
 
-    fn task(self, frame: &Frame<'a>) -> Event<'a> {
-        Event::Task(Box::new(Task {
+    fn task(self, frame: &Frame<'a>) -> Decoded<Event<'a>> {
+        Decoded::new(Event::Task(Box::new(Task {
             state: self.state(),
             id: self.id,
             context_id: self.context_id,
@@ -562,11 +580,11 @@ impl<'a> Body<'a> {
             history: self.history.map(Cow::Borrowed),
             metadata: self.metadata.map(Cow::Borrowed),
             raw: Cow::Borrowed(frame.payload),
-        }))
+        })))
     }
 
-    fn message(self, frame: &Frame<'a>) -> Event<'a> {
-        Event::Message(Box::new(Message {
+    fn message(self, frame: &Frame<'a>) -> Decoded<Event<'a>> {
+        Decoded::new(Event::Message(Box::new(Message {
             text: self.parts.text,
             role: self.role.map(|role| fold(&role, "role_")),
             message_id: self.message_id,
@@ -575,11 +593,11 @@ impl<'a> Body<'a> {
             parts: self.parts.json.map(Cow::Borrowed),
             metadata: self.metadata.map(Cow::Borrowed),
             raw: Cow::Borrowed(frame.payload),
-        }))
+        })))
     }
 
-    fn status_update(self, frame: &Frame<'a>) -> Event<'a> {
-        Event::StatusUpdate(Box::new(StatusUpdate {
+    fn status_update(self, frame: &Frame<'a>) -> Decoded<Event<'a>> {
+        Decoded::new(Event::StatusUpdate(Box::new(StatusUpdate {
             state: self.state(),
             task_id: self.task_id,
             context_id: self.context_id,
@@ -587,16 +605,19 @@ impl<'a> Body<'a> {
             is_final: self.is_final,
             metadata: self.metadata.map(Cow::Borrowed),
             raw: Cow::Borrowed(frame.payload),
-        }))
+        })))
     }
 
-    fn artifact_update(self, frame: &Frame<'a>) -> Event<'a> {
+    fn artifact_update(self, frame: &Frame<'a>) -> Decoded<Event<'a>> {
         let artifact = self.artifact.unwrap_or_default();
-        if let Some(string) = artifact.parts.string {
-            // The text joins from one part: with an empty one it is still that part's.
-            frame.holes.set(Some(Holes { kind: HoleKind::Text, string, counter: None, may_be_empty: true }));
-        }
-        Event::ArtifactUpdate(ArtifactUpdate {
+        // The text is joined from one part: an empty one is still that part's.
+        let holes = artifact.parts.string.map(|string| Holes {
+            kind: HoleKind::Text,
+            string,
+            counter: None,
+            may_be_empty: true,
+        });
+        let update = ArtifactUpdate {
             text: artifact.parts.text,
             common: CommonRef::new(ArtifactCommon {
                 task_id: boxed(self.task_id),
@@ -606,24 +627,25 @@ impl<'a> Body<'a> {
                 append: self.append,
                 last_chunk: self.last_chunk,
                 metadata: self.metadata.or(artifact.metadata).map(Into::into),
-                parts: artifact.parts.json.map(|json| {
-                    let before = artifact.parts.start;
-                    (before, frame.payload.len() - before - json.len())
+                parts: artifact.parts.json.map(|json| Margins {
+                    before: artifact.parts.start,
+                    after: frame.payload.len() - artifact.parts.start - json.len(),
                 }),
             }),
             payload: Payload::Received(Cow::Borrowed(frame.payload)),
-        })
+        };
+        Decoded { event: Event::ArtifactUpdate(update), holes, validated: true }
     }
 }
 
 impl<'a> Failure<'a> {
-    fn event(self, frame: &Frame<'a>) -> Event<'a> {
-        Event::Error(Box::new(Error {
+    fn event(self, frame: &Frame<'a>) -> Decoded<Event<'a>> {
+        Decoded::new(Event::Error(Box::new(Error {
             code: self.code,
             message: self.message.or(self.detail).unwrap_or_default(),
             data: self.data.map(Cow::Borrowed),
             raw: Cow::Borrowed(frame.payload),
-        }))
+        })))
     }
 }
 
@@ -631,14 +653,10 @@ fn failure<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Failure<'a>>, FrameErro
     let mut failure = Failure::default();
     match cursor.kind()? {
         Kind::Object => {
-            cursor.object(|cursor, name| {
-                match name {
-                    "code" => failure.code = code(cursor)?,
-                    "message" => failure.message = cursor.optional_string()?,
-                    "data" => (failure.data, failure.detail) = data(cursor)?,
-                    _ => cursor.skip()?,
-                }
-                Ok(())
+            members!(cursor {
+                                "code" => failure.code = code(cursor)?,
+                                "message" => failure.message = cursor.optional_string()?,
+                                "data" => (failure.data, failure.detail) = data(cursor)?,
             })?;
             Ok(Some(failure))
         }
@@ -655,12 +673,8 @@ fn data<'a>(cursor: &mut Cursor<'a>) -> Result<(Option<&'a str>, Option<Cow<'a, 
     let start = cursor.mark()?;
     let mut detail = None;
     optional_object(cursor, |cursor| {
-        cursor.object(|cursor, name| {
-            match name {
-                "detail" => detail = cursor.optional_string()?,
-                _ => cursor.skip()?,
-            }
-            Ok(())
+        members!(cursor {
+                        "detail" => detail = cursor.optional_string()?,
         })
     })?;
     Ok((Some(cursor.since(start)), detail))
@@ -673,28 +687,20 @@ fn optional_json_object<'a>(cursor: &mut Cursor<'a>) -> Result<Option<&'a str>, 
 
 fn status<'a>(cursor: &mut Cursor<'a>) -> Result<Status<'a>, FrameError> {
     let mut status = Status::default();
-    cursor.object(|cursor, name| {
-        match name {
-            "state" => status.state = cursor.optional_string()?,
-            "message" => status.message = optional_object(cursor, inner)?,
-            _ => cursor.skip()?,
-        }
-        Ok(())
+    members!(cursor {
+                "state" => status.state = cursor.optional_string()?,
+                "message" => status.message = optional_object(cursor, inner)?,
     })?;
     Ok(status)
 }
 
 fn inner<'a>(cursor: &mut Cursor<'a>) -> Result<Inner<'a>, FrameError> {
     let mut inner = Inner::default();
-    cursor.object(|cursor, name| {
-        match name {
-            "artifactId" => inner.id = cursor.optional_string()?,
-            "name" => inner.name = cursor.optional_string()?,
-            "parts" => inner.parts = parts(cursor)?,
-            "metadata" => inner.metadata = optional_json_object(cursor)?,
-            _ => cursor.skip()?,
-        }
-        Ok(())
+    members!(cursor {
+                "artifactId" => inner.id = cursor.optional_string()?,
+                "name" => inner.name = cursor.optional_string()?,
+                "parts" => inner.parts = parts(cursor)?,
+                "metadata" => inner.metadata = optional_json_object(cursor)?,
     })?;
     Ok(inner)
 }
@@ -706,12 +712,8 @@ fn parts<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, FrameError> {
     let mut string = None;
     let list = optional_list(cursor, |cursor| {
         let mut part = Text::default();
-        cursor.object(|cursor, name| {
-            match name {
-                "text" => part = cursor.text()?,
-                _ => cursor.skip()?,
-            }
-            Ok(())
+        members!(cursor {
+                        "text" => part = cursor.text()?,
         })?;
         strings += usize::from(part.span.is_some());
         string = string.or(part.span);

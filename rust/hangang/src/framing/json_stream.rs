@@ -1,47 +1,43 @@
-//! Top-level JSON objects and arrays, unseparated or not, from bytes cut anywhere.
+//! Top-level JSON objects and arrays, with or without separators, from bytes split at arbitrary points.
 //!
-//! Rules:
-//! - between values stand any or none of SP HT LF CR; a byte order mark may stand at the very start; only `{`
-//!   and `[` begin a value, anything else is a fault at its offset;
-//! - inside a value framing sees strings, the stack of brackets, depth and size, and nothing more: whether the
-//!   frame is JSON is validated once, when its last byte has come ([`crate::json::validate`]);
-//! - a bracket that does not match ends the framing: the bytes so far are validated, and the first fault is raised;
-//! - the limits come before judging: byte N+1 of a value, and the opener of container D+1.
+//! Always true:
+//! - between values there may be SP HT LF CR, and a byte order mark at the very start; only `{` and `[` begin a value,
+//!   and anything else is an error at its offset;
+//! - inside a value framing sees strings, the stack of brackets, depth and size, and nothing more. Whether the frame is
+//!   JSON is validated once, after its last byte ([`crate::json::validate`]);
+//! - limits come before validation: byte N+1 of a value, and the opener of container D+1.
 //!
-//! A value that lies whole in the chunk is framed in place; only an unfinished one is copied and deferred.
+//! A value that lies whole in the chunk is framed in place; only an unfinished one is copied and kept.
+//!
+//! What will bite:
+//! - a backslash may be the last byte of a chunk; the byte after it is escaped even if it is a quote
+//!   ([`State::Escape`]);
+//! - a bracket that does not match ends the framing, but an earlier byte may already be wrong: the bytes so far are
+//!   validated, and the first error of the two is raised ([`JsonFramer::mismatch`]).
 
 use memchr::memchr2;
 
+use super::bom::{Bom, BomState};
+use super::{Origin, RawFrame, clear_and_shrink};
 use crate::error::{ErrorKind, Expected, FrameError, Missing, ParseError};
 use crate::json::{Brackets, is_space, validate};
-use crate::sse::{BOM, Bom, clear_and_shrink};
+use crate::span::FrameLayout;
 
 /// The default limit of open containers.
 pub const DEFAULT_MAX_DEPTH: usize = 128;
 
-/// One complete value and the offset of its first byte. It is not validated yet.
-pub(crate) struct JsonFrame<'f> {
-    pub(crate) bytes: &'f [u8],
-    pub(crate) offset: u64,
-}
-
-impl JsonFrame<'_> {
-    pub(crate) fn error(&self, fault: FrameError) -> ParseError {
-        ParseError::new(fault.kind, self.offset + fault.position as u64)
-    }
-}
-
-/// Where the scan stands; what survives a chunk.
+/// Where the scan is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Between,
     /// In a value, outside its strings.
     Value,
     String,
-    /// Behind a backslash, whose escaped byte may come in the next chunk.
+    /// After a backslash, whose escaped byte may be in the next chunk.
     Escape,
 }
 
+/// The state that survives a chunk.
 #[derive(Debug)]
 pub(crate) struct JsonFramer {
     max_frame_bytes: usize,
@@ -53,7 +49,7 @@ pub(crate) struct JsonFramer {
     held: Vec<u8>,
     /// Offset of the value's first byte.
     start: u64,
-    /// `held` is a value that was handed out and is forgotten when the next one is asked for.
+    /// `held` is a value that was returned; the next call clears it, as the frame borrows it.
     handed_out: bool,
 }
 
@@ -62,7 +58,7 @@ impl JsonFramer {
         Self {
             max_frame_bytes,
             max_depth,
-            bom: Bom::Matching(0),
+            bom: Bom::START,
             state: State::Between,
             open: Brackets::default(),
             held: Vec::new(),
@@ -71,29 +67,23 @@ impl JsonFramer {
         }
     }
 
-    /// A framer for a stream whose byte order mark a dialect has dealt with.
+    /// A framer for a stream whose byte order mark the detector has skipped.
     pub(crate) fn after_bom(max_frame_bytes: usize, max_depth: usize) -> Self {
-        Self { bom: Bom::Over, ..Self::new(max_frame_bytes, max_depth) }
+        Self { bom: Bom::DONE, ..Self::new(max_frame_bytes, max_depth) }
     }
 
     pub(crate) fn pending(&self) -> usize {
-        match self.bom {
-            Bom::Matching(seen) => seen,
-            Bom::Over if self.handed_out => 0,
-            Bom::Over => self.held.len(),
-        }
+        if self.handed_out { 0 } else { self.bom.held() + self.held.len() }
     }
 
     /// Goes to the first byte of the next value; false inside one.
     #[inline]
-    pub(crate) fn begin_frame(&mut self, chunk: &[u8], at: &mut usize) -> bool {
-        if self.state != State::Between || self.bom != Bom::Over {
+    pub(crate) fn begin_frame(&mut self, chunk: &[u8], position: &mut usize) -> bool {
+        if self.state != State::Between || !self.bom.is_done() {
             return false;
         }
         self.release();
-        while chunk.get(*at).copied().is_some_and(is_space) {
-            *at += 1;
-        }
+        skip_space(chunk, position);
         true
     }
 
@@ -104,106 +94,115 @@ impl JsonFramer {
         }
     }
 
-    /// The next value that the chunk completes, from `*at` on; `None` when the chunk is used up.
+    /// The next value that the chunk completes, from `position` on; `None` when the chunk is used up.
     /// `base` is the offset of the chunk's first byte.
     pub(crate) fn next_frame<'f>(
         &'f mut self,
         chunk: &'f [u8],
-        at: &mut usize,
+        position: &mut usize,
         base: u64,
-    ) -> Result<Option<JsonFrame<'f>>, ParseError> {
+    ) -> Result<Option<RawFrame<'f>>, ParseError> {
         self.release();
-        while let (Bom::Matching(seen), Some(&byte)) = (self.bom, chunk.get(*at)) {
-            if byte == BOM[seen] {
-                *at += 1;
-                self.bom = if seen + 1 == BOM.len() { Bom::Over } else { Bom::Matching(seen + 1) };
-            } else if seen == 0 {
-                self.bom = Bom::Over;
-            } else {
-                // Half a byte order mark is nothing that may stand before a value.
-                let kind = ErrorKind::InvalidJson { expected: Expected::OpeningBracket, found: Some(BOM[0]) };
-                return Err(ParseError::new(kind, 0));
+        if !self.bom.is_done() {
+            match self.bom.skip(chunk, position) {
+                BomState::Incomplete => return Ok(None),
+                // Part of a mark is nothing that may be before a value.
+                BomState::NotABom(taken) => return Err(not_a_value(taken[0], 0)),
+                BomState::Done => {}
             }
         }
         // Where this chunk's part of the value begins.
-        let mut from = *at;
+        let mut from = *position;
         if self.state == State::Between {
-            while chunk.get(*at).copied().is_some_and(is_space) {
-                *at += 1;
-            }
-            let Some(&byte) = chunk.get(*at) else { return Ok(None) };
-            if byte != b'{' && byte != b'[' {
-                let kind = ErrorKind::InvalidJson { expected: Expected::OpeningBracket, found: Some(byte) };
-                return Err(ParseError::new(kind, base + *at as u64));
-            }
-            from = *at;
-            self.start = base + from as u64;
-            self.open.clear();
-            self.state = State::Value;
+            skip_space(chunk, position);
+            let Some(&byte) = chunk.get(*position) else { return Ok(None) };
+            from = *position;
+            self.begin_value(byte, base + from as u64)?;
         }
         // The scan stops before the first byte too many; a value that ends there is complete.
         let room = self.max_frame_bytes - self.held.len();
         let part = &chunk[from..chunk.len().min(from.saturating_add(room))];
-        match self.scan(part, *at - from)? {
+        match self.scan(part, *position - from)? {
             Some(length) => {
-                *at = from + length;
+                *position = from + length;
                 self.state = State::Between;
-                if self.held.is_empty() {
-                    return Ok(Some(JsonFrame { bytes: &part[..length], offset: self.start }));
-                }
-                self.held.extend_from_slice(&part[..length]);
-                self.handed_out = true;
-                Ok(Some(JsonFrame { bytes: &self.held, offset: self.start }))
+                Ok(Some(self.dispatch(&part[..length])))
             }
             None if from + part.len() < chunk.len() => {
                 let limit = self.max_frame_bytes;
                 Err(ParseError::new(ErrorKind::FrameTooLarge { limit }, self.start + limit as u64))
             }
             None => {
-                *at = chunk.len();
+                *position = chunk.len();
                 self.held.extend_from_slice(part);
                 Ok(None)
             }
         }
     }
 
-    /// Goes on in the value from `at`; the length of `part` that ends the value, if it ends there.
-    fn scan(&mut self, part: &[u8], mut at: usize) -> Result<Option<usize>, ParseError> {
-        while at < part.len() {
+    fn begin_value(&mut self, byte: u8, offset: u64) -> Result<(), ParseError> {
+        if byte != b'{' && byte != b'[' {
+            return Err(not_a_value(byte, offset));
+        }
+        self.start = offset;
+        self.open.clear();
+        self.state = State::Value;
+        Ok(())
+    }
+
+    /// Returns the value that ends with `part`.
+    fn dispatch<'f>(&'f mut self, part: &'f [u8]) -> RawFrame<'f> {
+        let payload = if self.held.is_empty() {
+            part
+        } else {
+            self.held.extend_from_slice(part);
+            self.handed_out = true;
+            &self.held
+        };
+        RawFrame {
+            payload,
+            name: b"",
+            id: b"",
+            layout: Some(FrameLayout { bytes: payload, payload: 0, id: None }),
+            origin: Origin::Offset(self.start),
+        }
+    }
+
+    /// Continues in the value from `position`; the length of `part` that ends the value, if it ends there.
+    fn scan(&mut self, part: &[u8], mut position: usize) -> Result<Option<usize>, ParseError> {
+        while position < part.len() {
             match self.state {
-                State::String => match memchr2(b'"', b'\\', &part[at..]) {
+                State::String => match memchr2(b'"', b'\\', &part[position..]) {
                     Some(step) => {
-                        self.state = if part[at + step] == b'"' { State::Value } else { State::Escape };
-                        at += step + 1;
+                        self.state = if part[position + step] == b'"' { State::Value } else { State::Escape };
+                        position += step + 1;
                     }
                     None => return Ok(None),
                 },
                 State::Escape => {
                     self.state = State::String;
-                    at += 1;
+                    position += 1;
                 }
                 State::Value | State::Between => {
-                    let byte = part[at];
-                    at += 1;
+                    let byte = part[position];
+                    position += 1;
                     match byte {
                         b'"' => self.state = State::String,
-                        b'{' | b'[' => {
-                            if self.open.depth() == self.max_depth {
-                                let offset = self.start + (self.held.len() + at - 1) as u64;
-                                return Err(ParseError::new(
-                                    ErrorKind::TooDeep { limit: self.max_depth },
-                                    offset,
-                                ));
-                            }
-                            self.open.push(byte == b'{');
+                        b'{' | b'[' if self.open.depth() == self.max_depth => {
+                            let offset = self.start + (self.held.len() + position - 1) as u64;
+                            return Err(ParseError::new(
+                                ErrorKind::TooDeep { limit: self.max_depth },
+                                offset,
+                            ));
+                        }
+                        b'{' | b'[' => self.open.push(byte == b'{'),
+                        b'}' | b']' if self.open.in_object() != (byte == b'}') => {
+                            return Err(self.mismatch(&part[..position]));
                         }
                         b'}' | b']' => {
-                            if self.open.in_object() != (byte == b'}') {
-                                return Err(self.mismatch(&part[..at]));
-                            }
                             self.open.pop();
                             if self.open.depth() == 0 {
-                                return Ok(Some(at));
+                                return Ok(Some(position));
                             }
                         }
                         _ => {}
@@ -214,27 +213,35 @@ impl JsonFramer {
         Ok(None)
     }
 
-    /// A bracket closed what was not open: the first fault of the bytes so far, at the latest that bracket.
+    /// A bracket closed what was not open: the first error of the bytes so far, at the latest that bracket.
     fn mismatch(&mut self, part: &[u8]) -> ParseError {
         self.held.extend_from_slice(part);
-        let frame = JsonFrame { bytes: &self.held, offset: self.start };
         let last = self.held.len() - 1;
-        let fault = validate(&self.held, usize::MAX).err().unwrap_or(FrameError::json(
-            Expected::Value,
-            self.held.last().copied(),
-            last,
-        ));
-        frame.error(fault)
+        let bracket = FrameError::json(Expected::Value, self.held.last().copied(), last);
+        let error = validate(&self.held, usize::MAX).err().unwrap_or(bracket);
+        ParseError::new(error.kind, self.start + error.position as u64)
     }
 
     /// The end of the stream.
     pub(crate) fn finish(&self) -> Result<(), Missing> {
-        match (self.bom, self.state) {
-            (Bom::Matching(1..), _) => Err(Missing::RestOfBom),
-            (_, State::Between) => Ok(()),
-            _ => Err(Missing::RestOfValue),
+        if self.bom.held() > 0 {
+            Err(Missing::RestOfBom)
+        } else if self.state == State::Between {
+            Ok(())
+        } else {
+            Err(Missing::RestOfValue)
         }
     }
+}
+
+fn skip_space(chunk: &[u8], position: &mut usize) {
+    while chunk.get(*position).copied().is_some_and(is_space) {
+        *position += 1;
+    }
+}
+
+fn not_a_value(found: u8, offset: u64) -> ParseError {
+    ParseError::new(ErrorKind::InvalidJson { expected: Expected::OpeningBracket, found: Some(found) }, offset)
 }
 
 /// Bytes to complete, valid JSON objects and arrays.
@@ -271,18 +278,18 @@ impl JsonStreamParser {
             return Err(error);
         }
         self.examined += chunk.len() as u64;
-        let mut at = 0;
+        let mut position = 0;
         loop {
             let max_depth = self.framer.max_depth;
-            let error = match self.framer.next_frame(chunk, &mut at, self.fed) {
+            let error = match self.framer.next_frame(chunk, &mut position, self.fed) {
                 Ok(Some(frame)) => {
-                    self.examined += 2 * frame.bytes.len() as u64;
-                    match validate(frame.bytes, max_depth) {
+                    self.examined += 2 * frame.payload.len() as u64;
+                    match validate(frame.payload, max_depth) {
                         Ok(text) => {
                             on_value(text);
                             continue;
                         }
-                        Err(fault) => frame.error(fault),
+                        Err(error) => ParseError::new(error.kind, frame.origin.locate(error.position)),
                     }
                 }
                 Ok(None) => break,

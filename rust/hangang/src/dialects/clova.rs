@@ -10,15 +10,19 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::error::{FrameError, Missing};
-use crate::json::{Cursor, Kind, Text};
-use crate::parser::{Deferred, Dialect, Frame, StreamEvent};
-use crate::shared::{
-    AiFilter, Malformed, Pieces, ToolCallDelta, Usage, boxed, finish_reason, joined_parts, optional_list,
-    optional_object, tool_calls,
+use super::wire::{
+    AiFilter, Pieces, ToolCallDelta, Usage, boxed, finish_reason, joined_parts, optional_list,
+    optional_object, own, tool_calls,
 };
-use crate::sse::EventId;
-use crate::template::{Common, CommonRef, Fields, HoleKind, Holes, Payload};
+use crate::dialect::{
+    Common, CommonRef, Decoded, Deferred, Dialect, Fields, Frame, Malformed, Payload, StreamEvent,
+    sealed::Sealed,
+};
+use crate::error::{FrameError, Missing};
+use crate::framing::sse::EventId;
+use crate::json::{Cursor, Kind, Text, members};
+use crate::predict::template::{HoleKind, Holes};
+use crate::span::Span;
 
 /// The parser of CLOVA streams.
 pub type StreamParser = crate::parser::StreamParser<Clova>;
@@ -175,6 +179,24 @@ impl<'a> StreamEvent<'a> for Event<'a> {
         }
     }
 
+    fn thinking(&self) -> &str {
+        match self {
+            Self::Token(token) => &token.thinking,
+            _ => "",
+        }
+    }
+
+    fn raw(&self) -> Cow<'_, [u8]> {
+        match self {
+            Self::Token(token) => token.raw(),
+            Self::Result(answer) => Cow::Borrowed(&answer.raw),
+            Self::Signal(signal) => Cow::Borrowed(&signal.raw),
+            Self::Error(error) => Cow::Borrowed(&error.raw),
+            Self::Unknown(unknown) => Cow::Borrowed(&unknown.raw),
+            Self::Malformed(malformed) => Cow::Borrowed(&malformed.raw),
+        }
+    }
+
     fn deferred(&self) -> Option<Deferred> {
         match self {
             Self::Result(_) => Some(Deferred::Result),
@@ -209,10 +231,6 @@ impl<'a> StreamEvent<'a> for Event<'a> {
             Self::Malformed(malformed) => Event::Malformed(malformed.into_owned()),
         }
     }
-}
-
-pub(crate) fn own<T: ?Sized + ToOwned>(part: Cow<'_, T>) -> Cow<'static, T> {
-    Cow::Owned(part.into_owned())
 }
 
 impl Token<'_> {
@@ -254,13 +272,15 @@ pub struct Clova {
     ended: bool,
 }
 
+impl Sealed for Clova {}
+
 impl Dialect for Clova {
     type Event<'a> = Event<'a>;
 
-    fn decode<'a>(&mut self, frame: &Frame<'a>) -> Result<Option<Event<'a>>, FrameError> {
-        let event = decode(frame)?;
-        self.ended |= matches!(event, Event::Result(_) | Event::Error(_));
-        Ok(Some(event))
+    fn decode<'a>(&mut self, frame: &Frame<'a>) -> Result<Decoded<Event<'a>>, FrameError> {
+        let decoded = decode(frame)?;
+        self.ended |= matches!(decoded.event, Event::Result(_) | Event::Error(_));
+        Ok(decoded)
     }
 
     type Common = TokenCommon;
@@ -303,23 +323,24 @@ fn unknown<'a>(frame: &Frame<'a>, text: &'a str) -> Event<'a> {
     })
 }
 
-fn decode<'a>(frame: &Frame<'a>) -> Result<Event<'a>, FrameError> {
+fn decode<'a>(frame: &Frame<'a>) -> Result<Decoded<Event<'a>>, FrameError> {
     let name = frame.name;
     if !matches!(name, b"" | b"message" | b"token" | b"result" | b"signal" | b"error") {
-        return Ok(unknown(frame, frame.plain_text()?));
+        let event = unknown(frame, frame.plain_text()?);
+        return Ok(Decoded { event, holes: None, validated: false });
     }
     let text = frame.text()?;
     let mut cursor = Cursor::new(text, frame.max_depth);
     if cursor.kind()? != Kind::Object {
         cursor.skip()?;
         cursor.end()?;
-        return Ok(unknown(frame, text));
+        return Ok(Decoded::new(unknown(frame, text)));
     }
     let mut members = Members::default();
     members.read(&mut cursor, true)?;
     cursor.end()?;
     let event = match name {
-        b"token" if members.message.is_some() => Event::Token(members.token(frame)),
+        b"token" if members.message.is_some() => return Ok(members.token(frame)),
         b"result" if members.message.is_some() => Event::Result(Box::new(members.answer(frame))),
         b"signal" => match members.data.take() {
             Some(data) => Event::Signal(Signal { data, id: frame.id(), raw: Cow::Borrowed(frame.payload) }),
@@ -333,12 +354,12 @@ fn decode<'a>(frame: &Frame<'a>) -> Result<Event<'a>, FrameError> {
             status.error(frame)
         }
         b"" | b"message" => match members.by_shape(frame) {
-            Some(event) => event,
+            Some(decoded) => return Ok(decoded),
             None => unknown(frame, text),
         },
         _ => unknown(frame, text),
     };
-    Ok(event)
+    Ok(Decoded::new(event))
 }
 
 #[derive(Default)]
@@ -364,7 +385,7 @@ struct Members<'a> {
     index: Option<i64>,
     input_length: Option<i64>,
     /// The counter of v1, with the place of its digits.
-    output_length: Option<(i64, (usize, usize))>,
+    output_length: Option<(i64, Span)>,
     created: Option<i64>,
     seed: Option<i64>,
     usage: Option<Usage>,
@@ -379,38 +400,34 @@ struct Members<'a> {
 
 impl<'a> Members<'a> {
     fn read(&mut self, cursor: &mut Cursor<'a>, outermost: bool) -> Result<(), FrameError> {
-        cursor.object(|cursor, name| {
-            match name {
-                "message" => {
-                    (self.message, self.message_text) = (None, None);
-                    match cursor.kind()? {
-                        Kind::Object => self.message = Some(message(cursor)?),
-                        _ => self.message_text = cursor.optional_string()?,
-                    }
-                }
-                "finishReason" => self.finish_reason = cursor.optional_string()?,
-                "stopReason" => self.stop_reason = cursor.optional_string()?,
-                "index" => self.index = cursor.optional_integer()?,
-                "inputLength" => self.input_length = cursor.optional_integer()?,
-                "outputLength" => self.output_length = cursor.placed_integer()?,
-                "created" => self.created = cursor.optional_integer()?,
-                "seed" => self.seed = cursor.optional_integer()?,
-                "usage" => self.usage = optional_object(cursor, usage)?,
-                "aiFilter" => self.ai_filter = ai_filter(cursor)?,
-                "data" => self.data = cursor.optional_string()?,
-                "code" => self.code = cursor.optional_label()?,
-                "status" => self.status = optional_object(cursor, status)?,
-                "error" => self.error = optional_object(cursor, status)?,
-                "result" if outermost => {
-                    self.result = optional_object(cursor, |cursor| {
-                        let mut inner = Box::<Self>::default();
-                        inner.read(cursor, false)?;
-                        Ok(inner)
-                    })?;
-                }
-                _ => cursor.skip()?,
-            }
-            Ok(())
+        members!(cursor {
+                        "message" => {
+                            (self.message, self.message_text) = (None, None);
+                            match cursor.kind()? {
+                                Kind::Object => self.message = Some(message(cursor)?),
+                                _ => self.message_text = cursor.optional_string()?,
+                            }
+                        },
+                        "finishReason" => self.finish_reason = cursor.optional_string()?,
+                        "stopReason" => self.stop_reason = cursor.optional_string()?,
+                        "index" => self.index = cursor.optional_integer()?,
+                        "inputLength" => self.input_length = cursor.optional_integer()?,
+                        "outputLength" => self.output_length = cursor.placed_integer()?,
+                        "created" => self.created = cursor.optional_integer()?,
+                        "seed" => self.seed = cursor.optional_integer()?,
+                        "usage" => self.usage = optional_object(cursor, usage)?,
+                        "aiFilter" => self.ai_filter = ai_filter(cursor)?,
+                        "data" => self.data = cursor.optional_string()?,
+                        "code" => self.code = cursor.optional_label()?,
+                        "status" => self.status = optional_object(cursor, status)?,
+                        "error" => self.error = optional_object(cursor, status)?,
+                        "result" if outermost => {
+                            self.result = optional_object(cursor, |cursor| {
+                                let mut inner = Box::<Self>::default();
+                                inner.read(cursor, false)?;
+                                Ok(inner)
+                            })?;
+                        },
         })
     }
 
@@ -419,7 +436,7 @@ impl<'a> Members<'a> {
         either.or_else(|| self.stop_reason.as_deref().and_then(finish_reason))
     }
 
-    fn token(&mut self, frame: &Frame<'a>) -> Token<'a> {
+    fn token(&mut self, frame: &Frame<'a>) -> Decoded<Event<'a>> {
         let finish_reason = self.reason();
         let message = self.message.take().unwrap_or_default();
         // Two strings at once are rare: such a frame becomes no template.
@@ -430,13 +447,11 @@ impl<'a> Members<'a> {
             (true, _) => message.thinking.span.map(|span| (HoleKind::Thinking, span)),
             _ => None,
         };
-        let counter = self.output_length.map(|(_, place)| place);
-        if let Some((kind, string)) =
-            string.filter(|(_, string)| counter.is_none_or(|(start, _)| start > string.end))
-        {
-            frame.holes.set(Some(Holes { kind, string, counter, may_be_empty: true }));
-        }
-        Token {
+        let counter = self.output_length.map(|(_, digits)| digits);
+        let holes = string
+            .filter(|(_, string)| counter.is_none_or(|counter| counter.start > string.end))
+            .map(|(kind, string)| Holes { kind, string, counter, may_be_empty: true });
+        let token = Token {
             text: message.content.value,
             thinking: message.thinking.value,
             output_length: self.output_length.map(|(number, _)| number),
@@ -452,7 +467,8 @@ impl<'a> Members<'a> {
                 usage: self.usage,
             }),
             payload: Payload::Received(Cow::Borrowed(frame.payload)),
-        }
+        };
+        Decoded { event: Event::Token(token), holes, validated: true }
     }
 
     fn answer(&mut self, frame: &Frame<'a>) -> Answer<'a> {
@@ -476,31 +492,28 @@ impl<'a> Members<'a> {
     }
 
     /// What a frame without a name is ([clova §10] rule 2).
-    fn by_shape(&mut self, frame: &Frame<'a>) -> Option<Event<'a>> {
+    fn by_shape(&mut self, frame: &Frame<'a>) -> Option<Decoded<Event<'a>>> {
         if self.message.is_some() {
-            // Only the last frame of an answer knows why it ended and what it cost.
+            // Only the last frame of an answer has a reason or token counts.
             return Some(if self.reason().is_some() || self.usage.is_some() {
-                Event::Result(Box::new(self.answer(frame)))
+                Decoded::new(Event::Result(Box::new(self.answer(frame))))
             } else {
-                Event::Token(self.token(frame))
+                self.token(frame)
             });
         }
         if let Some(status) = self.status.take() {
             let good = status.code.as_deref().is_none_or(|code| code.starts_with('2'));
             return match self.result.take() {
                 Some(mut result) if good && result.message.is_some() => {
-                    Some(Event::Result(Box::new(result.answer(frame))))
+                    Some(Decoded::new(Event::Result(Box::new(result.answer(frame)))))
                 }
                 _ if good && status.code.is_some() => None,
-                _ => Some(status.error(frame)),
+                _ => Some(Decoded::new(status.error(frame))),
             };
         }
-        match self.data.take() {
-            Some(data) if data == "[DONE]" => {
-                Some(Event::Signal(Signal { data, id: frame.id(), raw: Cow::Borrowed(frame.payload) }))
-            }
-            _ => None,
-        }
+        let data = self.data.take().filter(|data| data == "[DONE]")?;
+        let signal = Signal { data, id: frame.id(), raw: Cow::Borrowed(frame.payload) };
+        Some(Decoded::new(Event::Signal(signal)))
     }
 }
 
@@ -517,48 +530,36 @@ impl<'a> Status<'a> {
 
 fn message<'a>(cursor: &mut Cursor<'a>) -> Result<Message<'a>, FrameError> {
     let mut message = Message::default();
-    cursor.object(|cursor, name| {
-        match name {
-            "role" => message.role = cursor.optional_string()?,
-            "content" => {
-                message.content = match cursor.kind()? {
-                    Kind::Array => {
-                        Text { value: Cow::Owned(joined_parts(cursor)?.unwrap_or_default()), span: None }
+    members!(cursor {
+                "role" => message.role = cursor.optional_string()?,
+                "content" => {
+                    message.content = match cursor.kind()? {
+                        Kind::Array => {
+                            Text { value: Cow::Owned(joined_parts(cursor)?.unwrap_or_default()), span: None }
+                        }
+                        _ => cursor.text()?,
                     }
-                    _ => cursor.text()?,
-                }
-            }
-            "thinkingContent" => message.thinking = cursor.text()?,
-            "toolCalls" => message.tool_calls = tool_calls(cursor, Pieces::PartialJson)?,
-            _ => cursor.skip()?,
-        }
-        Ok(())
+                },
+                "thinkingContent" => message.thinking = cursor.text()?,
+                "toolCalls" => message.tool_calls = tool_calls(cursor, Pieces::PartialJson)?,
     })?;
     Ok(message)
 }
 
 fn usage(cursor: &mut Cursor<'_>) -> Result<Usage, FrameError> {
     let mut usage = Usage::default();
-    cursor.object(|cursor, name| {
-        match name {
-            "promptTokens" => usage.prompt_tokens = cursor.optional_integer()?,
-            "completionTokens" => usage.completion_tokens = cursor.optional_integer()?,
-            "totalTokens" => usage.total_tokens = cursor.optional_integer()?,
-            "completionTokensDetails" => {
-                usage.thinking_tokens = None;
-                optional_object(cursor, |cursor| {
-                    cursor.object(|cursor, name| {
-                        match name {
-                            "thinkingTokens" => usage.thinking_tokens = cursor.optional_integer()?,
-                            _ => cursor.skip()?,
-                        }
-                        Ok(())
-                    })
-                })?;
-            }
-            _ => cursor.skip()?,
-        }
-        Ok(())
+    members!(cursor {
+                "promptTokens" => usage.prompt_tokens = cursor.optional_integer()?,
+                "completionTokens" => usage.completion_tokens = cursor.optional_integer()?,
+                "totalTokens" => usage.total_tokens = cursor.optional_integer()?,
+                "completionTokensDetails" => {
+                    usage.thinking_tokens = None;
+                    optional_object(cursor, |cursor| {
+                        members!(cursor {
+                                "thinkingTokens" => usage.thinking_tokens = cursor.optional_integer()?,
+    })
+                    })?;
+                },
     })?;
     Ok(usage)
 }
@@ -566,15 +567,11 @@ fn usage(cursor: &mut Cursor<'_>) -> Result<Usage, FrameError> {
 fn ai_filter(cursor: &mut Cursor<'_>) -> Result<Box<[AiFilter]>, FrameError> {
     let filters = optional_list(cursor, |cursor| {
         let mut filter = AiFilter::default();
-        cursor.object(|cursor, name| {
-            match name {
-                "groupName" => filter.group_name = boxed(cursor.optional_label()?),
-                "name" => filter.name = boxed(cursor.optional_label()?),
-                "score" => filter.score = boxed(cursor.optional_label()?),
-                "result" => filter.result = boxed(cursor.optional_label()?),
-                _ => cursor.skip()?,
-            }
-            Ok(())
+        members!(cursor {
+                        "groupName" => filter.group_name = boxed(cursor.optional_label()?),
+                        "name" => filter.name = boxed(cursor.optional_label()?),
+                        "score" => filter.score = boxed(cursor.optional_label()?),
+                        "result" => filter.result = boxed(cursor.optional_label()?),
         })?;
         Ok(filter)
     })?;
@@ -585,14 +582,10 @@ fn ai_filter(cursor: &mut Cursor<'_>) -> Result<Box<[AiFilter]>, FrameError> {
 fn status<'a>(cursor: &mut Cursor<'a>) -> Result<Status<'a>, FrameError> {
     let mut status = Status { code: None, message: Cow::Borrowed("") };
     let mut gateway_code = None;
-    cursor.object(|cursor, name| {
-        match name {
-            "code" => status.code = cursor.optional_label()?,
-            "errorCode" => gateway_code = cursor.optional_label()?,
-            "message" => status.message = cursor.optional_string()?.unwrap_or_default(),
-            _ => cursor.skip()?,
-        }
-        Ok(())
+    members!(cursor {
+                "code" => status.code = cursor.optional_label()?,
+                "errorCode" => gateway_code = cursor.optional_label()?,
+                "message" => status.message = cursor.optional_string()?.unwrap_or_default(),
     })?;
     status.code = status.code.or(gateway_code);
     Ok(status)

@@ -12,14 +12,18 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::clova::own;
-use crate::error::{FrameError, Missing};
-use crate::json::{Cursor, Kind, Text};
-use crate::parser::{Deferred, Dialect, Frame, StreamEvent};
-use crate::shared::{
-    Malformed, Pieces, ToolCallDelta, Usage, boxed, finish_reason, joined_parts, optional_object, tool_calls,
+use super::wire::{
+    Pieces, ToolCallDelta, Usage, boxed, code, finish_reason, joined_parts, optional_object, own, tool_calls,
 };
-use crate::template::{Common, CommonRef, Fields, HoleKind, Holes, Payload};
+use crate::dialect::{
+    Common, CommonRef, Decoded, Deferred, Dialect, Fields, Frame, Malformed, Payload, StreamEvent,
+    sealed::Sealed,
+};
+use crate::error::{FrameError, Missing};
+use crate::json::{Cursor, Kind, Text, members};
+use crate::predict::template::{HoleKind, Holes};
+
+pub use super::wire::Code;
 
 /// The parser of OpenAI-compatible streams.
 pub type StreamParser = crate::parser::StreamParser<OpenAi>;
@@ -111,24 +115,6 @@ pub struct Choice {
     pub finish_reason: Option<Box<str>>,
 }
 
-/// An error's code, as the server writes it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Code<'a> {
-    /// `500`.
-    Integer(i64),
-    /// `"invalid_api_key"`.
-    Text(Cow<'a, str>),
-}
-
-impl Code<'_> {
-    pub(crate) fn into_owned(self) -> Code<'static> {
-        match self {
-            Self::Integer(number) => Code::Integer(number),
-            Self::Text(text) => Code::Text(own(text)),
-        }
-    }
-}
-
 /// An error inside the stream.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Error<'a> {
@@ -160,6 +146,23 @@ impl<'a> StreamEvent<'a> for Event<'a> {
         match self {
             Self::Chunk(chunk) => &chunk.text,
             _ => "",
+        }
+    }
+
+    fn thinking(&self) -> &str {
+        match self {
+            Self::Chunk(chunk) => &chunk.thinking,
+            _ => "",
+        }
+    }
+
+    fn raw(&self) -> Cow<'_, [u8]> {
+        match self {
+            Self::Chunk(chunk) => chunk.raw(),
+            Self::Done => Cow::Borrowed(b"[DONE]"),
+            Self::Error(error) => Cow::Borrowed(&error.raw),
+            Self::Unknown(unknown) => Cow::Borrowed(&unknown.raw),
+            Self::Malformed(malformed) => Cow::Borrowed(&malformed.raw),
         }
     }
 
@@ -205,13 +208,15 @@ pub struct OpenAi {
     ended: bool,
 }
 
+impl Sealed for OpenAi {}
+
 impl Dialect for OpenAi {
     type Event<'a> = Event<'a>;
 
-    fn decode<'a>(&mut self, frame: &Frame<'a>) -> Result<Option<Event<'a>>, FrameError> {
+    fn decode<'a>(&mut self, frame: &Frame<'a>) -> Result<Decoded<Event<'a>>, FrameError> {
         let text = frame.text()?;
         let mut cursor = Cursor::new(text, frame.max_depth);
-        let event = if cursor.kind()? == Kind::Object {
+        let decoded = if cursor.kind()? == Kind::Object {
             let mut members = Members::default();
             members.read(&mut cursor, true)?;
             cursor.end()?;
@@ -221,16 +226,18 @@ impl Dialect for OpenAi {
             cursor.end()?;
             None
         };
-        let event = event.unwrap_or(Event::Unknown(Unknown {
-            data: Cow::Borrowed(text),
-            raw: Cow::Borrowed(frame.payload),
-        }));
-        self.ended |= match &event {
+        let decoded = decoded.unwrap_or_else(|| {
+            Decoded::new(Event::Unknown(Unknown {
+                data: Cow::Borrowed(text),
+                raw: Cow::Borrowed(frame.payload),
+            }))
+        });
+        self.ended |= match &decoded.event {
             Event::Error(_) => true,
             Event::Chunk(chunk) => chunk.choices.iter().any(|choice| choice.finish_reason.is_some()),
             _ => false,
         };
-        Ok(Some(event))
+        Ok(decoded)
     }
 
     type Common = ChunkCommon;
@@ -290,122 +297,130 @@ struct Members<'a> {
 
 impl<'a> Members<'a> {
     fn read(&mut self, cursor: &mut Cursor<'a>, outermost: bool) -> Result<(), FrameError> {
-        cursor.object(|cursor, name| {
-            match name {
-                "choices" => (self.choices, self.choice_error) = choices(cursor)?,
-                "id" => self.id = cursor.optional_string()?,
-                "object" => self.object = cursor.optional_string()?,
-                "model" => self.model = cursor.optional_string()?,
-                "created" => self.created = cursor.optional_integer()?,
-                "usage" => self.usage = optional_object(cursor, usage)?,
-                "error" => self.error = error(cursor)?,
-                "code" => self.flat.code = code(cursor)?,
-                "message" => self.flat.message = cursor.optional_string()?,
-                "type" => self.flat.kind = cursor.optional_string()?,
-                "param" => self.flat.param = cursor.optional_string()?,
-                "error_code" => self.prefixed.code = code(cursor)?,
-                "error_message" => self.prefixed.message = cursor.optional_string()?,
-                "error_type" => self.prefixed.kind = cursor.optional_string()?,
-                "custom_status" => {
-                    self.custom_status = Failure::default();
-                    let custom = &mut self.custom_status;
-                    optional_object(cursor, |cursor| {
-                        cursor.object(|cursor, name| {
-                            match name {
-                                "Code" => custom.code = code(cursor)?,
-                                "Description" => custom.message = cursor.optional_string()?,
-                                _ => cursor.skip()?,
-                            }
-                            Ok(())
-                        })
-                    })?;
-                }
-                "status" => self.status = optional_object(cursor, status)?,
-                "result" if outermost => {
-                    self.result = optional_object(cursor, |cursor| {
-                        let mut inner = Box::<Self>::default();
-                        inner.read(cursor, false)?;
-                        Ok(inner)
-                    })?;
-                }
-                _ => cursor.skip()?,
-            }
-            Ok(())
+        members!(cursor {
+                        "choices" => (self.choices, self.choice_error) = choices(cursor)?,
+                        "id" => self.id = cursor.optional_string()?,
+                        "object" => self.object = cursor.optional_string()?,
+                        "model" => self.model = cursor.optional_string()?,
+                        "created" => self.created = cursor.optional_integer()?,
+                        "usage" => self.usage = optional_object(cursor, usage)?,
+                        "error" => self.error = error(cursor)?,
+                        "code" => self.flat.code = code(cursor)?,
+                        "message" => self.flat.message = cursor.optional_string()?,
+                        "type" => self.flat.kind = cursor.optional_string()?,
+                        "param" => self.flat.param = cursor.optional_string()?,
+                        "error_code" => self.prefixed.code = code(cursor)?,
+                        "error_message" => self.prefixed.message = cursor.optional_string()?,
+                        "error_type" => self.prefixed.kind = cursor.optional_string()?,
+                        "custom_status" => {
+                            self.custom_status = Failure::default();
+                            let custom = &mut self.custom_status;
+                            optional_object(cursor, |cursor| {
+                                members!(cursor {
+                                        "Code" => custom.code = code(cursor)?,
+                                        "Description" => custom.message = cursor.optional_string()?,
+        })
+                            })?;
+                        },
+                        "status" => self.status = optional_object(cursor, status)?,
+                        "result" if outermost => {
+                            self.result = optional_object(cursor, |cursor| {
+                                let mut inner = Box::<Self>::default();
+                                inner.read(cursor, false)?;
+                                Ok(inner)
+                            })?;
+                        },
         })
     }
 
-    fn event(self, frame: &Frame<'a>) -> Option<Event<'a>> {
-        let raw = Cow::Borrowed(frame.payload);
+    fn event(mut self, frame: &Frame<'a>) -> Option<Decoded<Event<'a>>> {
+        if let Some(failure) = self.failure() {
+            let raw = Cow::Borrowed(frame.payload);
+            return Some(Decoded::new(failure.event(self.custom_status, raw)));
+        }
+        if let Some(choices) = self.choices.take() {
+            return Some(self.chunk(choices, frame));
+        }
+        if let Some(result) = self.result.take_if(|_| self.status.is_some()) {
+            return result.event(frame);
+        }
+        let is_chunk = self.usage.is_some()
+            || self.object.as_deref().is_some_and(|object| object.starts_with("chat.completion"));
+        is_chunk.then(|| self.chunk(Vec::new(), frame))
+    }
+
+    /// The error that the frame tells of, in the order in which the places of one are looked at.
+    fn failure(&mut self) -> Option<Failure<'a>> {
         if self.error.present {
-            return Some(self.error.event(self.custom_status, raw));
+            return Some(std::mem::take(&mut self.error));
         }
         if self.object.as_deref() == Some("error") {
-            return Some(self.flat.event(self.custom_status, raw));
+            return Some(std::mem::take(&mut self.flat));
         }
-        if let Some(failure) = self.choice_error {
-            return Some(failure.event(self.custom_status, raw));
+        if self.choice_error.is_some() {
+            return self.choice_error.take();
         }
-        let chunk = |choices: Vec<Delta<'a>>| {
-            let main = choices.iter().position(|delta| delta.choice.index == 0);
-            let mut text = Text::default();
-            let mut thinking = Text::default();
-            let mut all = Vec::with_capacity(choices.len());
-            for (at, delta) in choices.into_iter().enumerate() {
-                let mut choice = delta.choice;
-                if Some(at) == main {
-                    (text, thinking) = (delta.text, delta.thinking);
-                } else {
-                    choice.text = delta.text.value.into();
-                    choice.thinking = delta.thinking.value.into();
-                }
-                all.push(choice);
-            }
-            let string = match (text.value.is_empty(), thinking.value.is_empty()) {
-                (_, true) if text.span.is_some() => text.span.map(|span| (HoleKind::Text, span)),
-                (true, false) => thinking.span.map(|span| (HoleKind::Thinking, span)),
-                _ => None,
-            };
-            if let Some((kind, string)) = string {
-                // Without its reasoning a delta would be searched for another name of it.
-                let may_be_empty = kind == HoleKind::Text;
-                frame.holes.set(Some(Holes { kind, string, counter: None, may_be_empty }));
-            }
-            Some(Event::Chunk(Chunk {
-                text: text.value,
-                thinking: thinking.value,
-                common: CommonRef::new(ChunkCommon {
-                    id: boxed(self.id),
-                    model: boxed(self.model),
-                    created: self.created,
-                    usage: self.usage,
-                    choices: all.into(),
-                    main,
-                }),
-                payload: Payload::Received(raw.clone()),
-            }))
-        };
-        if let Some(choices) = self.choices {
-            return chunk(choices);
+        if self.choices.is_some() {
+            return None;
         }
         if self.prefixed.message.is_some() {
-            return Some(self.prefixed.event(self.custom_status, raw));
+            return Some(std::mem::take(&mut self.prefixed));
         }
-        if let Some((Some(code), message)) = self.status {
-            // CLOVA's own envelope around the answer of a compatible service ([gov §1.2]).
-            if !code.starts_with('2') {
-                let (code, message) = (Some(Code::Text(code)), Some(message));
-                return Some(Failure { code, message, ..Failure::default() }.event(self.custom_status, raw));
+        // CLOVA's own envelope around the answer of a compatible service ([gov §1.2]).
+        match self.status.take() {
+            Some((Some(code), message)) if !code.starts_with('2') => {
+                Some(Failure { code: Some(Code::Text(code)), message: Some(message), ..Failure::default() })
             }
-            if let Some(result) = self.result {
-                return result.event(frame);
+            Some((Some(code), message)) => {
+                self.status = Some((Some(code), message));
+                None
             }
+            // A status without a code is none.
+            _ => None,
         }
-        if self.usage.is_some()
-            || self.object.as_deref().is_some_and(|object| object.starts_with("chat.completion"))
-        {
-            return chunk(Vec::new());
+    }
+
+    fn chunk(self, choices: Vec<Delta<'a>>, frame: &Frame<'a>) -> Decoded<Event<'a>> {
+        let main = choices.iter().position(|delta| delta.choice.index == 0);
+        let mut text = Text::default();
+        let mut thinking = Text::default();
+        let mut all = Vec::with_capacity(choices.len());
+        for (at, delta) in choices.into_iter().enumerate() {
+            let mut choice = delta.choice;
+            if Some(at) == main {
+                (text, thinking) = (delta.text, delta.thinking);
+            } else {
+                choice.text = delta.text.value.into();
+                choice.thinking = delta.thinking.value.into();
+            }
+            all.push(choice);
         }
-        None
+        let string = match (text.value.is_empty(), thinking.value.is_empty()) {
+            (_, true) if text.span.is_some() => text.span.map(|span| (HoleKind::Text, span)),
+            (true, false) => thinking.span.map(|span| (HoleKind::Thinking, span)),
+            _ => None,
+        };
+        let holes = string.map(|(kind, string)| Holes {
+            kind,
+            string,
+            counter: None,
+            // Without its reasoning a delta would be searched for another name of it.
+            may_be_empty: kind == HoleKind::Text,
+        });
+        let chunk = Chunk {
+            text: text.value,
+            thinking: thinking.value,
+            common: CommonRef::new(ChunkCommon {
+                id: boxed(self.id),
+                model: boxed(self.model),
+                created: self.created,
+                usage: self.usage,
+                choices: all.into(),
+                main,
+            }),
+            payload: Payload::Received(Cow::Borrowed(frame.payload)),
+        };
+        Decoded { event: Event::Chunk(chunk), holes, validated: true }
     }
 }
 
@@ -421,22 +436,11 @@ impl<'a> Failure<'a> {
     }
 }
 
-pub(crate) fn code<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Code<'a>>, FrameError> {
-    Ok(match cursor.kind()? {
-        Kind::String => cursor.optional_string()?.map(Code::Text),
-        _ => cursor.optional_integer()?.map(Code::Integer),
-    })
-}
-
 fn status<'a>(cursor: &mut Cursor<'a>) -> Result<(Option<Cow<'a, str>>, Cow<'a, str>), FrameError> {
     let mut status = (None, Cow::Borrowed(""));
-    cursor.object(|cursor, name| {
-        match name {
-            "code" => status.0 = cursor.optional_label()?,
-            "message" => status.1 = cursor.optional_string()?.unwrap_or_default(),
-            _ => cursor.skip()?,
-        }
-        Ok(())
+    members!(cursor {
+                "code" => status.0 = cursor.optional_label()?,
+                "message" => status.1 = cursor.optional_string()?.unwrap_or_default(),
     })?;
     Ok(status)
 }
@@ -593,29 +597,21 @@ fn content<'a>(cursor: &mut Cursor<'a>) -> Result<Content<'a>, FrameError> {
 
 fn usage(cursor: &mut Cursor<'_>) -> Result<Usage, FrameError> {
     let mut usage = Usage::default();
-    cursor.object(|cursor, name| {
-        match name {
-            "prompt_tokens" => usage.prompt_tokens = cursor.optional_integer()?,
-            "completion_tokens" => usage.completion_tokens = cursor.optional_integer()?,
-            "total_tokens" => usage.total_tokens = cursor.optional_integer()?,
-            "completion_tokens_details" => {
-                let mut reasoning = None;
-                let mut thinking = None;
-                optional_object(cursor, |cursor| {
-                    cursor.object(|cursor, name| {
-                        match name {
-                            "reasoning_tokens" => reasoning = cursor.optional_integer()?,
-                            "thinking_tokens" => thinking = cursor.optional_integer()?,
-                            _ => cursor.skip()?,
-                        }
-                        Ok(())
-                    })
-                })?;
-                usage.thinking_tokens = reasoning.or(thinking);
-            }
-            _ => cursor.skip()?,
-        }
-        Ok(())
+    members!(cursor {
+                "prompt_tokens" => usage.prompt_tokens = cursor.optional_integer()?,
+                "completion_tokens" => usage.completion_tokens = cursor.optional_integer()?,
+                "total_tokens" => usage.total_tokens = cursor.optional_integer()?,
+                "completion_tokens_details" => {
+                    let mut reasoning = None;
+                    let mut thinking = None;
+                    optional_object(cursor, |cursor| {
+                        members!(cursor {
+                                "reasoning_tokens" => reasoning = cursor.optional_integer()?,
+                                "thinking_tokens" => thinking = cursor.optional_integer()?,
+    })
+                    })?;
+                    usage.thinking_tokens = reasoning.or(thinking);
+                },
     })?;
     Ok(usage)
 }

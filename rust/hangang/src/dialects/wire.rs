@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::error::{FrameError, ParseError};
-use crate::json::{Cursor, Kind};
+use crate::error::FrameError;
+use crate::json::{Cursor, Kind, members};
 
 /// A piece of a tool call, or a whole one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -48,19 +48,33 @@ pub struct AiFilter {
     pub result: Option<Box<str>>,
 }
 
-/// A frame that was delimited and validated bad, where the parser reports instead of failing.
+/// An error's code, as the server writes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Malformed<'a> {
-    /// The frame's bytes.
-    pub raw: Cow<'a, [u8]>,
-    /// What is wrong with it.
-    pub error: ParseError,
+pub enum Code<'a> {
+    /// `500`.
+    Integer(i64),
+    /// `"invalid_api_key"`.
+    Text(Cow<'a, str>),
 }
 
-impl Malformed<'_> {
-    pub(crate) fn into_owned(self) -> Malformed<'static> {
-        Malformed { raw: Cow::Owned(self.raw.into_owned()), error: self.error }
+impl Code<'_> {
+    pub(crate) fn into_owned(self) -> Code<'static> {
+        match self {
+            Self::Integer(number) => Code::Integer(number),
+            Self::Text(text) => Code::Text(own(text)),
+        }
     }
+}
+
+pub(crate) fn own<T: ?Sized + ToOwned>(part: Cow<'_, T>) -> Cow<'static, T> {
+    Cow::Owned(part.into_owned())
+}
+
+pub(crate) fn code<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Code<'a>>, FrameError> {
+    Ok(match cursor.kind()? {
+        Kind::String => cursor.optional_string()?.map(Code::Text),
+        _ => cursor.optional_integer()?.map(Code::Integer),
+    })
 }
 
 pub(crate) fn boxed(text: Option<Cow<'_, str>>) -> Option<Box<str>> {
@@ -104,12 +118,8 @@ pub(crate) fn optional_list<'a, T>(
 pub(crate) fn joined_parts(cursor: &mut Cursor<'_>) -> Result<Option<String>, FrameError> {
     let parts = optional_list(cursor, |cursor| {
         let mut text = None;
-        cursor.object(|cursor, name| {
-            match name {
-                "text" => text = cursor.optional_string()?,
-                _ => cursor.skip()?,
-            }
-            Ok(())
+        members!(cursor {
+                        "text" => text = cursor.optional_string()?,
         })?;
         Ok(text)
     })?;
@@ -132,30 +142,22 @@ pub(crate) fn tool_calls(
 ) -> Result<Box<[ToolCallDelta]>, FrameError> {
     let calls = optional_list(cursor, |cursor| {
         let mut call = ToolCallDelta::default();
-        cursor.object(|cursor, name| {
-            match name {
-                "index" => call.index = cursor.optional_integer()?,
-                "id" => call.id = boxed(cursor.optional_string()?),
-                "type" => call.kind = boxed(cursor.optional_string()?),
-                "function" => {
-                    (call.name, call.partial_json, call.arguments) = (None, None, None);
-                    optional_object(cursor, |cursor| {
-                        cursor.object(|cursor, name| {
-                            match name {
-                                "name" => call.name = boxed(cursor.optional_string()?),
-                                "partialJson" if pieces == Pieces::PartialJson => {
-                                    call.partial_json = boxed(cursor.optional_string()?);
-                                }
-                                "arguments" => call.arguments = arguments(cursor)?,
-                                _ => cursor.skip()?,
-                            }
-                            Ok(())
-                        })
-                    })?;
-                }
-                _ => cursor.skip()?,
-            }
-            Ok(())
+        members!(cursor {
+                        "index" => call.index = cursor.optional_integer()?,
+                        "id" => call.id = boxed(cursor.optional_string()?),
+                        "type" => call.kind = boxed(cursor.optional_string()?),
+                        "function" => {
+                            (call.name, call.partial_json, call.arguments) = (None, None, None);
+                            optional_object(cursor, |cursor| {
+                                members!(cursor {
+                                        "name" => call.name = boxed(cursor.optional_string()?),
+                                        "partialJson" if pieces == Pieces::PartialJson => {
+                                            call.partial_json = boxed(cursor.optional_string()?);
+                                        },
+                                        "arguments" => call.arguments = arguments(cursor)?,
+        })
+                            })?;
+                        },
         })?;
         Ok(call)
     })?;
