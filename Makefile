@@ -102,7 +102,7 @@ STUBTEST := import sys, types, hangang._native as native; \
 	sys.modules.update({f"hangang._native.{name}": m for name, m in vars(native).items() if isinstance(m, types.ModuleType)}); \
 	from mypy.stubtest import main; sys.exit(main())
 
-.PHONY: help setup format lint stubs test test-long asan coverage bench bench-instructions fuzz docs wheel wheel-pure demo clean
+.PHONY: help setup format lint stubs test test-long asan coverage bench bench-instructions msrv package-test fuzz docs wheel wheel-pure demo clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-18s %s\n", $$1, $$2}' Makefile
@@ -167,6 +167,12 @@ bench: .venv/.bench .venv/.native ## figures of this machine, beside other libra
 
 bench-instructions: ## instruction counts of the crate against the baseline; ACCEPT=1 writes it (needs valgrind)
 	@$(PYTHON) benches/instructions.py $(if $(ACCEPT),--accept)
+
+msrv: ## the crate with the oldest Rust that Cargo.toml promises
+	@rust/msrv.sh
+
+package-test: ## the crate's tests from its packed form
+	@rust/package-test.sh
 
 # The targets need an unstable compiler flag, and cargo-fuzz; what they find is replayed by `make test` without either.
 FUZZ_SECONDS ?= 600

@@ -1,5 +1,5 @@
 //! What it costs to turn CLOVA token payloads and EXAONE frames into typed fields: the crate's full parse (framing,
-//! judging, typed events, prediction off) beside serde_json, sonic-rs and jiter on payloads already split.
+//! validation, typed events, prediction off) beside serde_json, sonic-rs and jiter on payloads already split.
 //!
 //! `cargo run --release --manifest-path benches/decoders/Cargo.toml`: nanoseconds a frame, medians of interleaved
 //! rounds, and the ratio to serde_json.

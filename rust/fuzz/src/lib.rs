@@ -48,9 +48,9 @@ impl<'a> Input<'a> {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             // Mostly short, now and then long, sometimes nothing at all.
             let size = (state >> 24) as usize % if state & 0x400 == 0 { 8 } else { 300 };
-            let (piece, behind) = rest.split_at(size.min(rest.len()));
+            let (piece, after) = rest.split_at(size.min(rest.len()));
             changing.push(piece);
-            rest = behind;
+            rest = after;
         }
         vec![
             vec![self.wire],
@@ -164,7 +164,7 @@ fn run_json(chunks: &[&[u8]], options: &Options) -> JsonRun {
     (frames, parser.close().err(), pending)
 }
 
-/// What serde_json says of a text that begins with a value: its length, or whether it ended too early.
+/// What serde_json makes of a text that begins with a value: its length, or whether it ended too early.
 fn serde(text: &str) -> Result<usize, serde_json::error::Category> {
     let mut values = serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>();
     match values.next() {
@@ -174,7 +174,7 @@ fn serde(text: &str) -> Result<usize, serde_json::error::Category> {
     }
 }
 
-/// Whether the text could still become a value. serde_json calls `[-` wrong, because it sees a NUL behind the end;
+/// Whether the text could still become a value. serde_json calls `[-` wrong, because it reads a NUL after the end;
 /// a digit there tells.
 fn is_prefix(text: &str) -> bool {
     let category = |text: &str| serde(text) == Err(serde_json::error::Category::Eof);
@@ -196,7 +196,7 @@ pub fn json_split(data: &[u8]) {
     let wire = &input.wire[skipped..];
     // The part of the stream that is text; where it stops being text, something must have been raised.
     let valid = std::str::from_utf8(wire).unwrap_or_else(|error| {
-        std::str::from_utf8(&wire[..error.valid_up_to()]).expect("it says that it is valid")
+        std::str::from_utf8(&wire[..error.valid_up_to()]).expect("valid up to there")
     });
     let mut rest = valid;
     for frame in &frames {
@@ -211,11 +211,11 @@ pub fn json_split(data: &[u8]) {
     match error.map(|error| (error.kind(), error.offset() as usize)) {
         None => assert_eq!((rest, valid.len()), ("", wire.len()), "something was left"),
         Some((ErrorKind::InvalidJson { .. }, offset)) if !rest.starts_with(['{', '[']) => {
-            // Between values; half a byte order mark is a fault at its first byte.
-            assert!(offset == start || offset == 0, "a fault elsewhere");
+            // Between values; half a byte order mark is an error at its first byte.
+            assert!(offset == start || offset == 0, "an error elsewhere");
         }
         Some((ErrorKind::InvalidJson { .. }, offset)) => {
-            // The prefix rule: up to the fault it could still become JSON, with the byte there it cannot.
+            // The prefix rule: up to the error it could still become JSON, with the byte there it cannot.
             assert!(is_prefix(&rest[..offset - start]), "wrong before {offset}");
             if input.wire[offset].is_ascii() {
                 // serde_json looks at four hexadecimal digits at once, so it gets four bytes more.
@@ -236,54 +236,13 @@ pub fn json_split(data: &[u8]) {
 // -- dialects --------------------------------------------------------------------------------------
 
 /// All that can be read of an event, whether it was parsed or predicted.
-trait View {
-    fn view(&self) -> String;
-}
-
-impl View for clova::Event<'_> {
-    fn view(&self) -> String {
-        match self {
-            Self::Token(token) => format!(
-                "{:?}",
-                (&token.text, &token.thinking, token.output_length, &token.id, &**token, token.raw())
-            ),
-            other => format!("{other:?}"),
-        }
-    }
-}
-
-impl View for exaone::Event<'_> {
-    fn view(&self) -> String {
-        match self {
-            Self::Answer(answer) => format!("{:?}", (&answer.text, &**answer, answer.raw())),
-            other => format!("{other:?}"),
-        }
-    }
-}
-
-impl View for openai::Event<'_> {
-    fn view(&self) -> String {
-        match self {
-            Self::Chunk(chunk) => format!("{:?}", (&chunk.text, &chunk.thinking, &**chunk, chunk.raw())),
-            other => format!("{other:?}"),
-        }
-    }
-}
-
-impl View for a2a::Event<'_> {
-    fn view(&self) -> String {
-        match self {
-            Self::ArtifactUpdate(update) => {
-                format!("{:?}", (&update.text, &**update, update.raw(), update.parts()))
-            }
-            other => format!("{other:?}"),
-        }
-    }
+fn view<'a>(event: &(impl StreamEvent<'a> + Debug)) -> (String, Vec<u8>) {
+    (format!("{event:?}"), event.raw().into_owned())
 }
 
 #[derive(Debug, PartialEq)]
 struct Run {
-    events: Vec<String>,
+    events: Vec<(String, Vec<u8>)>,
     text: String,
     error: Option<ParseError>,
     pending: usize,
@@ -292,13 +251,13 @@ struct Run {
 fn run<D>(mut parser: StreamParser<D>, chunks: &[&[u8]]) -> Run
 where
     D: Dialect,
-    for<'a> D::Event<'a>: View,
+    for<'a> D::Event<'a>: Debug,
 {
     let (mut events, mut text) = (Vec::new(), String::new());
     for chunk in chunks {
         let fed = parser.feed_with(chunk, |event| {
             text.push_str(event.text());
-            events.push(event.view());
+            events.push(view(&event));
         });
         if let Err(error) = fed {
             assert_eq!(parser.feed_with(b"{}", |_| panic!("an event after an error")), Err(error));
@@ -306,7 +265,7 @@ where
         }
     }
     let pending = parser.pending();
-    let error = parser.close(|event| events.push(event.view())).err();
+    let error = parser.close(|event| events.push(view(&event))).err();
     Run { events, text, error, pending }
 }
 
@@ -324,7 +283,7 @@ fn run_text<D: Dialect>(mut parser: StreamParser<D>, chunks: &[&[u8]]) -> (Strin
 fn dialect<D, F>(data: &[u8], make: F)
 where
     D: Dialect,
-    for<'a> D::Event<'a>: View,
+    for<'a> D::Event<'a>: Debug,
     F: Fn(Options, a2a::End) -> StreamParser<D>,
 {
     let Some(input) = Input::new(data) else { return };

@@ -257,7 +257,9 @@ impl ToPython for OpenAi {
     ) -> PyResult<Bound<'py, PyAny>> {
         Ok(match event {
             Event::Chunk(one) => chunk(py, one, cache, strings)?,
-            Event::Done => Bound::new(py, OpenAIDone { raw: Raw::Owned((*b"[DONE]").into()) })?.into_any(),
+            Event::Done(done) => {
+                Bound::new(py, OpenAIDone { raw: Raw::Owned((*done.raw).into()) })?.into_any()
+            }
             Event::Error(error) => Bound::new(
                 py,
                 OpenAIError {

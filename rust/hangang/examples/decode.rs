@@ -1,5 +1,5 @@
-//! Decodes a stream of any of the four dialects from a file or from standard input, as an SDK would that brings
-//! its own HTTP: chunks in, events out, and a word at the end about how the stream ended.
+//! Decodes a stream of any of the four dialects from a file or from standard input, as an SDK with its own HTTP would:
+//! chunks in, events out, and at the end a line about how the stream ended.
 //!
 //! ```sh
 //! cargo run --example decode -- exaone tests/captures/exaone/text_generation.jsonstream
@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use hangang::{Dialect, Options, StreamEvent, StreamParser, a2a, clova, exaone, openai};
 
-/// Prints answer text as it comes. A fault is returned after everything that was complete before it.
+/// Prints answer text as it arrives. An error is returned after everything that was complete before it.
 fn decode<D: Dialect>(mut input: impl Read, mut parser: StreamParser<D>) -> Result<usize, String> {
     let mut out = io::stdout().lock();
     let mut chunk = [0; 16 << 10];

@@ -6,7 +6,7 @@
 //! are made of.
 //!
 //! Always true: `decode` is a function of the frame and of the dialect's own state. It returns everything it found in
-//! [`Decoded`], and an error names a position in the payload; only the parser knows offsets.
+//! [`Decoded`], and an error names a position in the payload; only the parser has offsets.
 
 use std::borrow::Cow;
 use std::sync::Arc;

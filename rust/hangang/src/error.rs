@@ -1,15 +1,14 @@
 //! Errors are a kind and an offset; every text is derived from the two.
 //!
-//! Rules (the contract's "rules of error"), as this file serves them:
-//! - a [`FrameError`] is found in one frame and knows a position in it; framing turns the position into an
-//!   absolute offset and the fault into a [`ParseError`];
+//! Always true ([design §4], the rules of error):
+//! - a [`FrameError`] has a position in one frame. Framing turns it into a [`ParseError`] with an absolute offset;
 //! - the offset counts all bytes ever fed, a byte order mark included;
-//! - the same kind and offset give the same text here and in the pure Python twin
-//!   (`python/hangang/_pure/error.py`), byte for byte.
+//! - the same kind and offset give the same text here and in the pure Python twin (`python/hangang/_pure/error.py`),
+//!   byte for byte.
 
 use std::fmt;
 
-/// What the grammar of JSON would have allowed at the place of a fault.
+/// What the grammar of JSON allows at the place of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Expected {
@@ -35,7 +34,7 @@ pub enum Expected {
     Null,
     /// Where a number needs one more digit.
     Digit,
-    /// A raw control character stands in a string.
+    /// Instead of a raw control character in a string.
     EscapedControl,
     /// After a backslash.
     Escape,
@@ -76,7 +75,7 @@ impl fmt::Display for Expected {
     }
 }
 
-/// What had to come before a stream may end.
+/// What a stream must show before it may end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Missing {
@@ -119,7 +118,7 @@ impl fmt::Display for Missing {
 pub enum ErrorKind {
     /// Not RFC 8259 JSON, or not the start of a value.
     InvalidJson {
-        /// What would have been right.
+        /// What is allowed there.
         expected: Expected,
         /// The byte there; `None` past the end of the payload.
         found: Option<u8>,
@@ -149,7 +148,7 @@ pub enum ErrorKind {
     Closed,
 }
 
-/// A fault of the stream: its kind and its absolute offset.
+/// An error of the stream: its kind and its absolute offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ParseError {
     kind: ErrorKind,
@@ -167,7 +166,7 @@ impl ParseError {
         self.kind
     }
 
-    /// Where: the number of bytes of the stream before the fault.
+    /// Where: the number of bytes of the stream before the error.
     #[must_use]
     pub const fn offset(&self) -> u64 {
         self.offset
@@ -223,7 +222,7 @@ impl fmt::Display for ParseError {
 
 impl std::error::Error for ParseError {}
 
-/// A fault inside one frame: its kind and its position in the frame's bytes.
+/// An error inside one frame: its kind and its position in the frame's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameError {
     pub(crate) kind: ErrorKind,

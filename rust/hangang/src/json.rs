@@ -17,7 +17,7 @@ use std::borrow::Cow;
 use crate::error::{ErrorKind, Expected, FrameError};
 use crate::span::Span;
 
-/// White space of JSON, and what may stand between bare values.
+/// White space of JSON, also between bare values.
 pub(crate) const fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
@@ -49,7 +49,7 @@ impl StringSpan {
     }
 }
 
-/// A decoded string and where its inside stands in the payload.
+/// A decoded string and where its inside is in the payload.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Text<'a> {
     pub(crate) value: Cow<'a, str>,
@@ -146,7 +146,7 @@ impl<'a> Cursor<'a> {
 
     /// Enters the container at the cursor. False if it is empty: then the cursor is after it.
     #[inline]
-    fn open(&mut self, closer: u8) -> Walk<bool> {
+    fn open(&mut self, bracket: u8) -> Walk<bool> {
         if self.depth == self.max_depth {
             return Err(FrameError {
                 kind: ErrorKind::TooDeep { limit: self.max_depth },
@@ -156,13 +156,13 @@ impl<'a> Cursor<'a> {
         self.depth += 1;
         self.position += 1;
         self.skip_space();
-        Ok(!self.close(closer))
+        Ok(!self.close(bracket))
     }
 
     /// Leaves the container if the cursor is at its end.
     #[inline]
-    fn close(&mut self, closer: u8) -> bool {
-        let closes = self.peek() == Some(closer);
+    fn close(&mut self, bracket: u8) -> bool {
+        let closes = self.peek() == Some(bracket);
         if closes {
             self.position += 1;
             self.depth -= 1;
@@ -172,16 +172,16 @@ impl<'a> Cursor<'a> {
 
     /// After a value of a container: true if another follows, false if the container was closed.
     #[inline]
-    fn step(&mut self, closer: u8) -> Walk<bool> {
+    fn step(&mut self, bracket: u8) -> Walk<bool> {
         self.skip_space();
         if self.peek() == Some(b',') {
             self.position += 1;
             return Ok(true);
         }
-        if self.close(closer) {
+        if self.close(bracket) {
             return Ok(false);
         }
-        let is_object = closer == b'}';
+        let is_object = bracket == b'}';
         self.fail(if is_object { Expected::CommaOrEndOfObject } else { Expected::CommaOrEndOfArray })
     }
 
@@ -249,7 +249,7 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// Walks over the string at the cursor, which stands on its opening quote.
+    /// Walks over the string at the cursor, which is on its opening quote.
     pub(crate) fn string(&mut self) -> Walk<StringSpan> {
         let bytes = self.text.as_bytes();
         let start = self.position + 1;
@@ -297,7 +297,7 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// Walks over the number at the cursor. What may follow it is for the container to judge.
+    /// Walks over the number at the cursor. What may follow it is for the container to check.
     fn number(&mut self) -> Walk<&'a str> {
         let start = self.position;
         if self.peek() == Some(b'-') {
@@ -538,16 +538,16 @@ pub(crate) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-/// The payload as text, or the first of its faults in UTF-8 and in JSON.
+/// The payload as text, or the first of its errors in UTF-8 and in JSON.
 pub(crate) fn utf8_text(payload: &[u8], max_depth: usize) -> Result<&str, FrameError> {
-    // The fast check only says yes or no; the standard one says where.
+    // The fast check only tells whether; the standard one tells where.
     simdutf8::basic::from_utf8(payload).map_err(|_| {
         let position = std::str::from_utf8(payload).map_or_else(|error| error.valid_up_to(), str::len);
         let utf8 = FrameError {
             kind: ErrorKind::InvalidUtf8 { found: payload.get(position).copied().unwrap_or(0) },
             position,
         };
-        // A JSON fault before the ill-formed sequence comes first; one at its first byte does not.
+        // A JSON error before the ill-formed sequence comes first; one at its first byte does not.
         match std::str::from_utf8(&payload[..position]).map(|prefix| validate_text(prefix, max_depth)) {
             Ok(Err(json)) if json.position < position => json,
             _ => utf8,
@@ -561,7 +561,7 @@ fn validate_text(text: &str, max_depth: usize) -> Result<(), FrameError> {
     cursor.end()
 }
 
-/// Judges one whole frame: UTF-8, grammar and depth.
+/// Validates one whole frame: UTF-8, grammar and depth.
 pub(crate) fn validate(payload: &[u8], max_depth: usize) -> Result<&str, FrameError> {
     let text = utf8_text(payload, max_depth)?;
     validate_text(text, max_depth)?;
@@ -596,7 +596,7 @@ pub(crate) fn unescape(inside: &str) -> String {
                         continue;
                     }
                 }
-                // A surrogate without its partner is no character of its own.
+                // A surrogate without its partner is not a character.
                 out.push(char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER));
             }
             Some(&other) => out.push(char::from(other)),

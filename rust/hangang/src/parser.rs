@@ -16,7 +16,7 @@
 //! What will bite:
 //! - `fed` is the offset of the current chunk. [`StreamParser::fall_back`] parses bytes of earlier chunks and must set it
 //!   back for that time;
-//! - while a frame is in flight its framer knows nothing of it;
+//! - a frame in flight has not reached its framer, which is still at the frame's first byte;
 //! - `[DONE]` is an end marker in SSE only: in bare JSON the same bytes are a bad array.
 
 use std::borrow::Cow;

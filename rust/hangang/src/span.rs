@@ -27,7 +27,7 @@ impl Span {
     }
 
     /// The same run, counted from `origin`.
-    pub(crate) const fn from_origin(self, origin: usize) -> Self {
+    pub(crate) const fn relative_to(self, origin: usize) -> Self {
         Self { start: self.start - origin, end: self.end - origin }
     }
 }

@@ -9,8 +9,16 @@ use hangang::{
 };
 use serde_json::Value;
 
+/// In the repository `tests/vectors` is a link to the folder that the Python suite reads. `cargo package` follows it, so
+/// the packed crate has the files. Where a checkout has no links, the folder itself is found.
+fn folder() -> PathBuf {
+    let package = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let packed = package.join("tests/vectors");
+    if packed.is_dir() { packed } else { package.join("../../tests/vectors") }
+}
+
 fn vectors() -> Vec<(String, Value)> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors");
+    let folder = folder();
     let mut files: Vec<_> = std::fs::read_dir(&folder)
         .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
         .map(|entry| entry.expect("a readable folder").path())

@@ -1,17 +1,21 @@
 //! A2A streams (Agent to Agent, JSON-RPC over SSE), protocols 0.2, 0.3 and 1.0 and the Gov dialects
 //! ([a2a §3, §4, §5, §6], [gov §1.4]).
 //!
-//! Rules:
-//! - 0.2 and 0.3 name a result by `kind`, 1.0 by the member that holds it; what has neither is known by its keys;
-//! - parts are known by their keys, never by `kind` or `type`; answer text is the text parts of artifacts and
-//!   messages, joined with nothing between; the message inside a status is progress, not answer;
+//! Always true:
 //! - states and roles are folded to one spelling: `TASK_STATE_INPUT_REQUIRED` is `input-required`;
-//! - an interrupted state does not end a stream by itself: it is read to its end, and validated by its last state;
+//! - answer text is the text parts of artifacts and messages, joined with nothing between. The message inside a status
+//!   is progress, not answer;
 //! - a stray `[DONE]` means nothing.
+//!
+//! What will bite:
+//! - 0.2 and 0.3 name a result by `kind`, 1.0 by the member that holds it; a result with neither is recognized by its
+//!   keys. Parts are always recognized by their keys: `kind` and `type` both occur, and neither in 1.0;
+//! - an interrupted state does not end a stream by itself: the last state decides, at the end.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::debug::debug_fields;
 use super::wire::{boxed, code, optional_list, optional_object, own};
 use crate::dialect::{
     Common, CommonRef, Decoded, Deferred, Dialect, Fields, Frame, Malformed, Options, Payload, StreamEvent,
@@ -34,7 +38,7 @@ impl StreamParser {
     }
 }
 
-/// What an A2A stream brings.
+/// The events of an A2A stream.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event<'a> {
@@ -48,14 +52,14 @@ pub enum Event<'a> {
     ArtifactUpdate(ArtifactUpdate<'a>),
     /// A JSON-RPC error.
     Error(Box<Error<'a>>),
-    /// A frame of a foreign shape.
+    /// A frame of another shape, kept as it is.
     Unknown(Unknown<'a>),
     /// A bad frame, in `report` mode.
     Malformed(Malformed<'a>),
 }
 
 /// A task with what it has produced so far. JSON of any shape is deferred as its text.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Task<'a> {
     /// The task's id.
     pub id: Option<Cow<'a, str>>,
@@ -76,7 +80,7 @@ pub struct Task<'a> {
 }
 
 /// A message.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Message<'a> {
     /// Its text parts.
     pub text: Cow<'a, str>,
@@ -97,7 +101,7 @@ pub struct Message<'a> {
 }
 
 /// A change of state.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct StatusUpdate<'a> {
     /// The task's id.
     pub task_id: Option<Cow<'a, str>>,
@@ -107,7 +111,7 @@ pub struct StatusUpdate<'a> {
     pub state: String,
     /// Progress text; not part of the answer.
     pub message: Option<Cow<'a, str>>,
-    /// 0.2 and 0.3: nothing more comes.
+    /// 0.2 and 0.3: the stream is complete.
     pub is_final: bool,
     /// JSON object.
     pub metadata: Option<Cow<'a, str>>,
@@ -115,20 +119,20 @@ pub struct StatusUpdate<'a> {
     pub raw: Cow<'a, [u8]>,
 }
 
-/// A piece of an artifact. Members that neighbours repeat are [`ArtifactCommon`]'s, and read as if they were the
-/// update's own.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// A piece of an artifact. The fields that neighbours repeat are in [`ArtifactCommon`] and read as if they were
+/// the update's own.
+#[derive(Clone, Default, PartialEq)]
 pub struct ArtifactUpdate<'a> {
     /// Its text parts.
     pub text: Cow<'a, str>,
-    /// The members that neighbours repeat.
+    /// The fields that neighbouring events repeat.
     pub common: CommonRef<'a, ArtifactCommon>,
-    /// What stands behind [`raw`](Self::raw).
+    /// What [`raw`](Self::raw) is made of.
     pub payload: Payload<'a>,
 }
 
-/// What an artifact update's neighbours repeat.
-#[derive(Debug, Default, PartialEq)]
+/// The fields of an artifact update that its neighbours repeat.
+#[derive(Default, PartialEq)]
 pub struct ArtifactCommon {
     /// The task's id.
     pub task_id: Option<Box<str>>,
@@ -138,7 +142,7 @@ pub struct ArtifactCommon {
     pub artifact_id: Option<Box<str>>,
     /// The artifact's name.
     pub name: Option<Box<str>>,
-    /// Whether the parts follow those that came before, or replace them.
+    /// Whether the parts are appended to the earlier ones, or replace them.
     pub append: bool,
     /// The artifact is complete.
     pub last_chunk: bool,
@@ -188,11 +192,11 @@ impl ArtifactCommon {
 }
 
 /// A JSON-RPC error.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Error<'a> {
     /// `-32603`, …
     pub code: Option<Code<'a>>,
-    /// The server's own words.
+    /// The server's message.
     pub message: Cow<'a, str>,
     /// JSON of any shape.
     pub data: Option<Cow<'a, str>>,
@@ -200,13 +204,25 @@ pub struct Error<'a> {
     pub raw: Cow<'a, [u8]>,
 }
 
-/// A frame that is none of the above.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// A frame that is not one of the above.
+#[derive(Clone, Default, PartialEq)]
 pub struct Unknown<'a> {
     /// The payload's text.
     pub data: Cow<'a, str>,
     /// The payload as received.
     pub raw: Cow<'a, [u8]>,
+}
+
+debug_fields! {
+    Task<'_> = "Task" { id, context_id, state, content, artifacts, history, metadata; bytes raw }
+    Message<'_> = "Message" { text, role, message_id, task_id, context_id, parts, metadata; bytes raw }
+    StatusUpdate<'_> = "StatusUpdate" { task_id, context_id, state, message, is_final, metadata; bytes raw }
+    ArtifactUpdate<'_> = "ArtifactUpdate" {
+        text, task_id, context_id, artifact_id, name, append, last_chunk, metadata
+    }
+    ArtifactCommon = "ArtifactCommon" { task_id, context_id, artifact_id, name, append, last_chunk, metadata }
+    Error<'_> = "Error" { code, message, data; bytes raw }
+    Unknown<'_> = "Unknown" { data; bytes raw }
 }
 
 impl<'a> StreamEvent<'a> for Event<'a> {
@@ -220,7 +236,7 @@ impl<'a> StreamEvent<'a> for Event<'a> {
         }
     }
 
-    fn thinking(&self) -> &str {
+    fn thinking(&self) -> &'static str {
         ""
     }
 
@@ -312,7 +328,7 @@ pub enum End {
 #[derive(Clone, Debug, Default)]
 pub struct A2a {
     end: End,
-    /// An error, a message, a final status or a last chunk came: nothing that follows takes that back.
+    /// An error, a message, a final status or a last chunk was seen. Nothing after it takes that back.
     ended: bool,
     /// The last state was terminal or interrupted; a later one may differ.
     at_rest: bool,
@@ -551,7 +567,7 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// The event of the member that protocol 1.0 names; the body itself where there is none.
+    /// The event of the member that protocol 1.0 names; the body itself if there is no such member.
     fn event_of_member(mut self: Box<Self>, frame: &Frame<'a>) -> Result<Decoded<Event<'a>>, Box<Self>> {
         let Some(at) = self.members.iter().position(Option::is_some) else { return Err(self) };
         let Some(mut body) = self.members[at].take() else { return Err(self) };

@@ -1,15 +1,20 @@
 //! CLOVA Studio's own chat streams, v1 and v3 ([clova §5, §6, §7, §10]).
 //!
-//! Rules:
-//! - the event's name decides what a frame is; without one, its shape does; an undocumented name passes as
-//!   [`Unknown`], and its payload need not be JSON;
-//! - the answer comes from `token`. `result` is the whole answer once more, so its text counts as none;
-//! - v1's `stopReason` and v3's `finishReason` are one field, its known values in lower case;
-//! - `result` or an error ends the stream; `signal` alone does not, and its absence is no fault.
+//! Always true:
+//! - the event's name decides what a frame is; without one, its shape does. An undocumented name passes as [`Unknown`],
+//!   and its payload need not be JSON;
+//! - the answer is what the `token` events carry;
+//! - `result` or an error ends the stream. `signal` alone does not, and it may be missing.
+//!
+//! What will bite:
+//! - `result` repeats the whole answer: its [`text`](crate::StreamEvent::text) is empty, or everything would be shown
+//!   twice;
+//! - v1's `stopReason` and v3's `finishReason` are one field, and the case of their values differs.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::debug::debug_fields;
 use super::wire::{
     AiFilter, Pieces, ToolCallDelta, Usage, boxed, finish_reason, joined_parts, optional_list,
     optional_object, own, tool_calls,
@@ -27,7 +32,7 @@ use crate::span::Span;
 /// The parser of CLOVA streams.
 pub type StreamParser = crate::parser::StreamParser<Clova>;
 
-/// What a CLOVA stream brings.
+/// The events of a CLOVA stream.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event<'a> {
@@ -35,19 +40,19 @@ pub enum Event<'a> {
     Token(Token<'a>),
     /// The whole answer again, with what is known at its end.
     Result(Box<Answer<'a>>),
-    /// `{"data":"[DONE]"}`: nothing more comes.
+    /// `{"data":"[DONE]"}`: the stream is complete.
     Signal(Signal<'a>),
-    /// The service gave up.
+    /// An error of the service, inside the stream.
     Error(Error<'a>),
-    /// A frame of a foreign shape or name.
+    /// A frame of another shape or name, kept as it is.
     Unknown(Unknown<'a>),
     /// A bad frame, in `report` mode.
     Malformed(Malformed<'a>),
 }
 
-/// A delta: text or thinking or pieces of tool calls. Members that neighbours repeat are [`TokenCommon`]'s, and
-/// read as if they were the token's own.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// A delta: text or thinking or pieces of tool calls. The fields that neighbours repeat are in
+/// [`TokenCommon`] and read as if they were the token's own.
+#[derive(Clone, Default, PartialEq)]
 pub struct Token<'a> {
     /// Answer text.
     pub text: Cow<'a, str>,
@@ -57,30 +62,30 @@ pub struct Token<'a> {
     pub output_length: Option<i64>,
     /// The SSE id.
     pub id: EventId<'a>,
-    /// The members that neighbours repeat.
+    /// The fields that neighbouring events repeat.
     pub common: CommonRef<'a, TokenCommon>,
-    /// What stands behind [`raw`](Self::raw).
+    /// What [`raw`](Self::raw) is made of.
     pub payload: Payload<'a>,
 }
 
-/// What a token's neighbours repeat.
-#[derive(Debug, Default, PartialEq)]
+/// The fields of a token that its neighbours repeat.
+#[derive(Default, PartialEq)]
 pub struct TokenCommon {
     /// `assistant`.
     pub role: Option<Box<str>>,
     /// Pieces of tool calls (v3).
     pub tool_calls: Box<[ToolCallDelta]>,
-    /// As a rule none before the result.
+    /// Usually absent before the result.
     pub finish_reason: Option<Box<str>>,
     /// v1, undocumented, 0.
     pub index: Option<i64>,
     /// v1: tokens of the prompt.
     pub input_length: Option<i64>,
-    /// v3: Unix time, in seconds as a rule ([clova §11]).
+    /// v3: Unix time, usually in seconds ([clova §11]).
     pub created: Option<i64>,
     /// v3: the seed in use, up to 4294967295.
     pub seed: Option<i64>,
-    /// v3: none before the result.
+    /// v3: absent before the result.
     pub usage: Option<Usage>,
 }
 
@@ -102,7 +107,7 @@ impl Token<'_> {
 }
 
 /// The whole answer.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Answer<'a> {
     /// The whole text.
     pub content: Cow<'a, str>,
@@ -133,7 +138,7 @@ pub struct Answer<'a> {
 }
 
 /// A signal of the service.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Signal<'a> {
     /// `[DONE]`.
     pub data: Cow<'a, str>,
@@ -144,11 +149,11 @@ pub struct Signal<'a> {
 }
 
 /// An error inside the stream.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Error<'a> {
     /// As [clova §7.2] lists them: `"42901"`.
     pub code: Option<Cow<'a, str>>,
-    /// The service's own words.
+    /// The service's message.
     pub message: Cow<'a, str>,
     /// The SSE id.
     pub id: EventId<'a>,
@@ -156,8 +161,8 @@ pub struct Error<'a> {
     pub raw: Cow<'a, [u8]>,
 }
 
-/// A frame that is none of the above.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// A frame that is not one of the above.
+#[derive(Clone, Default, PartialEq)]
 pub struct Unknown<'a> {
     /// The event's name, `message` where it has none.
     pub event: Cow<'a, str>,
@@ -167,6 +172,20 @@ pub struct Unknown<'a> {
     pub id: EventId<'a>,
     /// The payload as received.
     pub raw: Cow<'a, [u8]>,
+}
+
+debug_fields! {
+    Token<'_> = "Token" {
+        text, thinking, role, tool_calls, finish_reason, index, input_length, output_length, created, seed, usage, id
+    }
+    TokenCommon = "TokenCommon" { role, tool_calls, finish_reason, index, input_length, created, seed, usage }
+    Answer<'_> = "Answer" {
+        content, thinking_content, role, tool_calls, finish_reason, input_length, output_length, created, seed, usage,
+        ai_filter, id; bytes raw
+    }
+    Signal<'_> = "Signal" { data, id; bytes raw }
+    Error<'_> = "Error" { code, message, id; bytes raw }
+    Unknown<'_> = "Unknown" { event, data, id; bytes raw }
 }
 
 impl<'a> StreamEvent<'a> for Event<'a> {
@@ -305,7 +324,7 @@ impl Dialect for Clova {
     }
 
     fn done<'a>(&mut self, frame: &Frame<'a>) -> Option<Event<'a>> {
-        // Documented is a JSON object, {"data":"[DONE]"}; a bare one is a foreign shape.
+        // The documented marker is a JSON object, {"data":"[DONE]"}; a bare one is not of this dialect.
         Some(unknown(frame, "[DONE]"))
     }
 
@@ -439,7 +458,7 @@ impl<'a> Members<'a> {
     fn token(&mut self, frame: &Frame<'a>) -> Decoded<Event<'a>> {
         let finish_reason = self.reason();
         let message = self.message.take().unwrap_or_default();
-        // Two strings at once are rare: such a frame becomes no template.
+        // Two strings at once are rare: such a frame does not become a template.
         let string = match (message.content.value.is_empty(), message.thinking.value.is_empty()) {
             (_, true) if message.content.span.is_some() => {
                 message.content.span.map(|span| (HoleKind::Text, span))

@@ -1,14 +1,19 @@
 //! EXAONE's streams: JSON objects with nothing between them ([exaone §4, §5]).
 //!
-//! Rules:
+//! Always true:
 //! - every frame repeats the query and the references; `answer` is a delta;
-//! - `[{}]` means no references; equal lists are one object for all events that carry them;
-//! - a `result_code` other than 200 is an error;
-//! - the wire has no end marker: a stream has ended when it showed an `answering` frame or an error.
+//! - equal lists of references are one object for all events that carry them;
+//! - a `result_code` other than 200 is an error.
+//!
+//! What will bite:
+//! - "no references" is `[{}]` on the wire, a list with an empty object in it;
+//! - the wire has no end marker. A stream has ended when it showed an `answering` frame or an error, so one that is cut
+//!   between two frames of the answer cannot be told from a complete one.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::debug::debug_fields;
 use super::wire::{boxed, optional_object, own};
 use crate::dialect::{
     Common, CommonRef, Decoded, Deferred, Dialect, Fields, Frame, Malformed, Payload, StreamEvent,
@@ -21,33 +26,33 @@ use crate::predict::template::{HoleKind, Holes};
 /// The parser of EXAONE streams.
 pub type StreamParser = crate::parser::StreamParser<Exaone>;
 
-/// What an EXAONE stream brings.
+/// The events of an EXAONE stream.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event<'a> {
     /// A delta of the answer, or a step on the way to it.
     Answer(Answer<'a>),
-    /// The service gave up.
+    /// An error of the service, inside the stream.
     Error(Error<'a>),
-    /// A frame of a foreign shape.
+    /// A frame of another shape, kept as it is.
     Unknown(Unknown<'a>),
     /// A bad frame, in `report` mode.
     Malformed(Malformed<'a>),
 }
 
-/// One frame. Members that neighbours repeat are [`AnswerCommon`]'s, and read as if they were the answer's own.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// One frame. The fields that neighbours repeat are in [`AnswerCommon`] and read as if they were the answer's own.
+#[derive(Clone, Default, PartialEq)]
 pub struct Answer<'a> {
     /// The delta.
     pub text: Cow<'a, str>,
-    /// The members that neighbours repeat.
+    /// The fields that neighbouring events repeat.
     pub common: CommonRef<'a, AnswerCommon>,
-    /// What stands behind [`raw`](Self::raw).
+    /// What [`raw`](Self::raw) is made of.
     pub payload: Payload<'a>,
 }
 
-/// What an answer's neighbours repeat.
-#[derive(Debug, Default, PartialEq)]
+/// The fields of an answer that its neighbours repeat.
+#[derive(Default, PartialEq)]
 pub struct AnswerCommon {
     /// The user's query, echoed.
     pub query: Box<str>,
@@ -59,7 +64,7 @@ pub struct AnswerCommon {
     pub progress_state: Box<str>,
     /// 200.
     pub result_code: i64,
-    /// As a rule none.
+    /// Usually absent.
     pub description: Option<Box<str>>,
 }
 
@@ -80,23 +85,30 @@ impl Answer<'_> {
 }
 
 /// An error inside the stream.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Error<'a> {
     /// The HTTP status that it means.
     pub code: Option<i64>,
-    /// The service's own words.
+    /// The service's message.
     pub message: Cow<'a, str>,
     /// The payload as received.
     pub raw: Cow<'a, [u8]>,
 }
 
-/// A frame that is none of the above.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// A frame that is not one of the above.
+#[derive(Clone, Default, PartialEq)]
 pub struct Unknown<'a> {
     /// The payload's text.
     pub data: Cow<'a, str>,
     /// The payload as received.
     pub raw: Cow<'a, [u8]>,
+}
+
+debug_fields! {
+    Answer<'_> = "Answer" { text, query, intent, references, progress_state, result_code, description }
+    AnswerCommon = "AnswerCommon" { query, intent, references, progress_state, result_code, description }
+    Error<'_> = "Error" { code, message; bytes raw }
+    Unknown<'_> = "Unknown" { data; bytes raw }
 }
 
 impl<'a> StreamEvent<'a> for Event<'a> {
@@ -109,7 +121,7 @@ impl<'a> StreamEvent<'a> for Event<'a> {
         }
     }
 
-    fn thinking(&self) -> &str {
+    fn thinking(&self) -> &'static str {
         ""
     }
 

@@ -1,7 +1,8 @@
-//! The dialects: frames to typed events. They stand side by side on [`wire`] and import nothing of each other.
+//! The dialects: frames to typed events. They are side by side on [`wire`] and import nothing of each other.
 
 pub mod a2a;
 pub mod clova;
+pub(crate) mod debug;
 pub mod exaone;
 pub mod openai;
 pub(crate) mod wire;

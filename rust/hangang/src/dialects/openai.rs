@@ -1,17 +1,20 @@
 //! OpenAI-compatible chat streams: CLOVA Studio Gov, CLOVA's `/v1/openai`, `vLLM`, `SGLang`, Friendli
 //! ([openai §3, §8]).
 //!
-//! Rules:
-//! - shapes decide, never the SSE event's name; errors are looked for first, in every place where servers put
-//!   them;
-//! - reasoning has many names; one of them is taken, never two, so that nothing is counted twice;
-//! - a whole answer (`message`) reads like a delta that brings everything at once;
-//! - `""` and `"null"` are no finish reason: taken for one, they would make a cut stream look complete;
+//! Always true:
+//! - shapes decide, never the SSE event's name. Errors are looked for first, in every place where servers put them
+//!   (`Members::failure`);
 //! - `[DONE]`, an error or a finish reason ends the stream.
+//!
+//! What will bite:
+//! - reasoning has many names, and a server may send the same text under two of them: one is taken, never two;
+//! - a whole answer (`message`) reads like a delta that brings everything at once;
+//! - `""` and `"null"` are not finish reasons, or a cut stream would look complete.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::debug::debug_fields;
 use super::wire::{
     Pieces, ToolCallDelta, Usage, boxed, code, finish_reason, joined_parts, optional_object, own, tool_calls,
 };
@@ -28,38 +31,38 @@ pub use super::wire::Code;
 /// The parser of OpenAI-compatible streams.
 pub type StreamParser = crate::parser::StreamParser<OpenAi>;
 
-/// What an OpenAI-compatible stream brings.
+/// The events of an OpenAI-compatible stream.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event<'a> {
     /// A delta, a usage report, or a whole answer.
     Chunk(Chunk<'a>),
     /// `[DONE]`.
-    Done,
-    /// The service gave up.
+    Done(Done<'a>),
+    /// An error of the service, inside the stream.
     Error(Box<Error<'a>>),
-    /// A frame of a foreign shape.
+    /// A frame of another shape, kept as it is.
     Unknown(Unknown<'a>),
     /// A bad frame, in `report` mode.
     Malformed(Malformed<'a>),
 }
 
-/// One chunk. Its text and thinking are those of its main choice; members that neighbours repeat are
-/// [`ChunkCommon`]'s, and read as if they were the chunk's own.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// One chunk. Its text and thinking are those of its main choice; fields that neighbours repeat are
+/// in [`ChunkCommon`] and read as if they were the chunk's own.
+#[derive(Clone, Default, PartialEq)]
 pub struct Chunk<'a> {
     /// Answer text of the main choice.
     pub text: Cow<'a, str>,
     /// Reasoning text of the main choice.
     pub thinking: Cow<'a, str>,
-    /// The members that neighbours repeat.
+    /// The fields that neighbouring events repeat.
     pub common: CommonRef<'a, ChunkCommon>,
-    /// What stands behind [`raw`](Self::raw).
+    /// What [`raw`](Self::raw) is made of.
     pub payload: Payload<'a>,
 }
 
-/// What a chunk's neighbours repeat.
-#[derive(Debug, Default, PartialEq)]
+/// The fields of a chunk that its neighbours repeat.
+#[derive(Default, PartialEq)]
 pub struct ChunkCommon {
     /// The stream's id, the same in all its chunks.
     pub id: Option<Box<str>>,
@@ -67,9 +70,9 @@ pub struct ChunkCommon {
     pub model: Option<Box<str>>,
     /// Unix time in seconds.
     pub created: Option<i64>,
-    /// Token counts, as a rule in one chunk without choices.
+    /// Token counts, mostly in a chunk of its own without choices.
     pub usage: Option<Usage>,
-    /// The choices; the main one's text and thinking stand in the chunk.
+    /// The choices; the main one's text and thinking are in the chunk.
     pub choices: Box<[Choice]>,
     /// Which choice carries the answer: the first whose index is 0.
     pub main: Option<usize>,
@@ -99,7 +102,7 @@ impl Chunk<'_> {
 }
 
 /// A delta of one choice.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Choice {
     /// Which of the `n` answers.
     pub index: i64,
@@ -115,12 +118,19 @@ pub struct Choice {
     pub finish_reason: Option<Box<str>>,
 }
 
+/// The end marker.
+#[derive(Clone, Default, PartialEq)]
+pub struct Done<'a> {
+    /// The payload as received.
+    pub raw: Cow<'a, [u8]>,
+}
+
 /// An error inside the stream.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Error<'a> {
     /// A number or a name.
     pub code: Option<Code<'a>>,
-    /// The service's own words.
+    /// The service's message.
     pub message: Cow<'a, str>,
     /// `invalid_request_error`, …
     pub kind: Option<Cow<'a, str>>,
@@ -130,13 +140,22 @@ pub struct Error<'a> {
     pub raw: Cow<'a, [u8]>,
 }
 
-/// A frame that is none of the above.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// A frame that is not one of the above.
+#[derive(Clone, Default, PartialEq)]
 pub struct Unknown<'a> {
     /// The payload's text.
     pub data: Cow<'a, str>,
     /// The payload as received.
     pub raw: Cow<'a, [u8]>,
+}
+
+debug_fields! {
+    Chunk<'_> = "Chunk" { text, thinking, id, model, created, usage, choices }
+    ChunkCommon = "ChunkCommon" { id, model, created, usage, choices }
+    Choice = "Choice" { index, text, thinking, role, tool_calls, finish_reason }
+    Done<'_> = "Done" { ; bytes raw }
+    Error<'_> = "Error" { code, message, kind, param; bytes raw }
+    Unknown<'_> = "Unknown" { data; bytes raw }
 }
 
 impl<'a> StreamEvent<'a> for Event<'a> {
@@ -159,7 +178,7 @@ impl<'a> StreamEvent<'a> for Event<'a> {
     fn raw(&self) -> Cow<'_, [u8]> {
         match self {
             Self::Chunk(chunk) => chunk.raw(),
-            Self::Done => Cow::Borrowed(b"[DONE]"),
+            Self::Done(done) => Cow::Borrowed(&done.raw),
             Self::Error(error) => Cow::Borrowed(&error.raw),
             Self::Unknown(unknown) => Cow::Borrowed(&unknown.raw),
             Self::Malformed(malformed) => Cow::Borrowed(&malformed.raw),
@@ -169,7 +188,7 @@ impl<'a> StreamEvent<'a> for Event<'a> {
     fn deferred(&self) -> Option<Deferred> {
         match self {
             Self::Error(_) => Some(Deferred::Error),
-            Self::Done => Some(Deferred::Done),
+            Self::Done(_) => Some(Deferred::Done),
             _ => None,
         }
     }
@@ -186,7 +205,7 @@ impl<'a> StreamEvent<'a> for Event<'a> {
                 common: chunk.common.into_owned(),
                 payload: chunk.payload.into_owned(),
             }),
-            Self::Done => Event::Done,
+            Self::Done(Done { raw }) => Event::Done(Done { raw: own(raw) }),
             Self::Error(error) => Event::Error(Box::new(Error {
                 code: error.code.map(Code::into_owned),
                 message: own(error.message),
@@ -254,9 +273,9 @@ impl Dialect for OpenAi {
         Event::Chunk(Chunk { text, thinking, common: CommonRef::Borrowed(common), payload: fields.payload })
     }
 
-    fn done<'a>(&mut self, _frame: &Frame<'a>) -> Option<Event<'a>> {
+    fn done<'a>(&mut self, frame: &Frame<'a>) -> Option<Event<'a>> {
         self.ended = true;
-        Some(Event::Done)
+        Some(Event::Done(Done { raw: Cow::Borrowed(frame.payload) }))
     }
 
     fn missing(&self) -> Option<Missing> {

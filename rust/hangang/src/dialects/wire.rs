@@ -1,12 +1,16 @@
-//! Types that several dialects share, and the readers of the wire shapes behind them.
+//! Wire shapes that several dialects share, and their types.
+//!
+//! Always true: a reader walks over the whole value at the cursor, whatever its kind. A value of a kind that it does not
+//! expect is skipped, never an error: only invalid JSON is.
 
 use std::borrow::Cow;
 
+use super::debug::debug_fields;
 use crate::error::FrameError;
 use crate::json::{Cursor, Kind, members};
 
 /// A piece of a tool call, or a whole one.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct ToolCallDelta {
     /// Which call the piece belongs to; `None` where the wire has no index (CLOVA).
     pub index: Option<i64>,
@@ -23,7 +27,7 @@ pub struct ToolCallDelta {
 }
 
 /// Token counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Usage {
     /// Tokens of the prompt.
     pub prompt_tokens: Option<i64>,
@@ -36,7 +40,7 @@ pub struct Usage {
 }
 
 /// One verdict of CLOVA's AI filter.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct AiFilter {
     /// `curse` or `unsafeContents`.
     pub group_name: Option<Box<str>>,
@@ -77,6 +81,12 @@ pub(crate) fn code<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Code<'a>>, Fram
     })
 }
 
+debug_fields! {
+    ToolCallDelta = "ToolCallDelta" { index, id, kind, name, partial_json, arguments }
+    Usage = "Usage" { prompt_tokens, completion_tokens, total_tokens, thinking_tokens }
+    AiFilter = "AiFilter" { group_name, name, score, result }
+}
+
 pub(crate) fn boxed(text: Option<Cow<'_, str>>) -> Option<Box<str>> {
     text.map(|text| text.into_owned().into_boxed_str())
 }
@@ -92,7 +102,7 @@ pub(crate) fn optional_object<'a, T>(
     }
 }
 
-/// Reads the objects of the list at the cursor; elements of another kind are skipped, another value is no list.
+/// Reads the objects of the list at the cursor; elements of another kind are skipped. `None` for a value that is not a list.
 pub(crate) fn optional_list<'a, T>(
     cursor: &mut Cursor<'a>,
     mut object: impl FnMut(&mut Cursor<'a>) -> Result<T, FrameError>,
@@ -135,7 +145,7 @@ pub(crate) enum Pieces {
     Arguments,
 }
 
-/// The list of tool calls at the cursor; anything else is no call.
+/// The list of tool calls at the cursor; any other value has no calls.
 pub(crate) fn tool_calls(
     cursor: &mut Cursor<'_>,
     pieces: Pieces,

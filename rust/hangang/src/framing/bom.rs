@@ -1,7 +1,7 @@
 //! The byte order mark that may open a stream: EF BB BF at offset 0.
 //!
 //! It may be cut by chunks, and an empty chunk may come before it. Bytes that begin like one and go on otherwise belong
-//! to the stream; the caller decides what they mean there. This is the only place that knows the mark's bytes.
+//! to the stream; the caller decides what they mean there. No other module has the mark's bytes.
 
 const BOM: [u8; 3] = [0xef, 0xbb, 0xbf];
 

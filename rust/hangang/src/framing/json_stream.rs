@@ -261,6 +261,7 @@ pub struct JsonStreamParser {
     framer: JsonFramer,
     fed: u64,
     failed: Option<ParseError>,
+    closed: bool,
     examined: u64,
 }
 
@@ -268,7 +269,13 @@ impl JsonStreamParser {
     /// A parser whose values may hold `max_frame_bytes` bytes and `max_depth` open containers.
     #[must_use]
     pub fn new(max_frame_bytes: usize, max_depth: usize) -> Self {
-        Self { framer: JsonFramer::new(max_frame_bytes, max_depth), fed: 0, failed: None, examined: 0 }
+        Self {
+            framer: JsonFramer::new(max_frame_bytes, max_depth),
+            fed: 0,
+            failed: None,
+            closed: false,
+            examined: 0,
+        }
     }
 
     /// Gives every value that `chunk` completes to `on_value`, in order, as the text received. After an error
@@ -276,6 +283,9 @@ impl JsonStreamParser {
     pub fn feed_with(&mut self, chunk: &[u8], mut on_value: impl FnMut(&str)) -> Result<(), ParseError> {
         if let Some(error) = self.failed {
             return Err(error);
+        }
+        if self.closed {
+            return Err(ParseError::new(ErrorKind::Closed, self.fed));
         }
         self.examined += chunk.len() as u64;
         let mut position = 0;
@@ -307,7 +317,10 @@ impl JsonStreamParser {
             return Err(error);
         }
         match self.framer.finish() {
-            Ok(()) => Ok(()),
+            Ok(()) => {
+                self.closed = true;
+                Ok(())
+            }
             Err(expected) => self.fail(ParseError::new(ErrorKind::Truncated { expected }, self.fed)),
         }
     }

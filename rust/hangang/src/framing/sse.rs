@@ -5,14 +5,14 @@
 //! - a field's value loses one space after the colon, never more; a line that begins with a colon is a comment;
 //! - a blank line dispatches. Without a data line it only makes the last `id` field the last event ID;
 //! - limits are counted byte by byte: each line without its terminator, and the data values with their joining LFs. The
-//!   error is at the first byte too many, whatever chunk it came in;
+//!   error is at the first byte too many, whatever chunk it is in;
 //! - everything here is bytes. Text is decoded by the layers that need text.
 //!
 //! A line that lies whole in the chunk is read in place; only an unfinished tail is copied and kept.
 //!
 //! What will bite:
 //! - a CR ends a line at once, but it may be half of a CRLF whose LF is in the next chunk ([`LineState::AfterCr`]);
-//! - an empty line of a chunk is a blank line only if nothing of the line came before;
+//! - an empty line of a chunk is a blank line only if nothing of it was in an earlier chunk;
 //! - a frame's buffers outlive the call that returned it, as the frame borrows them. They are cleared by the next call
 //!   ([`FrameState::HandedOut`]);
 //! - the LF that joins two data lines has no byte of its own in the stream: it is the terminator of the line before, and
@@ -74,7 +74,8 @@ impl DataLines {
         clear_and_shrink(&mut self.before);
     }
 
-    /// The absolute offset of a position in the joined payload. A joining LF stands for its line's terminator.
+    /// The absolute offset of a position in the joined payload. The LF that joins two lines is at the first one's
+    /// terminator.
     pub(super) fn locate(&self, position: usize) -> u64 {
         let mut numbers = self.before.iter();
         let mut number = || {
@@ -155,7 +156,7 @@ impl Eligibility {
         (self.id_lines == 0 || has_one_id).then(|| FrameLayout {
             bytes: &chunk[began..end],
             payload: payload.start - began,
-            id: self.id.map(|id| id.from_origin(began)),
+            id: self.id.map(|id| id.relative_to(began)),
         })
     }
 }
@@ -421,8 +422,8 @@ impl SseFramer {
         let joined = usize::from(self.lines.count != 0);
         let has_colon = line.starts_with(b"data:");
         if has_colon || (complete && line == b"data") {
-            // The LF that joins this value to the one before stands for that line's terminator, and is charged
-            // when this line is known to be data: at its colon, or at its end.
+            // The LF that joins this value to the one before is that line's terminator. It is charged when this
+            // line is known to be data: at its colon, or at its end.
             if joined == 1 && self.data_len + joined > limit {
                 meet(4, self.lines.last.terminator);
             } else if has_colon {
@@ -513,7 +514,7 @@ impl SseFramer {
         true
     }
 
-    /// A template has read a whole frame, whose last byte is `last`; its id comes by
+    /// A template has read a whole frame, whose last byte is `last`; its id is set by
     /// [`set_last_event_id`](Self::set_last_event_id).
     #[inline]
     pub(crate) fn skip_frame(&mut self, last: Option<u8>) {
@@ -591,7 +592,7 @@ fn read_retry(digits: &[u8]) -> Option<u64> {
 
 /// The id of a server-sent event: its bytes, and text for those who ask. Few do, and to check every id for it would
 /// be a good part of what a predicted event costs.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct EventId<'a>(Cow<'a, [u8]>);
 
 impl<'a> EventId<'a> {
@@ -613,6 +614,12 @@ impl<'a> EventId<'a> {
 
     pub(crate) fn into_owned(self) -> EventId<'static> {
         EventId(Cow::Owned(self.0.into_owned()))
+    }
+}
+
+impl std::fmt::Debug for EventId<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Debug::fmt(&self.text(), f)
     }
 }
 
@@ -655,6 +662,7 @@ pub struct SseParser {
     framer: SseFramer,
     fed: u64,
     failed: Option<ParseError>,
+    closed: bool,
     examined: u64,
 }
 
@@ -662,7 +670,7 @@ impl SseParser {
     /// A parser whose lines and data may hold at most `max_frame_bytes` bytes each.
     #[must_use]
     pub fn new(max_frame_bytes: usize) -> Self {
-        Self { framer: SseFramer::new(max_frame_bytes), fed: 0, failed: None, examined: 0 }
+        Self { framer: SseFramer::new(max_frame_bytes), fed: 0, failed: None, closed: false, examined: 0 }
     }
 
     /// Gives every event that `chunk` completes to `on_event`, in order. After an error every later call
@@ -674,6 +682,9 @@ impl SseParser {
     ) -> Result<(), ParseError> {
         if let Some(error) = self.failed {
             return Err(error);
+        }
+        if self.closed {
+            return Err(ParseError::new(ErrorKind::Closed, self.fed));
         }
         let mut position = 0;
         self.examined += chunk.len() as u64;
@@ -699,12 +710,13 @@ impl SseParser {
         Ok(())
     }
 
-    /// The end of the stream: WHATWG discards an unfinished event, so nothing comes out.
+    /// The end of the stream: WHATWG discards an unfinished event, so there are no events.
     pub fn close(&mut self) -> Result<(), ParseError> {
+        self.closed = self.failed.is_none();
         self.failed.map_or(Ok(()), Err)
     }
 
-    /// The id as the last empty line left it.
+    /// The last event ID, as the last blank line set it.
     #[must_use]
     pub fn last_event_id(&self) -> Cow<'_, str> {
         self.framer.last_event_id()
@@ -719,7 +731,7 @@ impl SseParser {
     /// Bytes held of an unfinished frame.
     #[must_use]
     pub fn pending(&self) -> usize {
-        self.framer.pending()
+        if self.closed { 0 } else { self.framer.pending() }
     }
 
     /// Bytes examined so far, every pass over a byte counted: a debug counter for the law of linear time.

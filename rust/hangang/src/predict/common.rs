@@ -1,10 +1,11 @@
 //! What events of one template share: their common fields and the pattern of their payloads.
 //!
-//! Events are small because most of what a frame says was said by the frame before it. The fields that neighbours
-//! repeat are one counted object, [`Common`]; a predicted event borrows it. Its payload is not kept either: [`Payload`]
-//! holds what differs, and the bytes are reconstructed when somebody asks for them.
+//! Most of a frame repeats the frame before it. The fields that neighbours repeat are one counted object, [`Common`],
+//! which a predicted event borrows. Its payload is not kept either: [`Payload`] holds what differs, and the bytes are
+//! reconstructed on demand.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
@@ -124,7 +125,7 @@ impl<T> Deref for CommonRef<'_, T> {
 }
 
 /// An event's payload: as received, or what is needed to reconstruct it from its template.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Payload<'a> {
     /// The payload itself.
     Received(Cow<'a, [u8]>),
@@ -134,6 +135,17 @@ pub enum Payload<'a> {
         /// text, which the event has anyway.
         string: Option<Cow<'a, [u8]>>,
     },
+}
+
+impl fmt::Debug for Payload<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Received(bytes) => {
+                f.debug_tuple("Received").field(&String::from_utf8_lossy(bytes)).finish()
+            }
+            Self::Predicted { .. } => f.write_str("Predicted"),
+        }
+    }
 }
 
 impl Default for Payload<'_> {

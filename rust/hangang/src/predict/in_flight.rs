@@ -6,7 +6,7 @@
 //! What will bite:
 //! - a hole may be cut anywhere, also inside `\ud55c` or between the digits of a counter: [`InFlight`] remembers how
 //!   far it is;
-//! - the framer knows nothing of the frame, so what it would hold of it has to be computed (`StreamParser::pending`).
+//! - the framer has seen nothing of the frame, so what it would hold of it has to be computed (`StreamParser::pending`).
 
 use std::sync::Arc;
 

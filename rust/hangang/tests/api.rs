@@ -1,0 +1,101 @@
+//! What users of the crate rely on besides the vectors.
+
+use hangang::{ErrorKind, Missing, Options, ParseError, StreamEvent, clova, openai};
+
+const TOKEN: &str = concat!(
+    "id:3d9f1c7e-5a2b-4c8d-9e0f-112233445566\nevent:token\n",
+    r#"data:{"message":{"role":"assistant","content":"안녕하세요"},"finishReason":null,"#,
+    r#""created":1755269271,"seed":2821919132,"usage":null}"#,
+    "\n\n"
+);
+const DELTA: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}]}\n\n";
+const FINISH: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+
+#[test]
+fn a_token_fits_a_line_of_a_log() {
+    let mut events = Vec::new();
+    let mut parser = clova::StreamParser::default();
+    parser.feed(TOKEN.repeat(2).as_bytes(), &mut events).expect("a good stream");
+    assert_eq!(events.len(), 2);
+    for event in &events {
+        let text = format!("{event:?}");
+        assert!(text.len() < 200, "{} bytes: {text}", text.len());
+        assert!(text.starts_with("Token(Token { text: \"안녕하세요\", role: \"assistant\","), "{text}");
+    }
+    // The second was predicted: the same fields, the same payload.
+    assert_eq!(format!("{:?}", events[0]), format!("{:?}", events[1]));
+    assert_eq!(events[0].raw(), events[1].raw());
+}
+
+#[test]
+fn payloads_are_shown_as_text() {
+    let mut events = Vec::new();
+    let mut parser = openai::StreamParser::default();
+    parser.feed("data: [\"강\"]\n\ndata: [DONE]\n\n".as_bytes(), &mut events).expect("a good stream");
+    let shown = format!("{events:?}");
+    assert_eq!(
+        shown,
+        r#"[Unknown(Unknown { data: "[\"강\"]", raw: "[\"강\"]" }), Done(Done { raw: "[DONE]" })]"#
+    );
+}
+
+fn shown(chunks: &[&str], options: Options) -> (Vec<String>, Option<ParseError>) {
+    let (mut texts, mut error) = (Vec::new(), None);
+    for item in hangang::events(chunks, openai::StreamParser::new(options)) {
+        assert_eq!(error, None, "an item after the error");
+        match item {
+            Ok(event) => texts.push(event.text().to_owned()),
+            Err(raised) => error = Some(raised),
+        }
+    }
+    (texts, error)
+}
+
+#[test]
+fn events_come_before_the_error() {
+    let bad = [DELTA, &format!("{DELTA}data: nope\n\n")].concat();
+    let (texts, error) = shown(&[&bad[..10], &bad[10..]], Options::default());
+    assert_eq!(texts, ["a", "a"]);
+    assert!(matches!(error.map(|error| error.kind()), Some(ErrorKind::InvalidJson { .. })));
+}
+
+#[test]
+fn a_cut_stream_ends_with_an_error() {
+    let (texts, error) = shown(&[DELTA], Options::default());
+    assert_eq!(texts, ["a"]);
+    let error = error.expect("an error");
+    assert_eq!(error.kind(), ErrorKind::Truncated { expected: Missing::OpenAiEnd });
+    assert_eq!(error.offset(), DELTA.len() as u64);
+    let (texts, error) = shown(&[DELTA, FINISH], Options::default());
+    assert_eq!((texts.len(), error), (2, None));
+    assert_eq!(shown(&[], Options::default()).1.map(|error| error.offset()), Some(0));
+}
+
+#[test]
+fn a_closed_parser_takes_no_more() {
+    let mut parser = openai::StreamParser::default();
+    parser.feed_with(FINISH.as_bytes(), |_| {}).expect("a good stream");
+    parser.close(|_| {}).expect("a finished stream");
+    let error = parser.feed_with(DELTA.as_bytes(), |_| panic!("an event after close")).expect_err("closed");
+    assert_eq!((error.kind(), error.to_string().as_str()), (ErrorKind::Closed, "feed after close()"));
+    parser.close(|_| panic!("an event after close")).expect("closing twice does nothing");
+
+    let mut parser = hangang::SseParser::new(1024);
+    parser.close().expect("WHATWG has no truncation");
+    assert_eq!(parser.feed_with(b"", |_| {}).expect_err("closed").kind(), ErrorKind::Closed);
+    let mut parser = hangang::JsonStreamParser::new(1024, 8);
+    parser.close().expect("nothing was open");
+    assert_eq!(parser.feed_with(b"", |_| {}).expect_err("closed").kind(), ErrorKind::Closed);
+}
+
+#[test]
+fn deferred_events_come_before_newer_ones() {
+    let mut parser = openai::StreamParser::default();
+    let mut text = String::new();
+    parser.feed_text(format!("{DELTA}data: [DONE]\n\n").as_bytes(), &mut text).expect("a good stream");
+    let mut events = Vec::new();
+    parser.feed(format!("{DELTA}data: nope\n\n").as_bytes(), &mut events).expect_err("a bad frame");
+    assert_eq!(text, "a");
+    let kinds: Vec<_> = events.iter().map(|event| matches!(event, openai::Event::Done(_))).collect();
+    assert_eq!(kinds, [true, false], "{events:?}");
+}
