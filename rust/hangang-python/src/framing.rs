@@ -1,25 +1,26 @@
 //! `hangang.SSEParser` and `hangang.JSONStreamParser`.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyList};
 
+use crate::arguments::limit;
+use crate::chunk::Chunk;
 use crate::errors::raised;
-use crate::parser::{Chunk, Guarded, feed_after_close, limit};
-use crate::record::{Arg, default, record};
+use crate::events::value_class;
+use crate::field::Arg;
+use crate::parser::{Guarded, feed_after_close, object};
 
-record! {
+value_class! {
+    in "hangang" as (py, event);
+
     /// One server-sent event.
-    ServerSentEvent = "ServerSentEvent" in "hangang" {
-        signature { "(event='message', data='', id='')" }
-        plain {
-            event: |py| PyString::intern(py, "message").into_any().unbind(),
-            data: default::text,
-            id: default::text,
-        }
-        lazy {}
-        order { event, data, id }
-        hidden {}
-        methods {}
+    ServerSentEvent of hangang::ServerSentEvent<'_> {
+        /// The event's name.
+        event = "message",
+        /// The data lines, joined by LF.
+        data = "",
+        /// The last event ID.
+        id = "",
     }
 }
 
@@ -30,7 +31,7 @@ pub(crate) struct SSEParser(Guarded<hangang::SseParser>);
 #[pymethods]
 impl SSEParser {
     #[new]
-    #[pyo3(signature = (*, max_frame_bytes = Arg::absent()), text_signature = "(*, max_frame_bytes=16777216)")]
+    #[pyo3(signature = (*, max_frame_bytes = Arg::ABSENT), text_signature = "(*, max_frame_bytes=16777216)")]
     fn new(py: Python<'_>, max_frame_bytes: Arg) -> PyResult<Self> {
         let limit = limit(py, "max_frame_bytes", &max_frame_bytes, hangang::DEFAULT_MAX_FRAME_BYTES)?;
         Ok(Self(Guarded::new(hangang::SseParser::new(limit))))
@@ -46,14 +47,7 @@ impl SSEParser {
             }
             let mut events = Vec::new();
             let outcome = parser.feed_with(chunk.bytes(), |event| {
-                events.push(Bound::new(
-                    py,
-                    ServerSentEvent {
-                        event: PyString::new(py, &event.event).into_any().unbind(),
-                        data: PyString::new(py, &event.data).into_any().unbind(),
-                        id: PyString::new(py, &event.id).into_any().unbind(),
-                    },
-                ));
+                events.push(object(py, ServerSentEvent::of(py, &event)));
             });
             let list = PyList::new(py, events.into_iter().collect::<PyResult<Vec<_>>>()?)?;
             match outcome {
@@ -106,7 +100,7 @@ pub(crate) struct JSONStreamParser(Guarded<hangang::JsonStreamParser>);
 #[pymethods]
 impl JSONStreamParser {
     #[new]
-    #[pyo3(signature = (*, max_frame_bytes = Arg::absent(), max_depth = Arg::absent()), text_signature = "(*, max_frame_bytes=16777216, max_depth=128)")]
+    #[pyo3(signature = (*, max_frame_bytes = Arg::ABSENT, max_depth = Arg::ABSENT), text_signature = "(*, max_frame_bytes=16777216, max_depth=128)")]
     fn new(py: Python<'_>, max_frame_bytes: Arg, max_depth: Arg) -> PyResult<Self> {
         let size = limit(py, "max_frame_bytes", &max_frame_bytes, hangang::DEFAULT_MAX_FRAME_BYTES)?;
         let depth = limit(py, "max_depth", &max_depth, hangang::DEFAULT_MAX_DEPTH)?;

@@ -1,22 +1,31 @@
-//! The Python module `hangang._native`: converts, calls the crate, converts back.
+//! The Python module `hangang._native`: converts arguments, calls the crate, converts results. No parsing, no policy.
 
-// Arguments of Python calls are extracted values: PyO3 hands them over.
+// PyO3 passes the arguments of Python calls by value.
 #![allow(clippy::needless_pass_by_value)]
 // Fields carry the names of the public contract.
 #![allow(clippy::struct_field_names)]
+// Documentation of classes and methods is their Python docstring.
+#![allow(clippy::doc_markdown)]
 
 use pyo3::prelude::*;
 
 mod a2a;
+mod arguments;
+mod chunk;
 mod clova;
+mod common;
 mod errors;
+mod event_id;
+mod events;
 mod exaone;
+mod field;
 mod framing;
+mod lazy;
 mod openai;
 mod parser;
-mod record;
-mod shared;
+mod payload;
 mod string_cache;
+mod values;
 
 /// The native implementation of hangang's parsers and events: one submodule a dialect, with the names of its
 /// public module.
@@ -31,39 +40,33 @@ mod _native {
     #[pymodule_export]
     use crate::framing::{JSONStreamParser, SSEParser, ServerSentEvent};
     #[pymodule_export]
-    use crate::shared::{AIFilter, Malformed, ToolCallDelta, Usage};
+    use crate::values::{AIFilter, Malformed, ToolCallDelta, Usage};
 
     /// `hangang.clova`
     #[pymodule]
     mod clova {
         #[pymodule_export]
-        use crate::clova::{
-            ClovaError, ClovaResult, ClovaSignal, ClovaStreamParser, ClovaToken, ClovaUnknown,
-        };
+        use crate::clova::{Error, Result, Signal, StreamParser, Token, Unknown};
     }
 
     /// `hangang.exaone`
     #[pymodule]
     mod exaone {
         #[pymodule_export]
-        use crate::exaone::{ExaoneAnswer, ExaoneError, ExaoneStreamParser, ExaoneUnknown};
+        use crate::exaone::{Answer, Error, StreamParser, Unknown};
     }
 
     /// `hangang.openai`
     #[pymodule]
     mod openai {
         #[pymodule_export]
-        use crate::openai::{
-            OpenAIChoice, OpenAIChunk, OpenAIDone, OpenAIError, OpenAIStreamParser, OpenAIUnknown,
-        };
+        use crate::openai::{Choice, Chunk, Done, Error, StreamParser, Unknown};
     }
 
     /// `hangang.a2a`
     #[pymodule]
     mod a2a {
         #[pymodule_export]
-        use crate::a2a::{
-            A2AArtifactUpdate, A2AError, A2AMessage, A2AStatusUpdate, A2AStreamParser, A2ATask, A2AUnknown,
-        };
+        use crate::a2a::{ArtifactUpdate, Error, Message, StatusUpdate, StreamParser, Task, Unknown};
     }
 }

@@ -1,110 +1,26 @@
-//! What all parser classes do around the crate: arguments, chunks, locking, panics, lists.
+//! What all parser classes do with the crate's parsers: locking, panics, lists of events.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError, TryLockError};
 
-use hangang::{Dialect, Errors, Options, ParseError, StreamParser};
-use pyo3::exceptions::{PyOverflowError, PyRuntimeError, PyTypeError, PyValueError};
+use hangang::{Dialect, ParseError, StreamParser};
+use pyo3::PyClass;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyByteArray, PyBytes, PyInt, PyList, PyMemoryView, PyString};
+use pyo3::types::{PyList, PyString};
 
+use crate::chunk::Chunk;
 use crate::errors::raised;
-use crate::record::Arg;
+use crate::field::Object;
 use crate::string_cache::StringCache;
 
-/// A chunk's bytes: read in place from `bytes`, copied once from what its owner may change.
-pub(crate) enum Chunk<'a> {
-    InPlace(&'a [u8]),
-    Copied(Vec<u8>),
-}
-
-impl<'a> Chunk<'a> {
-    pub(crate) fn of(chunk: &'a Bound<'_, PyAny>) -> PyResult<Self> {
-        if let Ok(bytes) = chunk.cast::<PyBytes>() {
-            return Ok(Self::InPlace(bytes.as_bytes()));
-        }
-        if let Ok(bytes) = chunk.cast::<PyByteArray>() {
-            return Ok(Self::Copied(bytes.to_vec()));
-        }
-        let found = if chunk.is_instance_of::<PyMemoryView>() {
-            let contiguous: bool = chunk.getattr("contiguous")?.extract()?;
-            let item: usize = chunk.getattr("itemsize")?.extract()?;
-            if contiguous && item == 1 {
-                let bytes = chunk.call_method0("tobytes")?;
-                return Ok(Self::Copied(bytes.cast::<PyBytes>()?.as_bytes().to_vec()));
-            }
-            "a memoryview of another shape".to_owned()
-        } else {
-            chunk.get_type().name()?.to_string()
-        };
-        Err(PyTypeError::new_err(format!(
-            "chunk must be bytes, bytearray or a contiguous memoryview of bytes, not {found}"
-        )))
-    }
-
-    pub(crate) fn bytes(&self) -> &[u8] {
-        match self {
-            Self::InPlace(bytes) => bytes,
-            Self::Copied(bytes) => bytes,
-        }
-    }
-}
-
-/// A limit given as an int between 1 and 2**62.
-pub(crate) fn limit(py: Python<'_>, name: &str, value: &Arg, default: usize) -> PyResult<usize> {
-    let Some(value) = value.0.as_ref().map(|value| value.bind(py)) else { return Ok(default) };
-    if !value.is_instance_of::<PyInt>() {
-        let kind = value.get_type().name()?;
-        return Err(PyTypeError::new_err(format!("{name} must be an int, not {kind}")));
-    }
-    let number = match value.extract::<u64>() {
-        Ok(number) => Some(number),
-        Err(error) if error.is_instance_of::<PyOverflowError>(py) => None,
-        Err(error) => return Err(error),
-    };
-    match number.and_then(|number| usize::try_from(number).ok()) {
-        Some(number) if (1..=1 << 62).contains(&number) => Ok(number),
-        _ => Err(PyValueError::new_err(format!("{name} must be between 1 and 2**62, not {}", value.str()?))),
-    }
-}
-
-/// One of two strings.
-pub(crate) fn choice(py: Python<'_>, name: &str, value: &Arg, words: [&str; 2]) -> PyResult<usize> {
-    let Some(value) = value.0.as_ref().map(|value| value.bind(py)) else { return Ok(0) };
-    let given = value.extract::<String>().unwrap_or_default();
-    words.iter().position(|word| *word == given).map_or_else(
-        || {
-            let [first, second] = words;
-            let text = format!("{name} must be '{first}' or '{second}', not {}", value.repr()?);
-            Err(PyValueError::new_err(text))
-        },
-        Ok,
-    )
-}
-
-pub(crate) fn options(
-    py: Python<'_>,
-    max_frame_bytes: &Arg,
-    max_depth: &Arg,
-    errors: &Arg,
-) -> PyResult<Options> {
-    let default = Options::default();
-    Ok(Options {
-        max_frame_bytes: limit(py, "max_frame_bytes", max_frame_bytes, default.max_frame_bytes)?,
-        max_depth: limit(py, "max_depth", max_depth, default.max_depth)?,
-        errors: [Errors::Strict, Errors::Report][choice(py, "errors", errors, ["strict", "report"])?],
-        // Read at construction, so that one process can compare both ways.
-        predict: std::env::var_os("HANGANG_PREDICT").is_none_or(|value| value != "0"),
-    })
-}
-
-/// A parser's state behind its lock. The lock is only ever tried: an overlapping call is the caller's mistake.
+/// A parser's state and its lock. `try_lock` only: an overlapping call is the caller's mistake.
 pub(crate) struct Guarded<T>(Mutex<State<T>>);
 
 struct State<T> {
     inner: T,
     closed: bool,
-    /// A panic left the parser half-way: nothing it says can be trusted any more.
+    /// A panic left the parser in the middle of a step: its state cannot be trusted.
     broken: bool,
 }
 
@@ -113,7 +29,7 @@ impl<T> Guarded<T> {
         Self(Mutex::new(State { inner, closed: false, broken: false }))
     }
 
-    /// Runs `work` alone on the parser. A panic comes out as a `RuntimeError`.
+    /// Runs `work` on the parser, exclusively. A panic becomes a `RuntimeError`.
     pub(crate) fn with<R>(&self, work: impl FnOnce(&mut T, &mut bool) -> PyResult<R>) -> PyResult<R> {
         let mut state = match self.0.try_lock() {
             Ok(state) => state,
@@ -139,6 +55,20 @@ pub(crate) fn feed_after_close() -> PyErr {
     PyValueError::new_err("feed after close()")
 }
 
+/// An event as a Python object.
+#[inline]
+pub(crate) fn object<C>(py: Python<'_>, event: PyResult<C>) -> PyResult<Bound<'_, PyAny>>
+where
+    C: PyClass + Into<PyClassInitializer<C>>,
+{
+    Ok(Bound::new(py, event?)?.into_any())
+}
+
+/// The crate's event enums may grow: a kind that the binding lacks is a mistake in this package.
+pub(crate) fn no_class() -> PyErr {
+    PyRuntimeError::new_err("internal error: an event without a class; please report it")
+}
+
 /// A dialect's events as Python objects.
 pub(crate) trait ToPython: Dialect {
     /// Python objects that one parser's events share.
@@ -152,15 +82,15 @@ pub(crate) trait ToPython: Dialect {
     ) -> PyResult<Bound<'py, PyAny>>;
 }
 
-/// Most events whose room is kept between calls.
+/// Most events for which room is retained between calls.
 const MAX_RETAINED_CAPACITY: usize = 1024;
 
 /// A dialect's parser with what its events share.
 pub(crate) struct Stream<D: ToPython> {
     parser: StreamParser<D>,
     cache: D::Cache,
-    /// The room of the last call's events, to be used again.
-    room: Vec<Py<PyAny>>,
+    /// Room for the events of a call, reused by the next one.
+    room: Vec<Object>,
 }
 
 pub(crate) type GuardedStream<D> = Guarded<Stream<D>>;
@@ -170,12 +100,12 @@ struct Events<'py, 'c, D: ToPython> {
     py: Python<'py>,
     cache: &'c mut D::Cache,
     strings: StringCache,
-    list: &'c mut Vec<Py<PyAny>>,
+    list: &'c mut Vec<Object>,
     failure: Option<PyErr>,
 }
 
 impl<'py, 'c, D: ToPython> Events<'py, 'c, D> {
-    fn new(py: Python<'py>, cache: &'c mut D::Cache, list: &'c mut Vec<Py<PyAny>>) -> Self {
+    fn new(py: Python<'py>, cache: &'c mut D::Cache, list: &'c mut Vec<Object>) -> Self {
         list.clear();
         Self { py, cache, strings: StringCache::new(), list, failure: None }
     }
@@ -270,27 +200,48 @@ impl<D: ToPython> GuardedStream<D> {
 
 /// The class of a dialect's parser. `new` is its constructor.
 macro_rules! stream_parser {
-    ($(#[doc = $doc:literal])* $name:ident for $dialect:ident in $module:literal { $($new:tt)* }) => {
-        $(#[doc = $doc])*
-        #[pyclass(frozen, module = $module, name = "StreamParser")]
+    ($(#[$doc:meta])* $name:ident for $dialect:ident in $module:literal { $($new:tt)* }) => {
+        $(#[$doc])*
+        ///
+        /// Args:
+        ///     max_frame_bytes: most bytes of one JSON value, or of one SSE line and of an event's data.
+        ///     max_depth: most open containers in one frame.
+        ///     errors: `strict` raises at a bad frame, `report` yields `Malformed` and continues.
+        ///
+        /// Raises:
+        ///     TypeError, ValueError: an argument of another type or value.
+        #[pyclass(frozen, module = $module)]
         pub(crate) struct $name($crate::parser::GuardedStream<$dialect>);
 
         #[pymethods]
         impl $name {
             $($new)*
 
-            /// The events that this chunk completes.
-            fn feed<'py>(&self, chunk: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
+            /// The events that this chunk completes; `b""` completes none.
+            ///
+            /// Raises:
+            ///     ParseError: the stream is not what the format allows; `.events` are those completed
+            ///         before the error, `.offset` is its position in all bytes fed.
+            ///     ValueError: after `close()`.
+            ///     RuntimeError: another thread is inside this parser.
+            ///     TypeError: `chunk` is not bytes, bytearray or a contiguous memoryview of bytes.
+            fn feed<'py>(&self, chunk: &Bound<'py, PyAny>) -> PyResult<Bound<'py, ::pyo3::types::PyList>> {
                 self.0.feed(chunk)
             }
 
-            /// The answer text that this chunk completes, joined.
-            fn feed_text<'py>(&self, chunk: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
+            /// The answer text that this chunk completes, joined: the fastest way through.
+            ///
+            /// `Result`, `Error`, `Done` and the last `Task` come out of `close()`. Raises as `feed` does;
+            /// an error carries the text in `.text`, and in `.events` what `close()` would have returned.
+            fn feed_text<'py>(&self, chunk: &Bound<'py, PyAny>) -> PyResult<Bound<'py, ::pyo3::types::PyString>> {
                 self.0.feed_text(chunk)
             }
 
-            /// The end of the stream: the last events, or an error if it stopped early.
-            fn close<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+            /// Ends the stream: its last events. A second call returns `[]`.
+            ///
+            /// Raises:
+            ///     TruncatedStreamError: the stream stopped early.
+            fn close<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, ::pyo3::types::PyList>> {
                 self.0.close(py)
             }
 
@@ -306,7 +257,7 @@ macro_rules! stream_parser {
                 self.0.examined()
             }
 
-            /// For tests: panics inside the parser, as a mistake in the crate would.
+            /// For tests: panics inside the parser, as a bug in the crate would.
             fn _panic(&self) -> PyResult<()> {
                 self.0.with(|_, _| panic!("a panic asked for by a test"))
             }
@@ -314,21 +265,27 @@ macro_rules! stream_parser {
     };
 }
 
-/// The constructor of a dialect without settings of its own.
+/// The class of a dialect without options of its own.
 macro_rules! plain_stream_parser {
-    ($(#[doc = $doc:literal])* $name:ident for $dialect:ident in $module:literal) => {
+    ($(#[$doc:meta])* $name:ident for $dialect:ident in $module:literal) => {
         $crate::parser::stream_parser! {
-            $(#[doc = $doc])*
+            $(#[$doc])*
             $name for $dialect in $module {
                 #[new]
-                #[pyo3(signature = (*, max_frame_bytes = $crate::record::Arg::absent(), max_depth = $crate::record::Arg::absent(), errors = $crate::record::Arg::absent()), text_signature = "(*, max_frame_bytes=16777216, max_depth=128, errors='strict')")]
+                #[pyo3(
+                    signature = (
+                        *, max_frame_bytes = $crate::field::Arg::ABSENT, max_depth = $crate::field::Arg::ABSENT,
+                        errors = $crate::field::Arg::ABSENT
+                    ),
+                    text_signature = "(*, max_frame_bytes=16777216, max_depth=128, errors='strict')"
+                )]
                 fn new(
                     py: Python<'_>,
-                    max_frame_bytes: $crate::record::Arg,
-                    max_depth: $crate::record::Arg,
-                    errors: $crate::record::Arg,
+                    max_frame_bytes: $crate::field::Arg,
+                    max_depth: $crate::field::Arg,
+                    errors: $crate::field::Arg,
                 ) -> PyResult<Self> {
-                    let options = $crate::parser::options(py, &max_frame_bytes, &max_depth, &errors)?;
+                    let options = $crate::arguments::options(py, &max_frame_bytes, &max_depth, &errors)?;
                     Ok(Self($crate::parser::GuardedStream::stream(hangang::StreamParser::new(options))))
                 }
             }

@@ -1,72 +1,72 @@
-//! Short texts as the string objects that earlier events had: a language model says the same small words again and
-//! again, and making a string costs more than finding one.
+//! Short strings as the Python objects that earlier events had: a language model repeats a small set of tokens, and
+//! creating a string costs more than finding one.
 //!
-//! Rules:
-//! - one memory serves the process, as each answer has a parser of its own and would learn the words anew;
-//! - it is of fixed size: [`SETS`] pairs of texts of at most [`LONGEST`] bytes; a new one takes the place of the older
-//!   one of its pair;
-//! - its lock is only ever tried, and held for one call of `feed`: who does not get it makes new strings.
+//! - One cache serves the process, because each answer has a parser of its own and would start with an empty one.
+//! - Its size is fixed: [`SETS`] pairs of strings of at most [`LONGEST`] bytes. A new string replaces the older one of
+//!   its pair.
+//! - `try_lock` only; the guard lives for one `feed`. On contention the cache is bypassed.
 
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 
-use crate::shared::text;
+use crate::field::Object;
 
-/// How many pairs of texts are remembered, a power of two.
+/// Number of pairs, a power of two.
 const SETS: usize = 1024;
-/// Longest text that is remembered, in bytes: what a [`Key`] can hold.
+/// Longest cached string, in bytes: what a [`Key`] can hold.
 const LONGEST: usize = 23;
 
-/// A short text itself: its bytes and its length, so that equal keys are equal texts.
+/// The bytes of a short string and its length, so that equal keys mean equal strings.
 type Key = [u64; 3];
 
 #[derive(Default)]
 struct Slot {
     key: Key,
-    object: Option<Py<PyAny>>,
+    object: Option<Object>,
 }
 
-/// Two texts, so that one which collides does not drive a frequent one out.
+/// Two strings, so that a collision does not evict a frequent one.
 #[derive(Default)]
 #[repr(align(64))]
 struct Pair([Slot; 2]);
 
-static MEMORY: Mutex<Vec<Pair>> = Mutex::new(Vec::new());
+static CACHE: Mutex<Vec<Pair>> = Mutex::new(Vec::new());
 
-/// Access to the memory during one call.
+/// Access to the cache during one call.
 pub(crate) struct StringCache(Access);
 
 enum Access {
-    NotAsked,
-    Granted(MutexGuard<'static, Vec<Pair>>),
-    Refused,
+    NotTried,
+    Locked(MutexGuard<'static, Vec<Pair>>),
+    Contended,
 }
 
 impl StringCache {
-    /// Locks nothing yet: most calls with little input complete no event.
+    /// Does not lock yet: most calls with little input complete no event.
     pub(crate) const fn new() -> Self {
-        Self(Access::NotAsked)
+        Self(Access::NotTried)
     }
 
-    /// The string object for `value`.
+    /// The string object equal to `value`.
     #[inline]
-    pub(crate) fn text(&mut self, py: Python<'_>, value: &str) -> Py<PyAny> {
+    pub(crate) fn text(&mut self, py: Python<'_>, value: &str) -> Object {
         if value.is_empty() {
             return intern!(py, "").clone().into_any().unbind();
         }
-        let Some(key) = key(value.as_bytes()) else { return text(py, value) };
-        let Some(pairs) = self.pairs() else { return text(py, value) };
-        let Pair(pair) = &mut pairs[place(key)];
+        let Some(key) = key(value.as_bytes()) else { return new(py, value) };
+        let Some(pairs) = self.pairs() else { return new(py, value) };
+        let Pair(pair) = &mut pairs[pair_of(key)];
         for slot in &*pair {
-            // No text has the key of a slot that is free. The words one by one: the key is still in registers.
+            // No string has the key of a free slot. Comparing word by word keeps the key in registers.
             let differ = (slot.key[0] ^ key[0]) | (slot.key[1] ^ key[1]) | (slot.key[2] ^ key[2]);
             if let (0, Some(object)) = (differ, &slot.object) {
                 return object.clone_ref(py);
             }
         }
-        let object = text(py, value);
+        let object = new(py, value);
         pair.swap(0, 1);
         pair[0] = Slot { key, object: Some(object.clone_ref(py)) };
         object
@@ -74,37 +74,41 @@ impl StringCache {
 
     #[inline]
     fn pairs(&mut self) -> Option<&mut [Pair; SETS]> {
-        if matches!(self.0, Access::NotAsked) {
-            self.ask();
+        if matches!(self.0, Access::NotTried) {
+            self.try_lock();
         }
         match &mut self.0 {
-            Access::Granted(pairs) => pairs.first_chunk_mut(),
-            Access::NotAsked | Access::Refused => None,
+            Access::Locked(pairs) => pairs.first_chunk_mut(),
+            Access::NotTried | Access::Contended => None,
         }
     }
 
-    fn ask(&mut self) {
-        let memory = match MEMORY.try_lock() {
-            Ok(memory) => Some(memory),
-            // A slot is written in one piece: a panic cannot have left one half-made.
+    fn try_lock(&mut self) {
+        let cache = match CACHE.try_lock() {
+            Ok(cache) => Some(cache),
+            // A slot is written in one assignment, so a panic cannot have left one half-written.
             Err(TryLockError::Poisoned(poisoned)) => Some(PoisonError::into_inner(poisoned)),
             Err(TryLockError::WouldBlock) => None,
         };
-        self.0 = memory.map_or(Access::Refused, |mut pairs| {
+        self.0 = cache.map_or(Access::Contended, |mut pairs| {
             pairs.resize_with(SETS, Pair::default);
-            Access::Granted(pairs)
+            Access::Locked(pairs)
         });
     }
 }
 
-/// The key of a text that is neither empty nor longer than [`LONGEST`]. Reads overlap, so that none has a length
-/// that the compiler does not know.
+fn new(py: Python<'_>, value: &str) -> Object {
+    PyString::new(py, value).into_any().unbind()
+}
+
+/// The key of a string, `None` if it is empty or longer than [`LONGEST`]. Reads overlap, so that each has a length
+/// known at compile time.
 #[inline]
 fn key(bytes: &[u8]) -> Option<Key> {
     let length = bytes.len();
     let four = |bytes: &[u8; 4]| u64::from(u32::from_le_bytes(*bytes));
     let eight = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
-    // No text is so long that its last bytes reach the last key's highest one.
+    // The longest string leaves the last word's highest byte free.
     let tag = (length as u64) << 56;
     match length {
         1..=3 => {
@@ -121,9 +125,9 @@ fn key(bytes: &[u8]) -> Option<Key> {
     }
 }
 
-/// A key's pair. A collision only costs what no cache would have cost.
+/// Which pair a key belongs to. A collision costs no more than having no cache.
 #[inline]
-fn place(key: Key) -> usize {
+fn pair_of(key: Key) -> usize {
     let mixed = key[0] ^ key[1].rotate_left(23) ^ key[2].rotate_left(47);
     (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - SETS.trailing_zeros())) as usize
 }
