@@ -1,10 +1,10 @@
 //! The crate's errors as the classes of `hangang._errors`.
 
 use hangang::{ErrorKind, ParseError};
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyList};
+use pyo3::types::{PyDict, PyList, PyModule};
 
 /// The exception object for an error; `text` only where `feed_text` failed.
 pub(crate) fn exception<'py>(
@@ -13,15 +13,12 @@ pub(crate) fn exception<'py>(
     events: Option<Bound<'py, PyList>>,
     text: Option<&str>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    static JSON: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    static UTF8: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    static LIMIT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    static TRUNCATED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let (cell, name) = match error.kind() {
-        ErrorKind::InvalidJson { .. } => (&JSON, "InvalidJSONError"),
-        ErrorKind::InvalidUtf8 { .. } => (&UTF8, "InvalidUTF8Error"),
-        ErrorKind::FrameTooLarge { .. } | ErrorKind::TooDeep { .. } => (&LIMIT, "LimitExceededError"),
-        ErrorKind::Truncated { .. } => (&TRUNCATED, "TruncatedStreamError"),
+    static ERRORS: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
+    let class = match error.kind() {
+        ErrorKind::InvalidJson { .. } => "InvalidJSONError",
+        ErrorKind::InvalidUtf8 { .. } => "InvalidUTF8Error",
+        ErrorKind::FrameTooLarge { .. } | ErrorKind::TooDeep { .. } => "LimitExceededError",
+        ErrorKind::Truncated { .. } => "TruncatedStreamError",
         kind => return Err(PyRuntimeError::new_err(format!("an error without a class: {kind:?}"))),
     };
     let keywords = PyDict::new(py);
@@ -32,16 +29,20 @@ pub(crate) fn exception<'py>(
     if let Some(text) = text {
         keywords.set_item("text", text)?;
     }
-    cell.import(py, "hangang._errors", name)?.call((error.to_string(),), Some(&keywords))
+    let errors = ERRORS.get_or_try_init(py, || py.import("hangang._errors").map(Bound::unbind))?;
+    errors.bind(py).getattr(class)?.call((error.to_string(),), Some(&keywords))
 }
 
-/// The same, ready to be raised.
+/// The same, ready to be raised. Feeding a closed parser is the caller's mistake, not an error of the stream.
 pub(crate) fn raised(
     py: Python<'_>,
     error: &ParseError,
     events: Option<Bound<'_, PyList>>,
     text: Option<&str>,
 ) -> PyErr {
+    if error.kind() == ErrorKind::Closed {
+        return PyValueError::new_err(error.to_string());
+    }
     match exception(py, error, events, text) {
         Ok(exception) => PyErr::from_value(exception),
         Err(failure) => failure,

@@ -5,10 +5,9 @@ use pyo3::types::{PyBytes, PyList};
 
 use crate::arguments::limit;
 use crate::chunk::Chunk;
-use crate::errors::raised;
 use crate::events::value_class;
 use crate::field::Arg;
-use crate::parser::{Guarded, feed_after_close, object};
+use crate::parser::{Guarded, list_or_error, object};
 
 value_class! {
     in "hangang" as (py, event);
@@ -24,8 +23,14 @@ value_class! {
     }
 }
 
-/// Bytes to server-sent events, as WHATWG frames them.
-#[pyclass(frozen, module = "hangang", name = "SSEParser")]
+/// Bytes to server-sent events, as WHATWG defines them.
+///
+/// Args:
+///     max_frame_bytes: most bytes of one line, and of the joined data of one event.
+///
+/// Raises:
+///     TypeError, ValueError: an argument of another type or outside 1 to 2**62.
+#[pyclass(frozen, module = "hangang")]
 pub(crate) struct SSEParser(Guarded<hangang::SseParser>);
 
 #[pymethods]
@@ -37,64 +42,63 @@ impl SSEParser {
         Ok(Self(Guarded::new(hangang::SseParser::new(limit))))
     }
 
-    /// The events that this chunk completes.
+    /// The events that this chunk completes; `b""` completes none.
+    ///
+    /// Raises:
+    ///     LimitExceededError: a line or an event is too large.
+    ///     ValueError: after `close()`.
+    ///     RuntimeError: another thread is inside this parser.
+    ///     TypeError: `chunk` is not bytes, bytearray or a contiguous memoryview of bytes.
     fn feed<'py>(&self, chunk: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
         let py = chunk.py();
         let chunk = Chunk::of(chunk)?;
-        self.0.with(|parser, closed| {
-            if *closed {
-                return Err(feed_after_close());
-            }
+        self.0.with(|parser| {
             let mut events = Vec::new();
-            let outcome = parser.feed_with(chunk.bytes(), |event| {
-                events.push(object(py, ServerSentEvent::of(py, &event)));
-            });
-            let list = PyList::new(py, events.into_iter().collect::<PyResult<Vec<_>>>()?)?;
-            match outcome {
-                Ok(()) => Ok(list),
-                Err(error) => Err(raised(py, &error, Some(list), None)),
-            }
+            let outcome = parser
+                .feed_with(chunk.bytes(), |event| events.push(object(py, ServerSentEvent::of(py, &event))));
+            list_or_error(PyList::new(py, events.into_iter().collect::<PyResult<Vec<_>>>()?)?, outcome)
         })
     }
 
-    /// The end of the stream. An unfinished event is discarded, as WHATWG has it.
+    /// Ends the stream. An unfinished event is discarded, as WHATWG specifies, so the list is empty.
     fn close<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        self.0.with(|parser, closed| match parser.close() {
-            Ok(()) => {
-                *closed = true;
-                Ok(PyList::empty(py))
-            }
-            Err(error) => Err(raised(py, &error, None, None)),
-        })
+        self.0.with(|parser| list_or_error(PyList::empty(py), parser.close()))
     }
 
-    /// The id as the last empty line left it.
+    /// The last event ID, as the last blank line set it.
     #[getter]
     fn last_event_id(&self) -> PyResult<String> {
-        self.0.with(|parser, _| Ok(parser.last_event_id().into_owned()))
+        self.0.with(|parser| Ok(parser.last_event_id().into_owned()))
     }
 
     /// The reconnection time in milliseconds that the stream asked for.
     #[getter]
     fn retry(&self) -> PyResult<Option<u64>> {
-        self.0.with(|parser, _| Ok(parser.retry()))
+        self.0.with(|parser| Ok(parser.retry()))
     }
 
     /// Bytes held of an unfinished frame.
     #[getter]
     fn pending(&self) -> PyResult<usize> {
-        self.0.with(|parser, closed| Ok(if *closed { 0 } else { parser.pending() }))
+        self.0.with(|parser| Ok(parser.pending()))
     }
 
     /// Bytes examined so far, every pass over a byte counted.
     #[getter]
     fn _examined(&self) -> PyResult<u64> {
-        self.0.with(|parser, _| Ok(parser.examined()))
+        self.0.with(|parser| Ok(parser.examined()))
     }
 }
 
 /// Bytes to complete, valid JSON objects and arrays.
-#[pyclass(frozen, module = "hangang", name = "JSONStreamParser")]
+///
+/// Args:
+///     max_frame_bytes: most bytes of one value.
+///     max_depth: most open containers.
+///
+/// Raises:
+///     TypeError, ValueError: an argument of another type or outside 1 to 2**62.
+#[pyclass(frozen, module = "hangang")]
 pub(crate) struct JSONStreamParser(Guarded<hangang::JsonStreamParser>);
 
 #[pymethods]
@@ -107,50 +111,38 @@ impl JSONStreamParser {
         Ok(Self(Guarded::new(hangang::JsonStreamParser::new(size, depth))))
     }
 
-    /// The values that this chunk completes, as the bytes received.
+    /// The values that this chunk completes, as the bytes received; `b""` completes none.
+    ///
+    /// Raises:
+    ///     ParseError: a value is not valid, too large or too deep, or not separated by white space only.
+    ///     ValueError: after `close()`.
+    ///     RuntimeError: another thread is inside this parser.
+    ///     TypeError: `chunk` is not bytes, bytearray or a contiguous memoryview of bytes.
     fn feed<'py>(&self, chunk: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
         let py = chunk.py();
         let chunk = Chunk::of(chunk)?;
-        self.0.with(|parser, closed| {
-            if *closed {
-                return Err(feed_after_close());
-            }
+        self.0.with(|parser| {
             let mut values = Vec::new();
             let outcome =
                 parser.feed_with(chunk.bytes(), |value| values.push(PyBytes::new(py, value.as_bytes())));
-            let list = PyList::new(py, values)?;
-            match outcome {
-                Ok(()) => Ok(list),
-                Err(error) => Err(raised(py, &error, Some(list), None)),
-            }
+            list_or_error(PyList::new(py, values)?, outcome)
         })
     }
 
-    /// The end of the stream: an error inside a value.
+    /// Ends the stream. Returns `[]`, or raises TruncatedStreamError inside a value.
     fn close<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        self.0.with(|parser, closed| {
-            if *closed {
-                return Ok(PyList::empty(py));
-            }
-            match parser.close() {
-                Ok(()) => {
-                    *closed = true;
-                    Ok(PyList::empty(py))
-                }
-                Err(error) => Err(raised(py, &error, None, None)),
-            }
-        })
+        self.0.with(|parser| list_or_error(PyList::empty(py), parser.close()))
     }
 
     /// Bytes held of an unfinished value.
     #[getter]
     fn pending(&self) -> PyResult<usize> {
-        self.0.with(|parser, _| Ok(parser.pending()))
+        self.0.with(|parser| Ok(parser.pending()))
     }
 
     /// Bytes examined so far, every pass over a byte counted.
     #[getter]
     fn _examined(&self) -> PyResult<u64> {
-        self.0.with(|parser, _| Ok(parser.examined()))
+        self.0.with(|parser| Ok(parser.examined()))
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError, TryLockError};
 
 use hangang::{Dialect, ParseError, StreamParser};
 use pyo3::PyClass;
-use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 
@@ -14,23 +14,22 @@ use crate::errors::raised;
 use crate::field::Object;
 use crate::string_cache::StringCache;
 
-/// A parser's state and its lock. `try_lock` only: an overlapping call is the caller's mistake.
+/// A parser and its lock. `try_lock` only: an overlapping call is the caller's mistake.
 pub(crate) struct Guarded<T>(Mutex<State<T>>);
 
 struct State<T> {
-    inner: T,
-    closed: bool,
+    parser: T,
     /// A panic left the parser in the middle of a step: its state cannot be trusted.
     broken: bool,
 }
 
 impl<T> Guarded<T> {
-    pub(crate) const fn new(inner: T) -> Self {
-        Self(Mutex::new(State { inner, closed: false, broken: false }))
+    pub(crate) const fn new(parser: T) -> Self {
+        Self(Mutex::new(State { parser, broken: false }))
     }
 
     /// Runs `work` on the parser, exclusively. A panic becomes a `RuntimeError`.
-    pub(crate) fn with<R>(&self, work: impl FnOnce(&mut T, &mut bool) -> PyResult<R>) -> PyResult<R> {
+    pub(crate) fn with<R>(&self, work: impl FnOnce(&mut T) -> PyResult<R>) -> PyResult<R> {
         let mut state = match self.0.try_lock() {
             Ok(state) => state,
             Err(TryLockError::Poisoned(poisoned)) => PoisonError::into_inner(poisoned),
@@ -40,19 +39,15 @@ impl<T> Guarded<T> {
                 ));
             }
         };
-        let State { inner, closed, broken } = &mut *state;
+        let State { parser, broken } = &mut *state;
         if !*broken {
-            match catch_unwind(AssertUnwindSafe(|| work(inner, closed))) {
+            match catch_unwind(AssertUnwindSafe(|| work(parser))) {
                 Ok(outcome) => return outcome,
                 Err(_) => *broken = true,
             }
         }
         Err(PyRuntimeError::new_err("internal error: the parser panicked and cannot go on; please report it"))
     }
-}
-
-pub(crate) fn feed_after_close() -> PyErr {
-    PyValueError::new_err("feed after close()")
 }
 
 /// An event as a Python object.
@@ -90,111 +85,95 @@ pub(crate) struct Stream<D: ToPython> {
     parser: StreamParser<D>,
     cache: D::Cache,
     /// Room for the events of a call, reused by the next one.
-    room: Vec<Object>,
+    events: Vec<Object>,
 }
 
 pub(crate) type GuardedStream<D> = Guarded<Stream<D>>;
 
-/// Collects converted events; the first failure to convert one stops the rest.
-struct Events<'py, 'c, D: ToPython> {
+/// Converts the events of one call. The first failure stops the conversion, and the call raises it.
+struct Converter<'py, 'c, D: ToPython> {
     py: Python<'py>,
     cache: &'c mut D::Cache,
     strings: StringCache,
-    list: &'c mut Vec<Object>,
     failure: Option<PyErr>,
 }
 
-impl<'py, 'c, D: ToPython> Events<'py, 'c, D> {
-    fn new(py: Python<'py>, cache: &'c mut D::Cache, list: &'c mut Vec<Object>) -> Self {
-        list.clear();
-        Self { py, cache, strings: StringCache::new(), list, failure: None }
+impl<'py, 'c, D: ToPython> Converter<'py, 'c, D> {
+    const fn new(py: Python<'py>, cache: &'c mut D::Cache) -> Self {
+        Self { py, cache, strings: StringCache::new(), failure: None }
     }
 
-    fn push(&mut self, event: &D::Event<'_>) {
+    fn convert(&mut self, event: &D::Event<'_>) -> Object {
         if self.failure.is_none() {
             match D::convert(self.py, event, self.cache, &mut self.strings) {
-                Ok(event) => self.list.push(event.unbind()),
+                Ok(event) => return event.unbind(),
                 Err(failure) => self.failure = Some(failure),
             }
         }
+        self.py.None()
     }
 
-    fn finish(self, outcome: Result<(), ParseError>) -> PyResult<Bound<'py, PyList>> {
-        if let Some(failure) = self.failure {
-            return Err(failure);
-        }
-        let list = PyList::new(self.py, self.list.drain(..))?;
-        self.list.shrink_to(MAX_RETAINED_CAPACITY);
-        match outcome {
-            Ok(()) => Ok(list),
-            Err(error) => Err(raised(self.py, &error, Some(list), None)),
-        }
+    fn finish(self, events: &mut Vec<Object>) -> PyResult<Bound<'py, PyList>> {
+        let list = PyList::new(self.py, events.drain(..));
+        events.shrink_to(MAX_RETAINED_CAPACITY);
+        self.failure.map_or(list, Err)
     }
 }
 
 impl<D: ToPython> GuardedStream<D> {
     pub(crate) fn stream(parser: StreamParser<D>) -> Self {
-        Self::new(Stream { parser, cache: D::Cache::default(), room: Vec::new() })
+        Self::new(Stream { parser, cache: D::Cache::default(), events: Vec::new() })
     }
 
     pub(crate) fn feed<'py>(&self, chunk: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
         let py = chunk.py();
         let chunk = Chunk::of(chunk)?;
-        self.with(|stream, closed| {
-            if *closed {
-                return Err(feed_after_close());
-            }
-            let mut events = Events::<D>::new(py, &mut stream.cache, &mut stream.room);
-            let outcome = stream.parser.feed_with(chunk.bytes(), |event| events.push(&event));
-            if outcome.is_err() {
-                // What feed_text kept is older than what this call completed, and comes out with it.
-                let newer = std::mem::take(events.list);
-                for event in stream.parser.take_deferred() {
-                    events.push(&event);
-                }
-                events.list.extend(newer);
-            }
-            events.finish(outcome)
+        self.with(|Stream { parser, cache, events }| {
+            let mut converter = Converter::<D>::new(py, cache);
+            let outcome = parser.feed_into(chunk.bytes(), events, |event| converter.convert(&event));
+            list_or_error(converter.finish(events)?, outcome)
         })
     }
 
     pub(crate) fn feed_text<'py>(&self, chunk: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
         let py = chunk.py();
         let chunk = Chunk::of(chunk)?;
-        self.with(|stream, closed| {
-            if *closed {
-                return Err(feed_after_close());
-            }
+        self.with(|Stream { parser, cache, events }| {
             let mut text = String::new();
-            match stream.parser.feed_text(chunk.bytes(), &mut text) {
-                Ok(()) => Ok(PyString::new(py, &text)),
-                Err(error) => {
-                    let mut events = Events::<D>::new(py, &mut stream.cache, &mut stream.room);
-                    for event in stream.parser.take_deferred() {
-                        events.push(&event);
-                    }
-                    let list = events.finish(Ok(()))?;
-                    Err(raised(py, &error, Some(list), Some(&text)))
-                }
-            }
+            let Err(error) = parser.feed_text(chunk.bytes(), &mut text) else {
+                return Ok(PyString::new(py, &text));
+            };
+            let mut converter = Converter::<D>::new(py, cache);
+            events.extend(parser.take_deferred().iter().map(|event| converter.convert(event)));
+            Err(raised(py, &error, Some(converter.finish(events)?), Some(&text)))
         })
     }
 
     pub(crate) fn close<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        self.with(|stream, closed| {
-            let mut events = Events::<D>::new(py, &mut stream.cache, &mut stream.room);
-            let outcome = stream.parser.close(|event| events.push(&event));
-            *closed = outcome.is_ok();
-            events.finish(outcome)
+        self.with(|Stream { parser, cache, events }| {
+            let mut converter = Converter::<D>::new(py, cache);
+            let outcome = parser.close(|event| events.push(converter.convert(&event)));
+            list_or_error(converter.finish(events)?, outcome)
         })
     }
 
     pub(crate) fn pending(&self) -> PyResult<usize> {
-        self.with(|stream, _| Ok(stream.parser.pending()))
+        self.with(|stream| Ok(stream.parser.pending()))
     }
 
     pub(crate) fn examined(&self) -> PyResult<u64> {
-        self.with(|stream, _| Ok(stream.parser.examined()))
+        self.with(|stream| Ok(stream.parser.examined()))
+    }
+}
+
+/// What a call completed, or the error that carries it.
+pub(crate) fn list_or_error<'py>(
+    list: Bound<'py, PyList>,
+    outcome: Result<(), ParseError>,
+) -> PyResult<Bound<'py, PyList>> {
+    match outcome {
+        Ok(()) => Ok(list),
+        Err(error) => Err(raised(list.py(), &error, Some(list.clone()), None)),
     }
 }
 
@@ -259,7 +238,7 @@ macro_rules! stream_parser {
 
             /// For tests: panics inside the parser, as a bug in the crate would.
             fn _panic(&self) -> PyResult<()> {
-                self.0.with(|_, _| panic!("a panic asked for by a test"))
+                self.0.with(|_| panic!("a panic asked for by a test"))
             }
         }
     };
