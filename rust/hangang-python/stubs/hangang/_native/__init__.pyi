@@ -14,7 +14,7 @@ __version__: Final[str]
 @final
 class AIFilter:
     """
-    One verdict of CLOVA's AI filter.
+    One entry of CLOVA's AI filter.
     """
     __match_args__: Final[tuple]
     def __eq__(self, other: object, /) -> Any: ...
@@ -23,18 +23,41 @@ class AIFilter:
     def __reduce__(self, /) -> tuple: ...
     def __repr__(self, /) -> str: ...
     @property
-    def group_name(self, /) -> Any: ...
+    def group_name(self, /) -> Any:
+        """
+        `curse` or `unsafeContents`.
+        """
     @property
-    def name(self, /) -> Any: ...
+    def name(self, /) -> Any:
+        """
+        `discrimination`, `insult` or `sexualHarassment`.
+        """
     @property
-    def result(self, /) -> Any: ...
+    def result(self, /) -> Any:
+        """
+        `OK` or `ERROR`; often None.
+        """
     @property
-    def score(self, /) -> Any: ...
+    def score(self, /) -> Any:
+        """
+        `"-1"` to `"2"`, a string.
+        """
+    def to_dict(self, /) -> dict:
+        """
+        The fields by name, in plain values that `json.dumps` accepts.
+        """
 
 @final
 class JSONStreamParser:
     """
     Bytes to complete, valid JSON objects and arrays.
+
+    Args:
+        max_frame_bytes: most bytes of one value.
+        max_depth: most open containers.
+
+    Raises:
+        TypeError, ValueError: an argument of another type or outside 1 to 2**62.
     """
     def __new__(cls, /, *, max_frame_bytes: Incomplete = ..., max_depth: Incomplete = ...) -> JSONStreamParser: ...
     @property
@@ -44,11 +67,17 @@ class JSONStreamParser:
         """
     def close(self, /) -> list:
         """
-        The end of the stream: an error inside a value.
+        Ends the stream. Returns `[]`, or raises TruncatedStreamError inside a value.
         """
     def feed(self, /, chunk: Any) -> list:
         """
-        The values that this chunk completes, as the bytes received.
+        The values that this chunk completes, as the bytes received; `b""` completes none.
+
+        Raises:
+            ParseError: a value is not valid, too large or too deep, or not separated by white space only.
+            ValueError: after `close()`.
+            RuntimeError: another thread is inside this parser.
+            TypeError: `chunk` is not bytes, bytearray or a contiguous memoryview of bytes.
         """
     @property
     def pending(self, /) -> int:
@@ -59,16 +88,16 @@ class JSONStreamParser:
 @final
 class Malformed:
     """
-    A frame that was delimited and judged bad, where the parser reports instead of failing.
+    A frame that was delimited but is not valid, with `errors="report"`.
     """
     __match_args__: Final[tuple]
     text: Final[str]
     """
-    Always empty: this kind of event carries none.
+    Always `""`: events of this kind have none.
     """
     thinking: Final[str]
     """
-    Always empty: this kind of event carries none.
+    Always `""`: events of this kind have none.
     """
     def __eq__(self, other: object, /) -> Any: ...
     def __hash__(self, /) -> int: ...
@@ -76,18 +105,34 @@ class Malformed:
     def __reduce__(self, /) -> tuple: ...
     def __repr__(self, /) -> str: ...
     @property
-    def error(self, /) -> Any: ...
+    def error(self, /) -> Any:
+        """
+        The ParseError that `errors="strict"` would have raised.
+        """
     def json(self, /) -> Any:
         """
-        `json.loads` of the frame, which raises what is wrong with it.
+        `json.loads` of the strictly decoded frame; raises ValueError.
         """
     @property
-    def raw(self, /) -> Any: ...
+    def raw(self, /) -> Any:
+        """
+        The frame's bytes.
+        """
+    def to_dict(self, /) -> dict:
+        """
+        The fields by name, in plain values that `json.dumps` accepts.
+        """
 
 @final
 class SSEParser:
     """
-    Bytes to server-sent events, as WHATWG frames them.
+    Bytes to server-sent events, as WHATWG defines them.
+
+    Args:
+        max_frame_bytes: most bytes of one line, and of the joined data of one event.
+
+    Raises:
+        TypeError, ValueError: an argument of another type or outside 1 to 2**62.
     """
     def __new__(cls, /, *, max_frame_bytes: Incomplete = ...) -> SSEParser: ...
     @property
@@ -97,16 +142,22 @@ class SSEParser:
         """
     def close(self, /) -> list:
         """
-        The end of the stream. An unfinished event is discarded, as WHATWG has it.
+        Ends the stream. An unfinished event is discarded, as WHATWG specifies, so the list is empty.
         """
     def feed(self, /, chunk: Any) -> list:
         """
-        The events that this chunk completes.
+        The events that this chunk completes; `b""` completes none.
+
+        Raises:
+            LimitExceededError: a line or an event is too large.
+            ValueError: after `close()`.
+            RuntimeError: another thread is inside this parser.
+            TypeError: `chunk` is not bytes, bytearray or a contiguous memoryview of bytes.
         """
     @property
     def last_event_id(self, /) -> str:
         """
-        The id as the last empty line left it.
+        The last event ID, as the last blank line set it.
         """
     @property
     def pending(self, /) -> int:
@@ -131,16 +182,31 @@ class ServerSentEvent:
     def __reduce__(self, /) -> tuple: ...
     def __repr__(self, /) -> str: ...
     @property
-    def data(self, /) -> Any: ...
+    def data(self, /) -> Any:
+        """
+        The data lines, joined by LF.
+        """
     @property
-    def event(self, /) -> Any: ...
+    def event(self, /) -> Any:
+        """
+        The event's name.
+        """
     @property
-    def id(self, /) -> Any: ...
+    def id(self, /) -> Any:
+        """
+        The last event ID.
+        """
+    def to_dict(self, /) -> dict:
+        """
+        The fields by name, in plain values that `json.dumps` accepts.
+        """
 
 @final
 class ToolCallDelta:
     """
-    A piece of a tool call, or a whole one.
+    A piece of a tool call.
+
+    A CLOVA delta with neither `id` nor `index` continues the call opened last.
     """
     __match_args__: Final[tuple]
     def __eq__(self, other: object, /) -> Any: ...
@@ -149,22 +215,44 @@ class ToolCallDelta:
     def __reduce__(self, /) -> tuple: ...
     def __repr__(self, /) -> str: ...
     @property
-    def arguments(self, /) -> Any: ...
+    def arguments(self, /) -> Any:
+        """
+        JSON text: the whole arguments (CLOVA's result, one-shot answers), or the next fragment (OpenAI-compatible).
+        """
     @property
-    def id(self, /) -> Any: ...
+    def id(self, /) -> Any:
+        """
+        The call's id, usually in its first piece only.
+        """
     @property
-    def index(self, /) -> Any: ...
+    def index(self, /) -> Any:
+        """
+        Which call the piece belongs to; None where the service sends no index (CLOVA).
+        """
     @property
-    def name(self, /) -> Any: ...
+    def name(self, /) -> Any:
+        """
+        The function's name, usually in the call's first piece only.
+        """
     @property
-    def partial_json(self, /) -> Any: ...
+    def partial_json(self, /) -> Any:
+        """
+        The next fragment of the arguments' JSON text (CLOVA).
+        """
+    def to_dict(self, /) -> dict:
+        """
+        The fields by name, in plain values that `json.dumps` accepts.
+        """
     @property
-    def type(self, /) -> Any: ...
+    def type(self, /) -> Any:
+        """
+        `function`.
+        """
 
 @final
 class Usage:
     """
-    Token counts.
+    Token counts as the service reports them. Totals need not add up.
     """
     __match_args__: Final[tuple]
     def __eq__(self, other: object, /) -> Any: ...
@@ -173,10 +261,26 @@ class Usage:
     def __reduce__(self, /) -> tuple: ...
     def __repr__(self, /) -> str: ...
     @property
-    def completion_tokens(self, /) -> Any: ...
+    def completion_tokens(self, /) -> Any:
+        """
+        Tokens of the answer, reasoning included.
+        """
     @property
-    def prompt_tokens(self, /) -> Any: ...
+    def prompt_tokens(self, /) -> Any:
+        """
+        Tokens of the prompt.
+        """
     @property
-    def thinking_tokens(self, /) -> Any: ...
+    def thinking_tokens(self, /) -> Any:
+        """
+        Tokens of the reasoning.
+        """
+    def to_dict(self, /) -> dict:
+        """
+        The fields by name, in plain values that `json.dumps` accepts.
+        """
     @property
-    def total_tokens(self, /) -> Any: ...
+    def total_tokens(self, /) -> Any:
+        """
+        The total as the service states it.
+        """

@@ -11,11 +11,13 @@ __all__ = ["ArtifactUpdate", "Error", "Message", "StatusUpdate", "StreamParser",
 class ArtifactUpdate:
     """
     A piece of an artifact.
+
+    `append` False creates or replaces the artifact of this id, True adds parts to it.
     """
     __match_args__: Final[tuple]
     thinking: Final[str]
     """
-    Always empty: agents send no reasoning.
+    Always `""`: events of this kind have none.
     """
     def __eq__(self, other: object, /) -> Any: ...
     def __hash__(self, /) -> int: ...
@@ -23,38 +25,68 @@ class ArtifactUpdate:
     def __reduce__(self, /) -> tuple: ...
     def __repr__(self, /) -> str: ...
     @property
-    def append(self, /) -> Any: ...
+    def _common(self, /) -> Any:
+        """
+        One object for neighbours that repeat the same fields, so that folding can skip them.
+        """
     @property
-    def artifact_id(self, /) -> Any: ...
+    def append(self, /) -> Any:
+        """
+        Whether the parts are added to the artifact instead of replacing it.
+        """
     @property
-    def context_id(self, /) -> Any: ...
+    def artifact_id(self, /) -> Any:
+        """
+        The artifact's id.
+        """
+    @property
+    def context_id(self, /) -> Any:
+        """
+        The conversation's id.
+        """
     def json(self, /) -> Any:
         """
-        `json.loads` of the payload.
+        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
         """
     @property
-    def last_chunk(self, /) -> Any: ...
+    def last_chunk(self, /) -> Any:
+        """
+        Whether this completes the artifact.
+        """
     @property
     def metadata(self, /) -> Any:
         """
         The update's metadata, or the artifact's.
         """
     @property
-    def name(self, /) -> Any: ...
+    def name(self, /) -> Any:
+        """
+        The artifact's name.
+        """
     @property
     def parts(self, /) -> Any:
         """
-        The parts as plain dicts.
+        The parts as received: text, data, raw, url, file.
         """
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received; `b""` for an event that no parser made.
+        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
         """
     @property
-    def task_id(self, /) -> Any: ...
+    def task_id(self, /) -> Any:
+        """
+        The task's id.
+        """
     @property
-    def text(self, /) -> Any: ...
+    def text(self, /) -> Any:
+        """
+        The joined text of its parts.
+        """
+    def to_dict(self, /) -> dict:
+        """
+        The fields by name, in plain values that `json.dumps` accepts.
+        """
 
 @final
 class Error:
@@ -64,11 +96,11 @@ class Error:
     __match_args__: Final[tuple]
     text: Final[str]
     """
-    Always empty: this kind of event carries none.
+    Always `""`: events of this kind have none.
     """
     thinking: Final[str]
     """
-    Always empty: this kind of event carries none.
+    Always `""`: events of this kind have none.
     """
     def __eq__(self, other: object, /) -> Any: ...
     def __hash__(self, /) -> int: ...
@@ -76,30 +108,43 @@ class Error:
     def __reduce__(self, /) -> tuple: ...
     def __repr__(self, /) -> str: ...
     @property
-    def code(self, /) -> Any: ...
+    def code(self, /) -> Any:
+        """
+        A number or a name.
+        """
     @property
-    def data(self, /) -> Any: ...
+    def data(self, /) -> Any:
+        """
+        Any JSON value.
+        """
     def json(self, /) -> Any:
         """
-        `json.loads` of the payload.
+        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
         """
     @property
-    def message(self, /) -> Any: ...
+    def message(self, /) -> Any:
+        """
+        The server's message.
+        """
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received; `b""` for an event that no parser made.
+        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
+        """
+    def to_dict(self, /) -> dict:
+        """
+        The fields by name, in plain values that `json.dumps` accepts.
         """
 
 @final
 class Message:
     """
-    A message of the agent, which is the whole answer.
+    A message of the agent, which is the whole answer where there is no task.
     """
     __match_args__: Final[tuple]
     thinking: Final[str]
     """
-    Always empty: this kind of event carries none.
+    Always `""`: events of this kind have none.
     """
     def __eq__(self, other: object, /) -> Any: ...
     def __hash__(self, /) -> int: ...
@@ -107,42 +152,67 @@ class Message:
     def __reduce__(self, /) -> tuple: ...
     def __repr__(self, /) -> str: ...
     @property
-    def context_id(self, /) -> Any: ...
+    def context_id(self, /) -> Any:
+        """
+        The conversation's id.
+        """
     def json(self, /) -> Any:
         """
-        `json.loads` of the payload.
+        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
         """
     @property
-    def message_id(self, /) -> Any: ...
+    def message_id(self, /) -> Any:
+        """
+        The message's id.
+        """
     @property
-    def metadata(self, /) -> Any: ...
+    def metadata(self, /) -> Any:
+        """
+        The message's metadata.
+        """
     @property
-    def parts(self, /) -> Any: ...
+    def parts(self, /) -> Any:
+        """
+        The parts as received.
+        """
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received; `b""` for an event that no parser made.
+        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
         """
     @property
-    def role(self, /) -> Any: ...
+    def role(self, /) -> Any:
+        """
+        `agent` or `user`.
+        """
     @property
-    def task_id(self, /) -> Any: ...
+    def task_id(self, /) -> Any:
+        """
+        The task's id.
+        """
     @property
-    def text(self, /) -> Any: ...
+    def text(self, /) -> Any:
+        """
+        The joined text of its parts.
+        """
+    def to_dict(self, /) -> dict:
+        """
+        The fields by name, in plain values that `json.dumps` accepts.
+        """
 
 @final
 class StatusUpdate:
     """
-    A change of the task's state.
+    A change of a task's state.
     """
     __match_args__: Final[tuple]
     text: Final[str]
     """
-    Always empty: this kind of event carries none.
+    Always `""`: events of this kind have none.
     """
     thinking: Final[str]
     """
-    Always empty: this kind of event carries none.
+    Always `""`: events of this kind have none.
     """
     def __eq__(self, other: object, /) -> Any: ...
     def __hash__(self, /) -> int: ...
@@ -150,31 +220,63 @@ class StatusUpdate:
     def __reduce__(self, /) -> tuple: ...
     def __repr__(self, /) -> str: ...
     @property
-    def context_id(self, /) -> Any: ...
+    def context_id(self, /) -> Any:
+        """
+        The conversation's id.
+        """
     @property
-    def final(self, /) -> Any: ...
+    def final(self, /) -> Any:
+        """
+        Whether the stream ends here (protocols 0.2 and 0.3).
+        """
     def json(self, /) -> Any:
         """
-        `json.loads` of the payload.
+        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
         """
     @property
-    def message(self, /) -> Any: ...
+    def message(self, /) -> Any:
+        """
+        Progress text, which is no part of the answer.
+        """
     @property
-    def metadata(self, /) -> Any: ...
+    def metadata(self, /) -> Any:
+        """
+        The update's metadata.
+        """
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received; `b""` for an event that no parser made.
+        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
         """
     @property
-    def state(self, /) -> Any: ...
+    def state(self, /) -> Any:
+        """
+        `working`, `completed`, `input-required` and the like, whatever the protocol's version.
+        """
     @property
-    def task_id(self, /) -> Any: ...
+    def task_id(self, /) -> Any:
+        """
+        The task's id.
+        """
+    def to_dict(self, /) -> dict:
+        """
+        The fields by name, in plain values that `json.dumps` accepts.
+        """
 
 @final
 class StreamParser:
     """
-    A2A streams of protocols 0.2, 0.3 and 1.0.
+    A2A streams and one-shot answers, protocols 0.2, 0.3 and 1.0.
+
+    `end="last_chunk"` lets an artifact's last chunk end the stream too.
+
+    Args:
+        max_frame_bytes: most bytes of one JSON value, or of one SSE line and of an event's data.
+        max_depth: most open containers in one frame.
+        errors: `strict` raises at a bad frame, `report` yields `Malformed` and continues.
+
+    Raises:
+        TypeError, ValueError: an argument of another type or value.
     """
     def __new__(cls, /, *, max_frame_bytes: Incomplete = ..., max_depth: Incomplete = ..., errors: Incomplete = ..., end: Incomplete = ...) -> StreamParser: ...
     @property
@@ -184,19 +286,32 @@ class StreamParser:
         """
     def _panic(self, /) -> None:
         """
-        For tests: panics inside the parser, as a mistake in the crate would.
+        For tests: panics inside the parser, as a bug in the crate would.
         """
     def close(self, /) -> list:
         """
-        The end of the stream: the last events, or an error if it stopped early.
+        Ends the stream: its last events. A second call returns `[]`.
+
+        Raises:
+            TruncatedStreamError: the stream stopped early.
         """
     def feed(self, /, chunk: Any) -> list:
         """
-        The events that this chunk completes.
+        The events that this chunk completes; `b""` completes none.
+
+        Raises:
+            ParseError: the stream is not what the format allows; `.events` are those completed
+                before the error, `.offset` is its position in all bytes fed.
+            ValueError: after `close()`.
+            RuntimeError: another thread is inside this parser.
+            TypeError: `chunk` is not bytes, bytearray or a contiguous memoryview of bytes.
         """
     def feed_text(self, /, chunk: Any) -> str:
         """
-        The answer text that this chunk completes, joined.
+        The answer text that this chunk completes, joined: the fastest way through.
+
+        `Result`, `Error`, `Done` and the last `Task` come out of `close()`. Raises as `feed` does;
+        an error carries the text in `.text`, and in `.events` what `close()` would have returned.
         """
     @property
     def pending(self, /) -> int:
@@ -207,16 +322,16 @@ class StreamParser:
 @final
 class Task:
     """
-    A snapshot of the task.
+    A task: its state and, in a one-shot answer or a snapshot, its artifacts. `text` is `""`, as it is no delta.
     """
     __match_args__: Final[tuple]
     text: Final[str]
     """
-    Always empty: this kind of event carries none.
+    Always `""`: events of this kind have none.
     """
     thinking: Final[str]
     """
-    Always empty: this kind of event carries none.
+    Always `""`: events of this kind have none.
     """
     def __eq__(self, other: object, /) -> Any: ...
     def __hash__(self, /) -> int: ...
@@ -224,42 +339,67 @@ class Task:
     def __reduce__(self, /) -> tuple: ...
     def __repr__(self, /) -> str: ...
     @property
-    def artifacts(self, /) -> Any: ...
+    def artifacts(self, /) -> Any:
+        """
+        The artifacts as received.
+        """
     @property
-    def content(self, /) -> Any: ...
+    def content(self, /) -> Any:
+        """
+        The joined text of all artifacts.
+        """
     @property
-    def context_id(self, /) -> Any: ...
+    def context_id(self, /) -> Any:
+        """
+        The conversation's id.
+        """
     @property
-    def history(self, /) -> Any: ...
+    def history(self, /) -> Any:
+        """
+        The messages so far, as received.
+        """
     @property
-    def id(self, /) -> Any: ...
+    def id(self, /) -> Any:
+        """
+        The task's id.
+        """
     def json(self, /) -> Any:
         """
-        `json.loads` of the payload.
+        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
         """
     @property
-    def metadata(self, /) -> Any: ...
+    def metadata(self, /) -> Any:
+        """
+        The task's metadata.
+        """
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received; `b""` for an event that no parser made.
+        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
         """
     @property
-    def state(self, /) -> Any: ...
+    def state(self, /) -> Any:
+        """
+        `working`, `completed`, `input-required` and the like, whatever the protocol's version.
+        """
+    def to_dict(self, /) -> dict:
+        """
+        The fields by name, in plain values that `json.dumps` accepts.
+        """
 
 @final
 class Unknown:
     """
-    A frame of a foreign shape.
+    A frame that is none of the others.
     """
     __match_args__: Final[tuple]
     text: Final[str]
     """
-    Always empty: this kind of event carries none.
+    Always `""`: events of this kind have none.
     """
     thinking: Final[str]
     """
-    Always empty: this kind of event carries none.
+    Always `""`: events of this kind have none.
     """
     def __eq__(self, other: object, /) -> Any: ...
     def __hash__(self, /) -> int: ...
@@ -267,13 +407,20 @@ class Unknown:
     def __reduce__(self, /) -> tuple: ...
     def __repr__(self, /) -> str: ...
     @property
-    def data(self, /) -> Any: ...
+    def data(self, /) -> Any:
+        """
+        The payload's text.
+        """
     def json(self, /) -> Any:
         """
-        `json.loads` of the payload.
+        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
         """
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received; `b""` for an event that no parser made.
+        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
+        """
+    def to_dict(self, /) -> dict:
+        """
+        The fields by name, in plain values that `json.dumps` accepts.
         """

@@ -10,16 +10,16 @@ __all__ = ["Error", "Result", "Signal", "StreamParser", "Token", "Unknown"]
 @final
 class Error:
     """
-    The service gave up.
+    The service's error, inside a stream or as the whole answer.
     """
     __match_args__: Final[tuple]
     text: Final[str]
     """
-    Always empty: this kind of event carries none.
+    Always `""`: events of this kind have none.
     """
     thinking: Final[str]
     """
-    Always empty: this kind of event carries none.
+    Always `""`: events of this kind have none.
     """
     def __eq__(self, other: object, /) -> Any: ...
     def __hash__(self, /) -> int: ...
@@ -27,34 +27,47 @@ class Error:
     def __reduce__(self, /) -> tuple: ...
     def __repr__(self, /) -> str: ...
     @property
-    def code(self, /) -> Any: ...
+    def code(self, /) -> Any:
+        """
+        The service's code, such as `"42901"`.
+        """
     @property
-    def id(self, /) -> Any: ...
+    def id(self, /) -> Any:
+        """
+        The SSE id.
+        """
     def json(self, /) -> Any:
         """
-        `json.loads` of the payload.
+        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
         """
     @property
-    def message(self, /) -> Any: ...
+    def message(self, /) -> Any:
+        """
+        The service's message.
+        """
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received; `b""` for an event that no parser made.
+        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
+        """
+    def to_dict(self, /) -> dict:
+        """
+        The fields by name, in plain values that `json.dumps` accepts.
         """
 
 @final
 class Result:
     """
-    The whole answer again, with what is known at its end.
+    The whole answer again, with what is known only at the end. `text` and `thinking` are `""`.
     """
     __match_args__: Final[tuple]
     text: Final[str]
     """
-    Always empty: this kind of event carries none.
+    Always `""`: events of this kind have none.
     """
     thinking: Final[str]
     """
-    Always empty: this kind of event carries none.
+    Always `""`: events of this kind have none.
     """
     def __eq__(self, other: object, /) -> Any: ...
     def __hash__(self, /) -> int: ...
@@ -62,52 +75,92 @@ class Result:
     def __reduce__(self, /) -> tuple: ...
     def __repr__(self, /) -> str: ...
     @property
-    def ai_filter(self, /) -> Any: ...
+    def ai_filter(self, /) -> Any:
+        """
+        Entries of the AI filter, where the request asked for it.
+        """
     @property
-    def content(self, /) -> Any: ...
+    def content(self, /) -> Any:
+        """
+        The whole answer.
+        """
     @property
-    def created(self, /) -> Any: ...
+    def created(self, /) -> Any:
+        """
+        Time of the answer (v3), in seconds, or in milliseconds if over 10**11.
+        """
     @property
-    def finish_reason(self, /) -> Any: ...
+    def finish_reason(self, /) -> Any:
+        """
+        Why the model stopped.
+        """
     @property
-    def id(self, /) -> Any: ...
+    def id(self, /) -> Any:
+        """
+        The SSE id.
+        """
     @property
-    def input_length(self, /) -> Any: ...
+    def input_length(self, /) -> Any:
+        """
+        Tokens of the prompt (v1).
+        """
     def json(self, /) -> Any:
         """
-        `json.loads` of the payload.
+        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
         """
     @property
-    def output_length(self, /) -> Any: ...
+    def output_length(self, /) -> Any:
+        """
+        Tokens of the answer (v1).
+        """
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received; `b""` for an event that no parser made.
+        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
         """
     @property
-    def role(self, /) -> Any: ...
+    def role(self, /) -> Any:
+        """
+        `assistant`.
+        """
     @property
-    def seed(self, /) -> Any: ...
+    def seed(self, /) -> Any:
+        """
+        The seed in use, 0 to 4294967295.
+        """
     @property
-    def thinking_content(self, /) -> Any: ...
+    def thinking_content(self, /) -> Any:
+        """
+        The whole reasoning (v3).
+        """
+    def to_dict(self, /) -> dict:
+        """
+        The fields by name, in plain values that `json.dumps` accepts.
+        """
     @property
-    def tool_calls(self, /) -> Any: ...
+    def tool_calls(self, /) -> Any:
+        """
+        The whole tool calls (v3).
+        """
     @property
-    def usage(self, /) -> Any: ...
+    def usage(self, /) -> Any:
+        """
+        Token counts (v3).
+        """
 
 @final
 class Signal:
     """
-    `[DONE]`: nothing more comes.
+    The last frame of a stream. By itself it does not end the stream.
     """
     __match_args__: Final[tuple]
     text: Final[str]
     """
-    Always empty: this kind of event carries none.
+    Always `""`: events of this kind have none.
     """
     thinking: Final[str]
     """
-    Always empty: this kind of event carries none.
+    Always `""`: events of this kind have none.
     """
     def __eq__(self, other: object, /) -> Any: ...
     def __hash__(self, /) -> int: ...
@@ -115,23 +168,41 @@ class Signal:
     def __reduce__(self, /) -> tuple: ...
     def __repr__(self, /) -> str: ...
     @property
-    def data(self, /) -> Any: ...
+    def data(self, /) -> Any:
+        """
+        `[DONE]`.
+        """
     @property
-    def id(self, /) -> Any: ...
+    def id(self, /) -> Any:
+        """
+        The SSE id.
+        """
     def json(self, /) -> Any:
         """
-        `json.loads` of the payload.
+        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
         """
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received; `b""` for an event that no parser made.
+        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
+        """
+    def to_dict(self, /) -> dict:
+        """
+        The fields by name, in plain values that `json.dumps` accepts.
         """
 
 @final
 class StreamParser:
     """
-    CLOVA Studio's own streams, v1 and v3.
+    CLOVA Studio's own streams and one-shot answers, v1 and v3.
+
+    Args:
+        max_frame_bytes: most bytes of one JSON value, or of one SSE line and of an event's data.
+        max_depth: most open containers in one frame.
+        errors: `strict` raises at a bad frame, `report` yields `Malformed` and continues.
+
+    Raises:
+        TypeError, ValueError: an argument of another type or value.
     """
     def __new__(cls, /, *, max_frame_bytes: Incomplete = ..., max_depth: Incomplete = ..., errors: Incomplete = ...) -> StreamParser: ...
     @property
@@ -141,19 +212,32 @@ class StreamParser:
         """
     def _panic(self, /) -> None:
         """
-        For tests: panics inside the parser, as a mistake in the crate would.
+        For tests: panics inside the parser, as a bug in the crate would.
         """
     def close(self, /) -> list:
         """
-        The end of the stream: the last events, or an error if it stopped early.
+        Ends the stream: its last events. A second call returns `[]`.
+
+        Raises:
+            TruncatedStreamError: the stream stopped early.
         """
     def feed(self, /, chunk: Any) -> list:
         """
-        The events that this chunk completes.
+        The events that this chunk completes; `b""` completes none.
+
+        Raises:
+            ParseError: the stream is not what the format allows; `.events` are those completed
+                before the error, `.offset` is its position in all bytes fed.
+            ValueError: after `close()`.
+            RuntimeError: another thread is inside this parser.
+            TypeError: `chunk` is not bytes, bytearray or a contiguous memoryview of bytes.
         """
     def feed_text(self, /, chunk: Any) -> str:
         """
-        The answer text that this chunk completes, joined.
+        The answer text that this chunk completes, joined: the fastest way through.
+
+        `Result`, `Error`, `Done` and the last `Task` come out of `close()`. Raises as `feed` does;
+        an error carries the text in `.text`, and in `.events` what `close()` would have returned.
         """
     @property
     def pending(self, /) -> int:
@@ -164,7 +248,9 @@ class StreamParser:
 @final
 class Token:
     """
-    A delta of the answer.
+    A delta of the answer (`text`), of the reasoning (`thinking`) or of a tool call.
+
+    `input_length` and `output_length` are sent by v1, `created`, `seed` and `usage` by v3.
     """
     __match_args__: Final[tuple]
     def __eq__(self, other: object, /) -> Any: ...
@@ -173,57 +259,97 @@ class Token:
     def __reduce__(self, /) -> tuple: ...
     def __repr__(self, /) -> str: ...
     @property
-    def _rest(self, /) -> Any:
+    def _common(self, /) -> Any:
         """
-        One object for neighbours that repeat the same: whoever folds them looks into it once.
+        One object for neighbours that repeat the same fields, so that folding can skip them.
         """
     @property
-    def created(self, /) -> Any: ...
+    def created(self, /) -> Any:
+        """
+        Time of the answer (v3), in seconds, or in milliseconds if over 10**11.
+        """
     @property
-    def finish_reason(self, /) -> Any: ...
+    def finish_reason(self, /) -> Any:
+        """
+        v1's `stopReason`, v3's `finishReason`; None in running tokens.
+        """
     @property
-    def id(self, /) -> Any: ...
+    def id(self, /) -> Any:
+        """
+        The SSE id.
+        """
     @property
-    def index(self, /) -> Any: ...
+    def index(self, /) -> Any:
+        """
+        v1's undocumented `index`.
+        """
     @property
-    def input_length(self, /) -> Any: ...
+    def input_length(self, /) -> Any:
+        """
+        Tokens of the prompt (v1).
+        """
     def json(self, /) -> Any:
         """
-        `json.loads` of the payload.
+        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
         """
     @property
-    def output_length(self, /) -> Any: ...
+    def output_length(self, /) -> Any:
+        """
+        Tokens of the answer so far (v1).
+        """
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received; `b""` for an event that no parser made.
+        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
         """
     @property
-    def role(self, /) -> Any: ...
+    def role(self, /) -> Any:
+        """
+        `assistant` in every real stream.
+        """
     @property
-    def seed(self, /) -> Any: ...
+    def seed(self, /) -> Any:
+        """
+        The seed in use, 0 to 4294967295.
+        """
     @property
-    def text(self, /) -> Any: ...
+    def text(self, /) -> Any:
+        """
+        The answer delta.
+        """
     @property
-    def thinking(self, /) -> Any: ...
+    def thinking(self, /) -> Any:
+        """
+        The reasoning delta (v3).
+        """
+    def to_dict(self, /) -> dict:
+        """
+        The fields by name, in plain values that `json.dumps` accepts.
+        """
     @property
-    def tool_calls(self, /) -> Any: ...
+    def tool_calls(self, /) -> Any:
+        """
+        Pieces of tool calls (v3); `()` where there are none.
+        """
     @property
-    def usage(self, /) -> Any: ...
+    def usage(self, /) -> Any:
+        """
+        Token counts (v3); usually only the result has them.
+        """
 
 @final
 class Unknown:
     """
-    A frame of a foreign shape or name.
+    A frame that is none of the others.
     """
     __match_args__: Final[tuple]
     text: Final[str]
     """
-    Always empty: this kind of event carries none.
+    Always `""`: events of this kind have none.
     """
     thinking: Final[str]
     """
-    Always empty: this kind of event carries none.
+    Always `""`: events of this kind have none.
     """
     def __eq__(self, other: object, /) -> Any: ...
     def __hash__(self, /) -> int: ...
@@ -231,17 +357,30 @@ class Unknown:
     def __reduce__(self, /) -> tuple: ...
     def __repr__(self, /) -> str: ...
     @property
-    def data(self, /) -> Any: ...
+    def data(self, /) -> Any:
+        """
+        The payload's text.
+        """
     @property
-    def event(self, /) -> Any: ...
+    def event(self, /) -> Any:
+        """
+        The SSE event's name.
+        """
     @property
-    def id(self, /) -> Any: ...
+    def id(self, /) -> Any:
+        """
+        The SSE id.
+        """
     def json(self, /) -> Any:
         """
-        `json.loads` of the payload.
+        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
         """
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received; `b""` for an event that no parser made.
+        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
+        """
+    def to_dict(self, /) -> dict:
+        """
+        The fields by name, in plain values that `json.dumps` accepts.
         """

@@ -15,7 +15,7 @@ class Answer:
     __match_args__: Final[tuple]
     thinking: Final[str]
     """
-    Always empty: the service sends no reasoning.
+    Always `""`: events of this kind have none.
     """
     def __eq__(self, other: object, /) -> Any: ...
     def __hash__(self, /) -> int: ...
@@ -23,50 +23,72 @@ class Answer:
     def __reduce__(self, /) -> tuple: ...
     def __repr__(self, /) -> str: ...
     @property
-    def _rest(self, /) -> Any:
+    def _common(self, /) -> Any:
         """
-        One object for neighbours that repeat the same: whoever folds them looks into it once.
+        One object for neighbours that repeat the same fields, so that folding can skip them.
         """
     @property
-    def description(self, /) -> Any: ...
+    def description(self, /) -> Any:
+        """
+        The service's own text, usually None.
+        """
     @property
-    def intent(self, /) -> Any: ...
+    def intent(self, /) -> Any:
+        """
+        What the service took the query for; `""` while planning.
+        """
     def json(self, /) -> Any:
         """
-        `json.loads` of the payload.
+        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
         """
     @property
-    def progress_state(self, /) -> Any: ...
+    def progress_state(self, /) -> Any:
+        """
+        `planning`, `optimizing`, `answering`, or another state.
+        """
     @property
-    def query(self, /) -> Any: ...
+    def query(self, /) -> Any:
+        """
+        The request's query, which every frame repeats.
+        """
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received; `b""` for an event that no parser made.
+        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
         """
     @property
     def references(self, /) -> Any:
         """
-        The references, one object for all answers that repeat them.
+        Sources of the answer; one object for all answers that repeat them.
         """
     @property
-    def result_code(self, /) -> Any: ...
+    def result_code(self, /) -> Any:
+        """
+        200.
+        """
     @property
-    def text(self, /) -> Any: ...
+    def text(self, /) -> Any:
+        """
+        The answer delta; `""` while the service plans and searches.
+        """
+    def to_dict(self, /) -> dict:
+        """
+        The fields by name, in plain values that `json.dumps` accepts.
+        """
 
 @final
 class Error:
     """
-    The service gave up.
+    The service's error, inside a stream or as the whole answer.
     """
     __match_args__: Final[tuple]
     text: Final[str]
     """
-    Always empty: this kind of event carries none.
+    Always `""`: events of this kind have none.
     """
     thinking: Final[str]
     """
-    Always empty: this kind of event carries none.
+    Always `""`: events of this kind have none.
     """
     def __eq__(self, other: object, /) -> Any: ...
     def __hash__(self, /) -> int: ...
@@ -74,23 +96,41 @@ class Error:
     def __reduce__(self, /) -> tuple: ...
     def __repr__(self, /) -> str: ...
     @property
-    def code(self, /) -> Any: ...
+    def code(self, /) -> Any:
+        """
+        A code like an HTTP status.
+        """
     def json(self, /) -> Any:
         """
-        `json.loads` of the payload.
+        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
         """
     @property
-    def message(self, /) -> Any: ...
+    def message(self, /) -> Any:
+        """
+        The service's message.
+        """
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received; `b""` for an event that no parser made.
+        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
+        """
+    def to_dict(self, /) -> dict:
+        """
+        The fields by name, in plain values that `json.dumps` accepts.
         """
 
 @final
 class StreamParser:
     """
-    EXAONE's streams: JSON objects with nothing between them.
+    EXAONE's streams and one-shot answers: JSON objects with nothing between them.
+
+    Args:
+        max_frame_bytes: most bytes of one JSON value, or of one SSE line and of an event's data.
+        max_depth: most open containers in one frame.
+        errors: `strict` raises at a bad frame, `report` yields `Malformed` and continues.
+
+    Raises:
+        TypeError, ValueError: an argument of another type or value.
     """
     def __new__(cls, /, *, max_frame_bytes: Incomplete = ..., max_depth: Incomplete = ..., errors: Incomplete = ...) -> StreamParser: ...
     @property
@@ -100,19 +140,32 @@ class StreamParser:
         """
     def _panic(self, /) -> None:
         """
-        For tests: panics inside the parser, as a mistake in the crate would.
+        For tests: panics inside the parser, as a bug in the crate would.
         """
     def close(self, /) -> list:
         """
-        The end of the stream: the last events, or an error if it stopped early.
+        Ends the stream: its last events. A second call returns `[]`.
+
+        Raises:
+            TruncatedStreamError: the stream stopped early.
         """
     def feed(self, /, chunk: Any) -> list:
         """
-        The events that this chunk completes.
+        The events that this chunk completes; `b""` completes none.
+
+        Raises:
+            ParseError: the stream is not what the format allows; `.events` are those completed
+                before the error, `.offset` is its position in all bytes fed.
+            ValueError: after `close()`.
+            RuntimeError: another thread is inside this parser.
+            TypeError: `chunk` is not bytes, bytearray or a contiguous memoryview of bytes.
         """
     def feed_text(self, /, chunk: Any) -> str:
         """
-        The answer text that this chunk completes, joined.
+        The answer text that this chunk completes, joined: the fastest way through.
+
+        `Result`, `Error`, `Done` and the last `Task` come out of `close()`. Raises as `feed` does;
+        an error carries the text in `.text`, and in `.events` what `close()` would have returned.
         """
     @property
     def pending(self, /) -> int:
@@ -123,16 +176,16 @@ class StreamParser:
 @final
 class Unknown:
     """
-    A frame of a foreign shape.
+    A frame that is none of the others.
     """
     __match_args__: Final[tuple]
     text: Final[str]
     """
-    Always empty: this kind of event carries none.
+    Always `""`: events of this kind have none.
     """
     thinking: Final[str]
     """
-    Always empty: this kind of event carries none.
+    Always `""`: events of this kind have none.
     """
     def __eq__(self, other: object, /) -> Any: ...
     def __hash__(self, /) -> int: ...
@@ -140,13 +193,20 @@ class Unknown:
     def __reduce__(self, /) -> tuple: ...
     def __repr__(self, /) -> str: ...
     @property
-    def data(self, /) -> Any: ...
+    def data(self, /) -> Any:
+        """
+        The payload's text.
+        """
     def json(self, /) -> Any:
         """
-        `json.loads` of the payload.
+        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
         """
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received; `b""` for an event that no parser made.
+        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
+        """
+    def to_dict(self, /) -> dict:
+        """
+        The fields by name, in plain values that `json.dumps` accepts.
         """

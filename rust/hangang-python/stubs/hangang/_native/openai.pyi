@@ -10,7 +10,7 @@ __all__ = ["Choice", "Chunk", "Done", "Error", "StreamParser", "Unknown"]
 @final
 class Choice:
     """
-    A delta of one choice.
+    One choice of a chunk.
     """
     __match_args__: Final[tuple]
     def __eq__(self, other: object, /) -> Any: ...
@@ -19,22 +19,44 @@ class Choice:
     def __reduce__(self, /) -> tuple: ...
     def __repr__(self, /) -> str: ...
     @property
-    def finish_reason(self, /) -> Any: ...
+    def finish_reason(self, /) -> Any:
+        """
+        Why this answer ended, None while it runs.
+        """
     @property
-    def index(self, /) -> Any: ...
+    def index(self, /) -> Any:
+        """
+        Which of the answers it belongs to.
+        """
     @property
-    def role(self, /) -> Any: ...
+    def role(self, /) -> Any:
+        """
+        `assistant`, usually in the first chunk only.
+        """
     @property
-    def text(self, /) -> Any: ...
+    def text(self, /) -> Any:
+        """
+        The answer delta.
+        """
     @property
-    def thinking(self, /) -> Any: ...
+    def thinking(self, /) -> Any:
+        """
+        The reasoning delta.
+        """
+    def to_dict(self, /) -> dict:
+        """
+        The fields by name, in plain values that `json.dumps` accepts.
+        """
     @property
-    def tool_calls(self, /) -> Any: ...
+    def tool_calls(self, /) -> Any:
+        """
+        Pieces of tool calls, merged by their `index`; `()` where there are none.
+        """
 
 @final
 class Chunk:
     """
-    A delta, a usage report, or a whole answer.
+    A chunk of the answer, or the whole of it. `text` and the like are those of the choice with index 0.
     """
     __match_args__: Final[tuple]
     def __eq__(self, other: object, /) -> Any: ...
@@ -43,56 +65,87 @@ class Chunk:
     def __reduce__(self, /) -> tuple: ...
     def __repr__(self, /) -> str: ...
     @property
-    def _rest(self, /) -> Any:
+    def _common(self, /) -> Any:
         """
-        One object for neighbours that repeat the same: whoever folds them looks into it once.
+        One object for neighbours that repeat the same fields, so that folding can skip them.
         """
     @property
     def choices(self, /) -> Any:
         """
-        All choices, made when they are read: most readers want only the main one's text.
+        All choices of the chunk; `()` in a usage chunk.
         """
     @property
-    def created(self, /) -> Any: ...
+    def created(self, /) -> Any:
+        """
+        Time of the answer, in seconds.
+        """
     @property
-    def finish_reason(self, /) -> Any: ...
+    def finish_reason(self, /) -> Any:
+        """
+        Why the answer ended, None while it runs; the chunk may carry text too.
+        """
     @property
-    def id(self, /) -> Any: ...
+    def id(self, /) -> Any:
+        """
+        The answer's id, the same in all its chunks.
+        """
     def json(self, /) -> Any:
         """
-        `json.loads` of the payload.
+        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
         """
     @property
-    def model(self, /) -> Any: ...
+    def model(self, /) -> Any:
+        """
+        The model's name as the server gives it.
+        """
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received; `b""` for an event that no parser made.
+        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
         """
     @property
-    def role(self, /) -> Any: ...
+    def role(self, /) -> Any:
+        """
+        `assistant`, usually in the first chunk only.
+        """
     @property
-    def text(self, /) -> Any: ...
+    def text(self, /) -> Any:
+        """
+        The answer delta.
+        """
     @property
-    def thinking(self, /) -> Any: ...
+    def thinking(self, /) -> Any:
+        """
+        The reasoning delta.
+        """
+    def to_dict(self, /) -> dict:
+        """
+        The fields by name, in plain values that `json.dumps` accepts.
+        """
     @property
-    def tool_calls(self, /) -> Any: ...
+    def tool_calls(self, /) -> Any:
+        """
+        Pieces of tool calls, merged by their `index`; `()` where there are none.
+        """
     @property
-    def usage(self, /) -> Any: ...
+    def usage(self, /) -> Any:
+        """
+        Token counts, usually in a last chunk without choices.
+        """
 
 @final
 class Done:
     """
-    `[DONE]`.
+    The end marker `[DONE]`.
     """
     __match_args__: Final[tuple]
     text: Final[str]
     """
-    Always empty: this kind of event carries none.
+    Always `""`: events of this kind have none.
     """
     thinking: Final[str]
     """
-    Always empty: this kind of event carries none.
+    Always `""`: events of this kind have none.
     """
     def __eq__(self, other: object, /) -> Any: ...
     def __hash__(self, /) -> int: ...
@@ -101,27 +154,31 @@ class Done:
     def __repr__(self, /) -> str: ...
     def json(self, /) -> Any:
         """
-        `json.loads` of the payload.
+        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
         """
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received; `b""` for an event that no parser made.
+        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
+        """
+    def to_dict(self, /) -> dict:
+        """
+        The fields by name, in plain values that `json.dumps` accepts.
         """
 
 @final
 class Error:
     """
-    The service gave up.
+    An error, in a stream or as the whole answer. Nothing that follows makes the answer a success.
     """
     __match_args__: Final[tuple]
     text: Final[str]
     """
-    Always empty: this kind of event carries none.
+    Always `""`: events of this kind have none.
     """
     thinking: Final[str]
     """
-    Always empty: this kind of event carries none.
+    Always `""`: events of this kind have none.
     """
     def __eq__(self, other: object, /) -> Any: ...
     def __hash__(self, /) -> int: ...
@@ -129,27 +186,51 @@ class Error:
     def __reduce__(self, /) -> tuple: ...
     def __repr__(self, /) -> str: ...
     @property
-    def code(self, /) -> Any: ...
+    def code(self, /) -> Any:
+        """
+        A number or a name.
+        """
     def json(self, /) -> Any:
         """
-        `json.loads` of the payload.
+        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
         """
     @property
-    def message(self, /) -> Any: ...
+    def message(self, /) -> Any:
+        """
+        The service's message.
+        """
     @property
-    def param(self, /) -> Any: ...
+    def param(self, /) -> Any:
+        """
+        The request's parameter that caused the error.
+        """
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received; `b""` for an event that no parser made.
+        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
+        """
+    def to_dict(self, /) -> dict:
+        """
+        The fields by name, in plain values that `json.dumps` accepts.
         """
     @property
-    def type(self, /) -> Any: ...
+    def type(self, /) -> Any:
+        """
+        `invalid_request_error` and the like.
+        """
 
 @final
 class StreamParser:
     """
-    OpenAI-compatible chat streams.
+    OpenAI-compatible chat streams and one-shot answers.
+
+    Args:
+        max_frame_bytes: most bytes of one JSON value, or of one SSE line and of an event's data.
+        max_depth: most open containers in one frame.
+        errors: `strict` raises at a bad frame, `report` yields `Malformed` and continues.
+
+    Raises:
+        TypeError, ValueError: an argument of another type or value.
     """
     def __new__(cls, /, *, max_frame_bytes: Incomplete = ..., max_depth: Incomplete = ..., errors: Incomplete = ...) -> StreamParser: ...
     @property
@@ -159,19 +240,32 @@ class StreamParser:
         """
     def _panic(self, /) -> None:
         """
-        For tests: panics inside the parser, as a mistake in the crate would.
+        For tests: panics inside the parser, as a bug in the crate would.
         """
     def close(self, /) -> list:
         """
-        The end of the stream: the last events, or an error if it stopped early.
+        Ends the stream: its last events. A second call returns `[]`.
+
+        Raises:
+            TruncatedStreamError: the stream stopped early.
         """
     def feed(self, /, chunk: Any) -> list:
         """
-        The events that this chunk completes.
+        The events that this chunk completes; `b""` completes none.
+
+        Raises:
+            ParseError: the stream is not what the format allows; `.events` are those completed
+                before the error, `.offset` is its position in all bytes fed.
+            ValueError: after `close()`.
+            RuntimeError: another thread is inside this parser.
+            TypeError: `chunk` is not bytes, bytearray or a contiguous memoryview of bytes.
         """
     def feed_text(self, /, chunk: Any) -> str:
         """
-        The answer text that this chunk completes, joined.
+        The answer text that this chunk completes, joined: the fastest way through.
+
+        `Result`, `Error`, `Done` and the last `Task` come out of `close()`. Raises as `feed` does;
+        an error carries the text in `.text`, and in `.events` what `close()` would have returned.
         """
     @property
     def pending(self, /) -> int:
@@ -182,16 +276,16 @@ class StreamParser:
 @final
 class Unknown:
     """
-    A frame of a foreign shape.
+    A frame that is none of the others.
     """
     __match_args__: Final[tuple]
     text: Final[str]
     """
-    Always empty: this kind of event carries none.
+    Always `""`: events of this kind have none.
     """
     thinking: Final[str]
     """
-    Always empty: this kind of event carries none.
+    Always `""`: events of this kind have none.
     """
     def __eq__(self, other: object, /) -> Any: ...
     def __hash__(self, /) -> int: ...
@@ -199,13 +293,20 @@ class Unknown:
     def __reduce__(self, /) -> tuple: ...
     def __repr__(self, /) -> str: ...
     @property
-    def data(self, /) -> Any: ...
+    def data(self, /) -> Any:
+        """
+        The payload's text.
+        """
     def json(self, /) -> Any:
         """
-        `json.loads` of the payload.
+        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
         """
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received; `b""` for an event that no parser made.
+        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
+        """
+    def to_dict(self, /) -> dict:
+        """
+        The fields by name, in plain values that `json.dumps` accepts.
         """
