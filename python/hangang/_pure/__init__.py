@@ -6,32 +6,32 @@ checkers see its classes for both.
 
 from __future__ import annotations
 
-from .a2a import ArtifactUpdate as A2AArtifactUpdate
-from .a2a import Error as A2AError
-from .a2a import Message as A2AMessage
-from .a2a import StatusUpdate as A2AStatusUpdate
-from .a2a import StreamParser as A2AStreamParser
-from .a2a import Task as A2ATask
-from .a2a import Unknown as A2AUnknown
-from .clova import Error as ClovaError
-from .clova import Result as ClovaResult
-from .clova import Signal as ClovaSignal
-from .clova import StreamParser as ClovaStreamParser
-from .clova import Token as ClovaToken
-from .clova import Unknown as ClovaUnknown
-from .exaone import Answer as ExaoneAnswer
-from .exaone import Error as ExaoneError
-from .exaone import StreamParser as ExaoneStreamParser
-from .exaone import Unknown as ExaoneUnknown
-from .json_stream import JSONStreamParser
-from .openai import Choice as OpenAIChoice
-from .openai import Chunk as OpenAIChunk
-from .openai import Done as OpenAIDone
-from .openai import Error as OpenAIError
-from .openai import StreamParser as OpenAIStreamParser
-from .openai import Unknown as OpenAIUnknown
-from .shared import AIFilter, Malformed, ToolCallDelta, Usage
-from .sse import ServerSentEvent, SSEParser
+from .dialects.a2a import ArtifactUpdate as A2AArtifactUpdate
+from .dialects.a2a import Error as A2AError
+from .dialects.a2a import Message as A2AMessage
+from .dialects.a2a import StatusUpdate as A2AStatusUpdate
+from .dialects.a2a import StreamParser as A2AStreamParser
+from .dialects.a2a import Task as A2ATask
+from .dialects.a2a import Unknown as A2AUnknown
+from .dialects.clova import Error as ClovaError
+from .dialects.clova import Result as ClovaResult
+from .dialects.clova import Signal as ClovaSignal
+from .dialects.clova import StreamParser as ClovaStreamParser
+from .dialects.clova import Token as ClovaToken
+from .dialects.clova import Unknown as ClovaUnknown
+from .dialects.exaone import Answer as ExaoneAnswer
+from .dialects.exaone import Error as ExaoneError
+from .dialects.exaone import StreamParser as ExaoneStreamParser
+from .dialects.exaone import Unknown as ExaoneUnknown
+from .dialects.openai import Choice as OpenAIChoice
+from .dialects.openai import Chunk as OpenAIChunk
+from .dialects.openai import Done as OpenAIDone
+from .dialects.openai import Error as OpenAIError
+from .dialects.openai import StreamParser as OpenAIStreamParser
+from .dialects.openai import Unknown as OpenAIUnknown
+from .framing.json_stream import JSONStreamParser
+from .framing.sse import ServerSentEvent, SSEParser
+from .value import AIFilter, Malformed, ToolCallDelta, Usage
 
 __all__ = [
     "A2AArtifactUpdate",

@@ -31,11 +31,10 @@ from .base import (
     to_bytes,
 )
 from .error import Fault, error_of
+from .framing.json_stream import JSONFramer
+from .framing.sse import BOM, SSEFramer
 from .json import first_fault
-from .json_stream import JSONFramer
-from .shared import Event, Malformed
-from .sse import BOM, SSEFramer
-from .template import (
+from .predict.template import (
     MAX_BYTES,
     Holes,
     Template,
@@ -46,6 +45,7 @@ from .template import (
     string_end,
     unescape,
 )
+from .value import Event, Malformed
 
 E = TypeVar("E", bound=Event)
 

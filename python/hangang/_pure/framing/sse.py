@@ -16,10 +16,10 @@ Rules:
 
 from __future__ import annotations
 
-from . import error as e
-from .base import DEFAULT_FRAME_BYTES, Chunk, Parser, check_limit
-from .error import Fault
-from .shared import Value, draft
+from .. import error as e
+from ..base import DEFAULT_FRAME_BYTES, Chunk, Parser, check_limit
+from ..error import Fault
+from ..value import Value, draft
 
 BOM = b"\xef\xbb\xbf"
 _DIGITS = frozenset(b"0123456789")

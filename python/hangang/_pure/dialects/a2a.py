@@ -17,12 +17,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
-from .base import DEFAULT_DEPTH, DEFAULT_FRAME_BYTES
+from ..base import DEFAULT_DEPTH, DEFAULT_FRAME_BYTES
+from ..json import as_int, as_str, judge
+from ..parser import DialectParser
+from ..predict.template import Holes, Template
+from ..value import Event, Malformed, draft
 from .clova import fold_ascii, joined_text, raw_of, string_span, with_raw
-from .json import as_int, as_str, judge
-from .parser import DialectParser
-from .shared import Event, Malformed, draft
-from .template import Holes, Template
 
 Object: TypeAlias = dict[str, Any]
 

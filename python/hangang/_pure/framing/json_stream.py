@@ -16,10 +16,10 @@ from __future__ import annotations
 
 import re
 
-from . import error as e
-from .base import DEFAULT_DEPTH, DEFAULT_FRAME_BYTES, Chunk, Parser, check_limit
-from .error import Fault
-from .json import first_fault, judge
+from .. import error as e
+from ..base import DEFAULT_DEPTH, DEFAULT_FRAME_BYTES, Chunk, Parser, check_limit
+from ..error import Fault
+from ..json import first_fault, judge
 from .sse import BOM
 
 _SPACE = re.compile(rb"[ \t\n\r]*+")

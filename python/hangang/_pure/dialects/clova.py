@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from .json import as_int, as_str, judge, judge_utf8, raw_text, span
-from .parser import DialectParser
-from .shared import AIFilter, Event, Malformed, ToolCallDelta, Usage, draft
-from .template import Holes, Template
+from ..json import as_int, as_str, judge, judge_utf8, raw_text, span
+from ..parser import DialectParser
+from ..predict.template import Holes, Template
+from ..value import AIFilter, Event, Malformed, ToolCallDelta, Usage, draft
 
 FINISH_REASONS = frozenset(
     (

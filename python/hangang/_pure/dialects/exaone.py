@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias
 
-from .base import DEFAULT_DEPTH, DEFAULT_FRAME_BYTES
+from ..base import DEFAULT_DEPTH, DEFAULT_FRAME_BYTES
+from ..json import as_int, as_str, judge, span
+from ..parser import DialectParser
+from ..predict.template import MAX_BYTES, MAX_TEMPLATES, Holes, Template
+from ..value import Event, Malformed, draft
 from .clova import raw_of, string_span, with_raw
-from .json import as_int, as_str, judge, span
-from .parser import DialectParser
-from .shared import Event, Malformed, draft
-from .template import MAX_BYTES, MAX_TEMPLATES, Holes, Template
 
 
 class Answer(Event):

@@ -15,6 +15,10 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
+from ..json import as_int, as_str, judge, raw_text, span
+from ..parser import DialectParser
+from ..predict.template import Holes, Template
+from ..value import Event, Malformed, ToolCallDelta, Usage, Value, draft
 from .clova import (
     arguments_of,
     content_of,
@@ -24,10 +28,6 @@ from .clova import (
     string_span,
     with_raw,
 )
-from .json import as_int, as_str, judge, raw_text, span
-from .parser import DialectParser
-from .shared import Event, Malformed, ToolCallDelta, Usage, Value, draft
-from .template import Holes, Template
 
 Path: TypeAlias = tuple[str | int, ...]
 

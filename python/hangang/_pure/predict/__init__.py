@@ -1,0 +1,1 @@
+"""Prediction: recognize a frame that repeats an earlier one, and read only what changed."""
