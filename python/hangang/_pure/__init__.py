@@ -29,9 +29,9 @@ from .dialects.openai import Done as OpenAIDone
 from .dialects.openai import Error as OpenAIError
 from .dialects.openai import StreamParser as OpenAIStreamParser
 from .dialects.openai import Unknown as OpenAIUnknown
+from .dialects.wire import AIFilter, Malformed, ToolCallDelta, Usage
 from .framing.json_stream import JSONStreamParser
 from .framing.sse import ServerSentEvent, SSEParser
-from .value import AIFilter, Malformed, ToolCallDelta, Usage
 
 __all__ = [
     "A2AArtifactUpdate",

@@ -30,6 +30,7 @@ from .base import (
     check_limit,
     to_bytes,
 )
+from .dialects.wire import Malformed
 from .error import Fault, error_of
 from .framing.json_stream import JSONFramer
 from .framing.sse import BOM, SSEFramer
@@ -45,7 +46,7 @@ from .predict.template import (
     string_end,
     unescape,
 )
-from .value import Event, Malformed
+from .value import Event
 
 E = TypeVar("E", bound=Event)
 

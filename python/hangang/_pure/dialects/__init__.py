@@ -1,1 +1,1 @@
-"""Dialects: frames to typed events. The four stand side by side on `wire` and import nothing of each other."""
+"""Dialects: frames to typed events. The four stand side by side on `wire`; none imports another."""

@@ -20,9 +20,10 @@ from typing import Any, Literal, TypeAlias
 from ..base import DEFAULT_DEPTH, DEFAULT_FRAME_BYTES
 from ..json import as_int, as_str, judge
 from ..parser import DialectParser
+from ..predict.common import raw_of
 from ..predict.template import Holes, Template
-from ..value import Event, Malformed, draft
-from .clova import fold_ascii, joined_text, raw_of, string_span, with_raw
+from ..value import Event, draft, with_raw
+from .wire import Malformed, fold_ascii, joined_text, string_span
 
 Object: TypeAlias = dict[str, Any]
 

@@ -14,65 +14,22 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from ..json import as_int, as_str, judge, judge_utf8, raw_text, span
+from ..json import as_int, as_str, judge, judge_utf8, span
 from ..parser import DialectParser
+from ..predict.common import raw_of
 from ..predict.template import Holes, Template
-from ..value import AIFilter, Event, Malformed, ToolCallDelta, Usage, draft
-
-FINISH_REASONS = frozenset(
-    (
-        "length",
-        "end_token",
-        "stop_before",
-        "stop",
-        "tool_calls",
-        "content_filter",
-        "function_call",
-    )
+from ..value import Event, draft, with_raw
+from .wire import (
+    AIFilter,
+    Malformed,
+    ToolCallDelta,
+    Usage,
+    arguments_of,
+    content_of,
+    finish_reason_of,
+    label,
+    string_span,
 )
-_UPPER = {upper: upper + 32 for upper in range(0x41, 0x5B)}  # ASCII only, unlike str.lower
-
-
-def fold_ascii(text: str) -> str:
-    """`text` with the ASCII capitals in lower case and nothing else changed."""
-    return text.translate(_UPPER)
-
-
-def finish_reason_of(value: Any) -> str | None:
-    """A finish reason: known ones in lower case, others as they are, `""` and non-strings None."""
-    if type(value) is not str or not value:
-        return None
-    if value in FINISH_REASONS:
-        return value
-    folded = fold_ascii(value)
-    return folded if folded in FINISH_REASONS else value
-
-
-def joined_text(parts: Any) -> str:
-    """The `text` strings of a list of parts, joined with nothing between."""
-    return "".join([p["text"] for p in parts if type(p) is dict and type(p.get("text")) is str])
-
-
-def content_of(value: Any) -> str:
-    """Content as text: a string, or a list of parts."""
-    if type(value) is str:
-        return value
-    return joined_text(value) if type(value) is list else ""
-
-
-def arguments_of(value: Any, payload: bytes, path: tuple[str | int, ...]) -> str | None:
-    """Tool arguments as JSON text: a string is it already, another value is copied as received."""
-    if value is None or type(value) is str:
-        return value
-    return raw_text(payload, path)
-
-
-def string_span(payload: bytes, path: tuple[str | int, ...]) -> tuple[int, int] | None:
-    """Where the contents of the string at `path` stand, without its quotes; None if no string."""
-    place = span(payload, path)
-    if place is None or payload[place[0]] != 0x22:
-        return None
-    return place[0] + 1, place[1] - 1
 
 
 class Token(Event):
@@ -176,20 +133,6 @@ class Token(Event):
     def raw(self) -> bytes:
         """The payload's bytes as received (`data` lines joined by LF); b"" if made by hand."""
         return raw_of(self._raw, self._rest[8], self.text or self.thinking)
-
-
-def raw_of(raw: bytes | None, parts: tuple[bytes, bytes] | None, text: str) -> bytes:
-    """Payload of an event: kept whole, or rebuilt from its template's parts and its own string.
-
-    Args:
-        raw: the whole payload if `parts` is None, else the string as the wire had it, or None if
-            that was `text` without any escape.
-        parts: the payload's bytes before and after the string.
-        text: the decoded string.
-    """
-    if parts is None:
-        return raw or b""
-    return parts[0] + (text.encode("utf-8") if raw is None else raw) + parts[1]
 
 
 class Result(Event):
@@ -359,12 +302,6 @@ def _token(
     return self  # type: ignore[no-any-return]
 
 
-def with_raw(event: Any, raw: bytes) -> Any:
-    """The event that was just made, with its payload: nobody else has seen it yet."""
-    object.__setattr__(event, "_raw", raw)
-    return event
-
-
 _NAMES = frozenset((b"", b"message", b"token", b"result", b"signal", b"error"))
 
 AnyEvent: TypeAlias = Token | Result | Signal | Error | Unknown
@@ -447,7 +384,7 @@ class StreamParser(DialectParser[AnyEvent]):
             return self._token(value, payload, ident)
         status = value.get("status")
         if type(status) is dict:
-            code = _code(status, payload, ("status",), "code")
+            code = label(status, payload, ("status",), "code")
             fine = code is not None and code.startswith("2")
             result = value.get("result")
             if (fine or code is None) and type(result) is dict:
@@ -475,7 +412,7 @@ class StreamParser(DialectParser[AnyEvent]):
             names = ("code", "errorCode")
         code = None
         for name in names:
-            code = _code(source, payload, path, name)
+            code = label(source, payload, path, name)
             if code is not None:
                 break
         return Error(code, as_str(source.get("message")) or "", ident)
@@ -534,14 +471,6 @@ def _reason(value: dict[str, Any]) -> str | None:
     return finish_reason_of(value.get("stopReason")) if reason is None else reason
 
 
-def _code(source: dict[str, Any], payload: bytes, path: tuple[str | int, ...], name: str) -> str | None:
-    """A string, or a number as its JSON text; else None."""
-    value = source.get(name)
-    if type(value) is int or type(value) is float:
-        return raw_text(payload, (*path, name))
-    return as_str(value)
-
-
 def _tool_calls(
     message: dict[str, Any], payload: bytes, path: tuple[str | int, ...]
 ) -> tuple[ToolCallDelta, ...]:
@@ -587,7 +516,7 @@ def _filters(value: Any, payload: bytes, path: tuple[str | int, ...]) -> tuple[A
         [
             AIFilter(
                 *[
-                    _code(entry, payload, (*path, "aiFilter", place), name)
+                    label(entry, payload, (*path, "aiFilter", place), name)
                     for name in ("groupName", "name", "score", "result")
                 ]
             )

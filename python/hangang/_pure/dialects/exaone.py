@@ -16,9 +16,10 @@ from typing import Any, Literal, TypeAlias
 from ..base import DEFAULT_DEPTH, DEFAULT_FRAME_BYTES
 from ..json import as_int, as_str, judge, span
 from ..parser import DialectParser
+from ..predict.common import raw_of
 from ..predict.template import MAX_BYTES, MAX_TEMPLATES, Holes, Template
-from ..value import Event, Malformed, draft
-from .clova import raw_of, string_span, with_raw
+from ..value import Event, draft, with_raw
+from .wire import Malformed, string_span
 
 
 class Answer(Event):

@@ -17,16 +17,18 @@ from typing import Any, TypeAlias
 
 from ..json import as_int, as_str, judge, raw_text, span
 from ..parser import DialectParser
+from ..predict.common import raw_of
 from ..predict.template import Holes, Template
-from ..value import Event, Malformed, ToolCallDelta, Usage, Value, draft
-from .clova import (
+from ..value import Event, Value, draft, with_raw
+from .wire import (
+    Malformed,
+    ToolCallDelta,
+    Usage,
     arguments_of,
     content_of,
     finish_reason_of,
     joined_text,
-    raw_of,
     string_span,
-    with_raw,
 )
 
 Path: TypeAlias = tuple[str | int, ...]
