@@ -22,7 +22,7 @@ VECTORS = REPO / "tests" / "vectors"
 DIALECTS = ("clova", "exaone", "openai", "a2a")
 FRAMING = ("SSEParser", "JSONStreamParser")
 
-#: Flat names of the native module (and of the pure package): public name -> flat name.
+#: The event classes of each dialect.
 EVENTS: dict[str, tuple[str, ...]] = {
     "clova": ("Token", "Result", "Signal", "Error", "Unknown"),
     "exaone": ("Answer", "Error", "Unknown"),
@@ -30,10 +30,9 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "a2a": ("Task", "Message", "StatusUpdate", "ArtifactUpdate", "Error", "Unknown"),
 }
 SHARED = ("ToolCallDelta", "Usage", "AIFilter", "Malformed")
-PREFIX = {"clova": "Clova", "exaone": "Exaone", "openai": "OpenAI", "a2a": "A2A"}
 
-#: The kinds that `feed_text` keeps for `close()`.
-KEPT = ("Result", "Error", "Done", "Task")
+#: The kinds that `feed_text` defers to `close()`.
+DEFERRED = ("Result", "Error", "Done", "Task")
 
 #: Whether memory is our own. Under a sanitizer, or under the key watch, it is mostly the tool's, and its peaks
 #: are measured but not judged.
@@ -52,7 +51,7 @@ CAPTURES = _captures()
 
 @dataclass(frozen=True)
 class Implementation:
-    """One of the two: its name and its module with the flat names."""
+    """One of the two: its name and its module, which has a submodule for each dialect."""
 
     name: str
     module: Any
@@ -68,9 +67,7 @@ class Implementation:
 
     def cls(self, module: str, name: str) -> Any:
         """The class of a public name: ("clova", "Token"), ("", "Usage"), ("openai", "Choice")."""
-        if self.name == "native" and module:  # a submodule a dialect; the pure package has flat names
-            return getattr(getattr(self.module, module), name)
-        return getattr(self.module, PREFIX.get(module, "") + name)
+        return getattr(getattr(self.module, module) if module else self.module, name)
 
     def __repr__(self) -> str:
         return self.name
@@ -229,7 +226,7 @@ def expected_text(parser: Any, chunks: Iterable[Any]) -> TextOutcome:
             last = raised.events
         else:
             fed += raised.events
-    latest = {type(event).__name__: event for event in fed if type(event).__name__ in KEPT}
+    latest = {type(event).__name__: event for event in fed if type(event).__name__ in DEFERRED}
     kept = [event for event in fed if any(event is one for one in latest.values())]
     return TextOutcome("".join(event.text for event in fed), kept + last, error)
 

@@ -17,7 +17,7 @@ from support import CAPTURES, Implementation
 
 import hangang
 from hangang import ToolCall, a2a, clova, exaone, openai
-from hangang._backend import ToolCallDelta, Usage
+from hangang import ToolCallDelta, Usage
 from hangang.streams import Completion, Fold
 
 PARSERS: dict[str, Any] = {

@@ -72,10 +72,10 @@ def frames(service: str) -> list[bytes]:
 
 def parsed(service: str, data: bytes) -> list[Any]:
     """The events that these bytes complete, by a parser of the service."""
-    from hangang import _backend
+    from hangang._backend import impl
 
-    names = {"clova": "ClovaStreamParser", "exaone": "ExaoneStreamParser", "openai": "OpenAIStreamParser"}
-    return list(getattr(_backend, names.get(service, "A2AStreamParser"))().feed(data))
+    dialect = service if service in ("clova", "exaone", "openai") else "a2a"
+    return list(getattr(impl, dialect).StreamParser().feed(data))
 
 
 @dataclass

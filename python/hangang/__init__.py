@@ -11,16 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hangang import a2a, clova, exaone, gov, openai
-from hangang._backend import (
-    BACKEND,
-    AIFilter,
-    JSONStreamParser,
-    Malformed,
-    ServerSentEvent,
-    SSEParser,
-    ToolCallDelta,
-    Usage,
-)
+from hangang._backend import BACKEND, impl
 from hangang._errors import (
     APIConnectionError,
     APIError,
@@ -88,6 +79,14 @@ __all__ = [
     "iter_events",
     "openai",
 ]
+
+AIFilter = impl.AIFilter
+JSONStreamParser = impl.JSONStreamParser
+Malformed = impl.Malformed
+ServerSentEvent = impl.ServerSentEvent
+SSEParser = impl.SSEParser
+ToolCallDelta = impl.ToolCallDelta
+Usage = impl.Usage
 
 if not TYPE_CHECKING:
     _STREAMS = ("Completion", "ToolCall", "ToolCalls", "aiter_events", "iter_events")

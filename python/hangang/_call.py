@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from urllib.parse import quote
 
-from . import _backend as backend
+from ._backend import impl
 from ._answers import RateLimit, request_id_of
 
 __all__ = [
@@ -55,10 +55,10 @@ class Dialect:
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
-CLOVA = Dialect("clova", backend.ClovaStreamParser, backend.ClovaError)
-EXAONE = Dialect("exaone", backend.ExaoneStreamParser, backend.ExaoneError, marker=False)
-OPENAI = Dialect("openai", backend.OpenAIStreamParser, backend.OpenAIError)
-A2A = Dialect("a2a", backend.A2AStreamParser, backend.A2AError)
+CLOVA = Dialect("clova", impl.clova.StreamParser, impl.clova.Error)
+EXAONE = Dialect("exaone", impl.exaone.StreamParser, impl.exaone.Error, marker=False)
+OPENAI = Dialect("openai", impl.openai.StreamParser, impl.openai.Error)
+A2A = Dialect("a2a", impl.a2a.StreamParser, impl.a2a.Error)
 A2A_LAST_CHUNK = replace(A2A, options={"end": "last_chunk"})  # Gov's second profile
 
 Files = list[tuple[str, tuple[str, bytes, str]]]

@@ -18,15 +18,17 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any, cast
 
-from ._backend import Usage
+from ._backend import impl
 from ._openai_shape import call_id, error, finish_reason, new_id, tool_call, usage
 from ._tool_calls import ToolCall, ToolCalls, whole_call
 from ._values import is_object
 
 if TYPE_CHECKING:
-    from ._backend import AIFilter, ToolCallDelta
+    from ._pure import AIFilter, ToolCallDelta
 
 __all__ = ["Artifact", "Completion", "Fold"]
+
+Usage = impl.Usage
 
 _log = logging.getLogger("hangang.streams")
 

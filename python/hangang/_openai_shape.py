@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from ._backend import Usage
+from ._backend import impl
 from ._tool_calls import ToolCall
 
 __all__ = ["call_id", "finish_reason", "new_id", "tool_call", "usage"]
+
+Usage = impl.Usage
 
 #: Finish reasons that OpenAI's clients do not know, and what they mean there: v1's ([clova §2]), and that of
 #: legacy function calls, which are tool calls here.

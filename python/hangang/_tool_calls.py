@@ -24,10 +24,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from ._backend import ToolCallDelta
+from ._backend import impl
 from ._values import is_object, replace_surrogates, scan
 
 __all__ = ["ToolCall", "ToolCalls"]
+
+ToolCallDelta = impl.ToolCallDelta
 
 _SPACE = " \t\n\r"
 

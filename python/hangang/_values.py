@@ -1,4 +1,4 @@
-"""JSON text to plain Python values, the same on both implementations.
+"""JSON text to plain Python values and events to plain dicts, the same on both implementations.
 
 The native module calls `decode` for the dict parts of events, the pure twin builds on it. It must
 not raise on any valid JSON: nesting too deep for the C scanner goes through an iterative decoder,
@@ -14,9 +14,21 @@ import json
 import re
 from collections.abc import Callable
 from json import decoder as _decoder
+from math import isfinite
 from typing import Any, TypeGuard
 
-__all__ = ["decode", "decode_deep", "is_list", "is_object", "replace_surrogates", "scan", "scanstring"]
+from ._errors import ParseError
+
+__all__ = [
+    "decode",
+    "decode_deep",
+    "is_list",
+    "is_object",
+    "replace_surrogates",
+    "scan",
+    "scanstring",
+    "to_dict",
+]
 
 # The C scanner's entry points are not in the type stubs. `scanstring(text, start)` reads a string's
 # contents from `start` to its closing quote: value, position after it.
@@ -178,3 +190,43 @@ def replace_surrogates(value: Any) -> Any:
                 elif type(item) in (dict, list):
                     todo.append(item)
     return value
+
+
+def to_dict(
+    dialect: str | None, kind: str | None, names: tuple[str, ...], values: tuple[Any, ...]
+) -> dict[str, Any]:
+    """An event or a value inside one as plain values that `json.dumps` accepts.
+
+    Both implementations call this, so their dicts are equal by construction.
+
+    Args:
+        dialect: the event's dialect; None for `Malformed`, and for what is no event.
+        kind: the event's class name; None for what is no event, which has no `dialect` and `kind`.
+        names: the fields.
+        values: their values.
+    """
+    plain: dict[str, Any] = {} if kind is None else {"dialect": dialect, "kind": kind}
+    todo: list[tuple[Any, Any, Any]] = []  # container, key in it, value to put there
+    for name, value in zip(names, values, strict=True):
+        plain[name] = None
+        todo.append((plain, name, value))
+    while todo:  # no recursion: a parser accepts JSON of any depth
+        container, key, value = todo.pop()
+        if isinstance(value, float):
+            value = value if isfinite(value) else None
+        elif isinstance(value, bytes):
+            value = value.decode("utf-8", "replace")
+        elif isinstance(value, dict):
+            items = value
+            value = dict.fromkeys(items)
+            todo += [(value, name, item) for name, item in items.items()]
+        elif isinstance(value, (list, tuple)):
+            items = value
+            value = [None] * len(items)
+            todo += [(value, place, item) for place, item in enumerate(items)]
+        elif isinstance(value, ParseError):
+            value = {"class": type(value).__name__, "offset": value.offset, "message": str(value)}
+        elif hasattr(value, "to_dict"):
+            value = value.to_dict()
+        container[key] = value
+    return plain

@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from hangang._backend import A2AArtifactUpdate as ArtifactUpdate
-from hangang._backend import A2AError as Error
-from hangang._backend import A2AMessage as Message
-from hangang._backend import A2AStatusUpdate as StatusUpdate
-from hangang._backend import A2AStreamParser as StreamParser
-from hangang._backend import A2ATask as Task
-from hangang._backend import A2AUnknown as Unknown
-from hangang._backend import Malformed
+from hangang._backend import impl
 
 __all__ = [
     "ArtifactUpdate",
@@ -24,6 +17,15 @@ __all__ = [
     "Task",
     "Unknown",
 ]
+
+ArtifactUpdate = impl.a2a.ArtifactUpdate
+Error = impl.a2a.Error
+Message = impl.a2a.Message
+StatusUpdate = impl.a2a.StatusUpdate
+StreamParser = impl.a2a.StreamParser
+Task = impl.a2a.Task
+Unknown = impl.a2a.Unknown
+Malformed = impl.Malformed
 
 Event: TypeAlias = Task | Message | StatusUpdate | ArtifactUpdate | Error | Unknown | Malformed
 """Everything that `StreamParser.feed` can return."""

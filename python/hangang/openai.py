@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from hangang._backend import Malformed
-from hangang._backend import OpenAIChoice as Choice
-from hangang._backend import OpenAIChunk as Chunk
-from hangang._backend import OpenAIDone as Done
-from hangang._backend import OpenAIError as Error
-from hangang._backend import OpenAIStreamParser as StreamParser
-from hangang._backend import OpenAIUnknown as Unknown
+from hangang._backend import impl
 
 __all__ = [
     "Choice",
@@ -22,6 +16,14 @@ __all__ = [
     "StreamParser",
     "Unknown",
 ]
+
+Choice = impl.openai.Choice
+Chunk = impl.openai.Chunk
+Done = impl.openai.Done
+Error = impl.openai.Error
+StreamParser = impl.openai.StreamParser
+Unknown = impl.openai.Unknown
+Malformed = impl.Malformed
 
 Event: TypeAlias = Chunk | Done | Error | Unknown | Malformed
 """Everything that `StreamParser.feed` can return."""

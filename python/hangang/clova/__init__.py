@@ -8,13 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from hangang._backend import ClovaError as Error
-from hangang._backend import ClovaResult as Result
-from hangang._backend import ClovaSignal as Signal
-from hangang._backend import ClovaStreamParser as StreamParser
-from hangang._backend import ClovaToken as Token
-from hangang._backend import ClovaUnknown as Unknown
-from hangang._backend import Malformed
+from hangang._backend import impl
 
 if TYPE_CHECKING:
     from ._client import AsyncClient as AsyncClient
@@ -38,6 +32,14 @@ __all__ = [
     "Token",
     "Unknown",
 ]
+
+Error = impl.clova.Error
+Result = impl.clova.Result
+Signal = impl.clova.Signal
+StreamParser = impl.clova.StreamParser
+Token = impl.clova.Token
+Unknown = impl.clova.Unknown
+Malformed = impl.Malformed
 
 Event: TypeAlias = Token | Result | Signal | Error | Unknown | Malformed
 """Everything that `StreamParser.feed` can return."""

@@ -8,11 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from hangang._backend import ExaoneAnswer as Answer
-from hangang._backend import ExaoneError as Error
-from hangang._backend import ExaoneStreamParser as StreamParser
-from hangang._backend import ExaoneUnknown as Unknown
-from hangang._backend import Malformed
+from hangang._backend import impl
 
 if TYPE_CHECKING:
     from ._client import AsyncClient as AsyncClient
@@ -34,6 +30,12 @@ __all__ = [
     "StreamParser",
     "Unknown",
 ]
+
+Answer = impl.exaone.Answer
+Error = impl.exaone.Error
+StreamParser = impl.exaone.StreamParser
+Unknown = impl.exaone.Unknown
+Malformed = impl.Malformed
 
 Event: TypeAlias = Answer | Error | Unknown | Malformed
 """Everything that `StreamParser.feed` can return."""

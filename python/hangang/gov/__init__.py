@@ -9,13 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from hangang._backend import Malformed
-from hangang._backend import OpenAIChoice as Choice
-from hangang._backend import OpenAIChunk as Chunk
-from hangang._backend import OpenAIDone as Done
-from hangang._backend import OpenAIError as Error
-from hangang._backend import OpenAIStreamParser as StreamParser
-from hangang._backend import OpenAIUnknown as Unknown
+from hangang._backend import impl
 
 if TYPE_CHECKING:
     from ._client import PROFILES as PROFILES
@@ -43,6 +37,14 @@ __all__ = [
     "StreamParser",
     "Unknown",
 ]
+
+Choice = impl.openai.Choice
+Chunk = impl.openai.Chunk
+Done = impl.openai.Done
+Error = impl.openai.Error
+StreamParser = impl.openai.StreamParser
+Unknown = impl.openai.Unknown
+Malformed = impl.Malformed
 
 Event: TypeAlias = Chunk | Done | Error | Unknown | Malformed
 """Everything that `StreamParser.feed` can return."""

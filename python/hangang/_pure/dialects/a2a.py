@@ -20,9 +20,9 @@ from typing import Any, Literal, TypeAlias
 from ..base import DEFAULT_DEPTH, DEFAULT_FRAME_BYTES
 from ..json import as_int, as_str, judge
 from ..parser import DialectParser
-from ..predict.common import raw_of
+from ..predict.common import PredictableEvent
 from ..predict.template import Holes, Template
-from ..value import Event, draft, with_raw
+from ..value import Event, common, event, field, with_raw
 from .wire import Malformed, fold_ascii, joined_text, string_span
 
 Object: TypeAlias = dict[str, Any]
@@ -35,295 +35,85 @@ _END_STATES = frozenset(("completed", "failed", "canceled", "rejected", "input-r
 _ARTIFACTS: tuple[tuple[str, ...], ...] = (("result", "artifactUpdate"), ("result",), ("artifactUpdate",))
 
 
+@event("a2a")
 class Task(Event):
-    """A task: its state and, in a one-shot answer or a snapshot, its artifacts.
+    """A task: its state and, in a one-shot answer or a snapshot, its artifacts. `.text` is `""`."""
 
-    `content` is the joined text of all artifacts; `.text` is `""`, for it is no delta.
-    """
-
-    __slots__ = ("_raw", "artifacts", "content", "context_id", "history", "id", "metadata", "state")
-    __match_args__ = (
-        "id",
-        "context_id",
-        "state",
-        "content",
-        "artifacts",
-        "history",
-        "metadata",
-    )
-    text = ""
-    thinking = ""
-    id: str | None
-    context_id: str | None
-    state: str
-    content: str
-    artifacts: tuple[Object, ...]
-    history: tuple[Object, ...]
-    metadata: Object | None
-
-    def __new__(
-        cls,
-        id: str | None = None,
-        context_id: str | None = None,
-        state: str = "",
-        content: str = "",
-        artifacts: tuple[Object, ...] = (),
-        history: tuple[Object, ...] = (),
-        metadata: Object | None = None,
-    ) -> Task:
-        self = _Task()
-        self.id = id
-        self.context_id = context_id
-        self.state = state
-        self.content = content
-        self.artifacts = artifacts
-        self.history = history
-        self.metadata = metadata
-        self._raw = b""
-        self.__class__ = cls
-        return self  # type: ignore[no-any-return]
+    id: str | None = field("The task's id.", default=None)
+    context_id: str | None = field("The conversation's id.", default=None)
+    state: str = field("The task's state in the form of protocol 0.3.", default="")
+    content: str = field("The joined text of all artifacts.", default="")
+    artifacts: tuple[Object, ...] = field("The artifacts as received.", default=())
+    history: tuple[Object, ...] = field("The messages so far, as received.", default=())
+    metadata: Object | None = field("Metadata of the task.", default=None)
 
 
+@event("a2a")
 class Message(Event):
     """A message of the agent: the whole answer where there is no task."""
 
-    __slots__ = (
-        "_raw",
-        "context_id",
-        "message_id",
-        "metadata",
-        "parts",
-        "role",
-        "task_id",
-        "text",
-    )
-    __match_args__ = (
-        "text",
-        "role",
-        "message_id",
-        "task_id",
-        "context_id",
-        "parts",
-        "metadata",
-    )
-    thinking = ""
-    text: str
-    role: str | None
-    message_id: str | None
-    task_id: str | None
-    context_id: str | None
-    parts: tuple[Object, ...]
-    metadata: Object | None
-
-    def __new__(
-        cls,
-        text: str = "",
-        role: str | None = None,
-        message_id: str | None = None,
-        task_id: str | None = None,
-        context_id: str | None = None,
-        parts: tuple[Object, ...] = (),
-        metadata: Object | None = None,
-    ) -> Message:
-        self = _Message()
-        self.text = text
-        self.role = role
-        self.message_id = message_id
-        self.task_id = task_id
-        self.context_id = context_id
-        self.parts = parts
-        self.metadata = metadata
-        self._raw = b""
-        self.__class__ = cls
-        return self  # type: ignore[no-any-return]
+    text: str = field("The joined text of the parts.", default="")
+    role: str | None = field("`agent` or `user`.", default=None)
+    message_id: str | None = field("The message's id.", default=None)
+    task_id: str | None = field("The task's id.", default=None)
+    context_id: str | None = field("The conversation's id.", default=None)
+    parts: tuple[Object, ...] = field("The parts as received: text, data, raw, url, file.", default=())
+    metadata: Object | None = field("Metadata of the message.", default=None)
 
 
+@event("a2a")
 class StatusUpdate(Event):
-    """A change of a task's state; `message` is its progress text, which is no answer text."""
+    """A change of a task's state. `.text` is `""`: progress text is not part of the answer."""
 
-    __slots__ = ("_raw", "context_id", "final", "message", "metadata", "state", "task_id")
-    __match_args__ = ("task_id", "context_id", "state", "message", "final", "metadata")
-    text = ""
-    thinking = ""
-    task_id: str | None
-    context_id: str | None
-    state: str
-    message: str | None
-    final: bool
-    metadata: Object | None
-
-    def __new__(
-        cls,
-        task_id: str | None = None,
-        context_id: str | None = None,
-        state: str = "",
-        message: str | None = None,
-        final: bool = False,
-        metadata: Object | None = None,
-    ) -> StatusUpdate:
-        self = _StatusUpdate()
-        self.task_id = task_id
-        self.context_id = context_id
-        self.state = state
-        self.message = message
-        self.final = final
-        self.metadata = metadata
-        self._raw = b""
-        self.__class__ = cls
-        return self  # type: ignore[no-any-return]
+    task_id: str | None = field("The task's id.", default=None)
+    context_id: str | None = field("The conversation's id.", default=None)
+    state: str = field("The task's state in the form of protocol 0.3.", default="")
+    message: str | None = field("The text of the status message.", default=None)
+    final: bool = field("Whether this is the last update (0.2, 0.3).", default=False)
+    metadata: Object | None = field("Metadata of the update.", default=None)
 
 
-class ArtifactUpdate(Event):
-    """A piece of an artifact: `text` is the text of its parts; see `append` and `last_chunk`.
+def _parts(update: Any) -> tuple[Object, ...]:
+    parts: tuple[Object, ...] = update._common[4]
+    if update._common[-1] is not None:  # from a template: its one part with this event's text
+        return ({**parts[0], "text": update.text},)
+    return parts
 
-    `append` False creates or replaces the artifact of this id, True adds parts to it.
-    """
 
-    __slots__ = ("_raw", "_rest", "text")
-    __match_args__ = (
-        "text",
-        "task_id",
-        "context_id",
-        "artifact_id",
-        "name",
-        "parts",
-        "append",
-        "last_chunk",
-        "metadata",
+@event("a2a")
+class ArtifactUpdate(PredictableEvent):
+    """A piece of an artifact; `append` False creates or replaces the artifact of this id, True adds parts."""
+
+    text: str = field("The joined text of the parts.", default="")
+    task_id: str | None = common("The task's id.", default=None)
+    context_id: str | None = common("The conversation's id.", default=None)
+    artifact_id: str | None = common("The artifact's id.", default=None)
+    name: str | None = common("The artifact's name.", default=None)
+    parts: tuple[Object, ...] = common(
+        "The parts as received: text, data, raw, url, file.", default=(), read=_parts
     )
-    thinking = ""
-    text: str
-    _rest: Any
-    _raw: Any
-
-    def __new__(
-        cls,
-        text: str = "",
-        task_id: str | None = None,
-        context_id: str | None = None,
-        artifact_id: str | None = None,
-        name: str | None = None,
-        parts: tuple[Object, ...] = (),
-        append: bool = False,
-        last_chunk: bool = False,
-        metadata: Object | None = None,
-    ) -> ArtifactUpdate:
-        rest = (
-            task_id,
-            context_id,
-            artifact_id,
-            name,
-            parts,
-            append,
-            last_chunk,
-            metadata,
-            None,
-        )
-        return _artifact_update(text, rest, b"")
-
-    @property
-    def task_id(self) -> str | None:
-        """The task's id."""
-        return self._rest[0]  # type: ignore[no-any-return]
-
-    @property
-    def context_id(self) -> str | None:
-        """The conversation's id."""
-        return self._rest[1]  # type: ignore[no-any-return]
-
-    @property
-    def artifact_id(self) -> str | None:
-        """The artifact's id."""
-        return self._rest[2]  # type: ignore[no-any-return]
-
-    @property
-    def name(self) -> str | None:
-        """The artifact's name."""
-        return self._rest[3]  # type: ignore[no-any-return]
-
-    @property
-    def parts(self) -> tuple[Object, ...]:
-        """The parts as received: text, data, raw, url, file."""
-        parts = self._rest[4]
-        if self._rest[8] is not None:  # from a template: its one part with this event's text
-            return ({**parts[0], "text": self.text},)
-        return parts  # type: ignore[no-any-return]
-
-    @property
-    def append(self) -> bool:
-        """Whether the parts are added to the artifact, not put in its place."""
-        return self._rest[5]  # type: ignore[no-any-return]
-
-    @property
-    def last_chunk(self) -> bool:
-        """Whether this seals the artifact."""
-        return self._rest[6]  # type: ignore[no-any-return]
-
-    @property
-    def metadata(self) -> Object | None:
-        """Metadata of the update, else of the artifact."""
-        return self._rest[7]  # type: ignore[no-any-return]
-
-    @property
-    def raw(self) -> bytes:
-        """The payload's bytes as received (`data` lines joined by LF); b"" if made by hand."""
-        return raw_of(self._raw, self._rest[8], self.text)
+    append: bool = common("Whether the parts are added to the artifact or replace it.", default=False)
+    last_chunk: bool = common("Whether this seals the artifact.", default=False)
+    metadata: Object | None = common("Metadata of the update, else of the artifact.", default=None)
 
 
+@event("a2a")
 class Error(Event):
-    """A JSON-RPC error ([a2a §5]); `data` is any JSON value."""
+    """A JSON-RPC error ([a2a §5])."""
 
-    __slots__ = ("_raw", "code", "data", "message")
-    __match_args__ = ("code", "message", "data")
-    text = ""
-    thinking = ""
-    code: int | str | None
-    message: str
-    data: Any
-
-    def __new__(cls, code: int | str | None = None, message: str = "", data: Any = None) -> Error:
-        self = _Error()
-        self.code = code
-        self.message = message
-        self.data = data
-        self._raw = b""
-        self.__class__ = cls
-        return self  # type: ignore[no-any-return]
+    code: int | str | None = field("The error's code.", default=None)
+    message: str = field("The error's message.", default="")
+    data: Any = field("More about the error: any JSON value.", default=None)
 
 
+@event("a2a")
 class Unknown(Event):
-    """A frame that is none of the others: its payload text."""
+    """A frame that is none of the others."""
 
-    __slots__ = ("_raw", "data")
-    __match_args__ = ("data",)
-    text = ""
-    thinking = ""
-    data: str
-
-    def __new__(cls, data: str = "") -> Unknown:
-        self = _Unknown()
-        self.data = data
-        self._raw = b""
-        self.__class__ = cls
-        return self  # type: ignore[no-any-return]
+    data: str = field("The payload as text.", default="")
 
 
-_Task = draft(Task)
-_Message = draft(Message)
-_StatusUpdate = draft(StatusUpdate)
-_ArtifactUpdate = draft(ArtifactUpdate)
-_Error = draft(Error)
-_Unknown = draft(Unknown)
-
-
-def _artifact_update(text: str, rest: tuple[Any, ...], raw: bytes | None) -> ArtifactUpdate:
-    self = _ArtifactUpdate()
-    self.text = text
-    self._rest = rest
-    self._raw = raw
-    self.__class__ = ArtifactUpdate
-    return self  # type: ignore[no-any-return]
-
+_ArtifactUpdate = ArtifactUpdate._mutable_twin
 
 AnyEvent: TypeAlias = Task | Message | StatusUpdate | ArtifactUpdate | Error | Unknown
 
@@ -336,6 +126,7 @@ class StreamParser(DialectParser[AnyEvent]):
 
     __doc__ = f"{__doc__}\n{DialectParser.__doc__}"
     __slots__ = ("_last_chunk_ends", "_over")
+    __module__ = "hangang.a2a"
     _not_ended = "a final status, a message or an error"
     _keep = (Task, Error)
 
@@ -385,7 +176,7 @@ class StreamParser(DialectParser[AnyEvent]):
             # Several places could hold an artifact: the right one is that which changes the text.
             changed = self._event(payload[: place[1]] + b"." + payload[place[1] :], b"", "", 0)
             if changed.text == event.text + "." and type(changed) is ArtifactUpdate:
-                return Holes(False, *place, (), (), event._rest, True)
+                return Holes(False, *place, (), (), event._common, True)
         return None
 
     def _predicted(
@@ -393,7 +184,7 @@ class StreamParser(DialectParser[AnyEvent]):
     ) -> ArtifactUpdate:
         update = _ArtifactUpdate()
         update.text = text
-        update._rest = template.rest
+        update._common = template.common
         update._raw = raw
         update.__class__ = ArtifactUpdate
         return update  # type: ignore[no-any-return]
@@ -493,7 +284,7 @@ class StreamParser(DialectParser[AnyEvent]):
             own = artifact.get("metadata")
         if type(own) is not dict:
             own = metadata if type(metadata) is dict else None
-        rest = (
+        shared = (
             as_str(value.get("taskId")),
             as_str(value.get("contextId")),
             as_str(artifact.get("artifactId")),
@@ -504,7 +295,7 @@ class StreamParser(DialectParser[AnyEvent]):
             own,
             None,
         )
-        return _artifact_update(joined_text(parts), rest, b"")
+        return ArtifactUpdate._make(joined_text(parts), shared, b"")  # type: ignore[no-any-return]
 
 
 _Build: TypeAlias = Callable[[StreamParser, Object, Any], AnyEvent]
@@ -553,9 +344,6 @@ def _error(error: Any) -> Error:
         message = as_str(data.get("detail"))
     return Error(code if type(code) is str else as_int(code), message or "", data)
 
-
-for _class in (Task, Message, StatusUpdate, ArtifactUpdate, Error, Unknown, StreamParser):
-    _class.__module__ = "hangang.a2a"
 
 __all__ = [
     "ArtifactUpdate",

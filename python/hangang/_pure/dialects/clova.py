@@ -16,9 +16,9 @@ from typing import Any, TypeAlias
 
 from ..json import as_int, as_str, judge, judge_utf8, span
 from ..parser import DialectParser
-from ..predict.common import raw_of
+from ..predict.common import PredictableEvent
 from ..predict.template import Holes, Template
-from ..value import Event, draft, with_raw
+from ..value import Event, common, event, field, with_raw
 from .wire import (
     AIFilter,
     Malformed,
@@ -32,276 +32,76 @@ from .wire import (
 )
 
 
-class Token(Event):
+@event("clova")
+class Token(PredictableEvent):
     """A delta of the answer (`text`), of the reasoning (`thinking`) or of a tool call.
 
-    `input_length` and `output_length` come in v1, `created`, `seed` and `usage` in v3. `created`
-    is in seconds, or in milliseconds if over 10**11 ([clova §10]).
+    `input_length` and `output_length` are v1's, `created`, `seed` and `usage` v3's.
     """
 
-    __slots__ = ("_raw", "_rest", "id", "output_length", "text", "thinking")
-    __match_args__ = (
-        "text",
-        "thinking",
-        "role",
-        "tool_calls",
-        "finish_reason",
-        "index",
-        "input_length",
-        "output_length",
-        "created",
-        "seed",
-        "usage",
-        "id",
+    text: str = field("Answer delta.", default="")
+    thinking: str = field("Reasoning delta.", default="")
+    role: str | None = common("`assistant` in every real stream.", default=None)
+    tool_calls: tuple[ToolCallDelta, ...] = common("Pieces of tool calls.", default=())
+    finish_reason: str | None = common(
+        "v1 `stopReason`, v3 `finishReason`; None in running tokens.", default=None
     )
-    text: str
-    thinking: str
-    id: str
-    output_length: int | None
-    _rest: Any
-    _raw: Any
-
-    def __new__(
-        cls,
-        text: str = "",
-        thinking: str = "",
-        role: str | None = None,
-        tool_calls: tuple[ToolCallDelta, ...] = (),
-        finish_reason: str | None = None,
-        index: int | None = None,
-        input_length: int | None = None,
-        output_length: int | None = None,
-        created: int | None = None,
-        seed: int | None = None,
-        usage: Usage | None = None,
-        id: str = "",
-    ) -> Token:
-        rest = (
-            role,
-            tool_calls,
-            finish_reason,
-            index,
-            input_length,
-            created,
-            seed,
-            usage,
-            None,
-        )
-        return _token(text, thinking, output_length, rest, id, b"")
-
-    @property
-    def role(self) -> str | None:
-        """`assistant` in every real stream."""
-        return self._rest[0]  # type: ignore[no-any-return]
-
-    @property
-    def tool_calls(self) -> tuple[ToolCallDelta, ...]:
-        """Pieces of tool calls; `()` where there are none."""
-        return self._rest[1]  # type: ignore[no-any-return]
-
-    @property
-    def finish_reason(self) -> str | None:
-        """v1 `stopReason`, v3 `finishReason`; None in running tokens."""
-        return self._rest[2]  # type: ignore[no-any-return]
-
-    @property
-    def index(self) -> int | None:
-        """v1's undocumented `index`."""
-        return self._rest[3]  # type: ignore[no-any-return]
-
-    @property
-    def input_length(self) -> int | None:
-        """v1: input tokens."""
-        return self._rest[4]  # type: ignore[no-any-return]
-
-    @property
-    def created(self) -> int | None:
-        """v3: time of the answer, see the class."""
-        return self._rest[5]  # type: ignore[no-any-return]
-
-    @property
-    def seed(self) -> int | None:
-        """The seed in use, 0 to 4294967295."""
-        return self._rest[6]  # type: ignore[no-any-return]
-
-    @property
-    def usage(self) -> Usage | None:
-        """v3: token counts; as a rule only the result has them."""
-        return self._rest[7]  # type: ignore[no-any-return]
-
-    @property
-    def raw(self) -> bytes:
-        """The payload's bytes as received (`data` lines joined by LF); b"" if made by hand."""
-        return raw_of(self._raw, self._rest[8], self.text or self.thinking)
+    index: int | None = common("v1's undocumented `index`.", default=None)
+    input_length: int | None = common("v1: input tokens.", default=None)
+    output_length: int | None = field("v1: output tokens so far.", default=None)
+    created: int | None = common(
+        "v3: time of the answer in seconds, or in milliseconds if over 10**11 ([clova §10]).", default=None
+    )
+    seed: int | None = common("The seed in use, 0 to 4294967295.", default=None)
+    usage: Usage | None = common("v3: token counts; usually only the result has them.", default=None)
+    id: str = field("Last event id.", default="")
 
 
+@event("clova")
 class Result(Event):
     """The whole answer again, with what only the end knows; `.text` and `.thinking` are `""`."""
 
-    __slots__ = (
-        "_raw",
-        "ai_filter",
-        "content",
-        "created",
-        "finish_reason",
-        "id",
-        "input_length",
-        "output_length",
-        "role",
-        "seed",
-        "thinking_content",
-        "tool_calls",
-        "usage",
-    )
-    __match_args__ = (
-        "content",
-        "thinking_content",
-        "role",
-        "tool_calls",
-        "finish_reason",
-        "input_length",
-        "output_length",
-        "created",
-        "seed",
-        "usage",
-        "ai_filter",
-        "id",
-    )
-    text = ""
-    thinking = ""
-    content: str
-    thinking_content: str
-    role: str | None
-    tool_calls: tuple[ToolCallDelta, ...]
-    finish_reason: str | None
-    input_length: int | None
-    output_length: int | None
-    created: int | None
-    seed: int | None
-    usage: Usage | None
-    ai_filter: tuple[AIFilter, ...]
-    id: str
-
-    def __new__(
-        cls,
-        content: str = "",
-        thinking_content: str = "",
-        role: str | None = None,
-        tool_calls: tuple[ToolCallDelta, ...] = (),
-        finish_reason: str | None = None,
-        input_length: int | None = None,
-        output_length: int | None = None,
-        created: int | None = None,
-        seed: int | None = None,
-        usage: Usage | None = None,
-        ai_filter: tuple[AIFilter, ...] = (),
-        id: str = "",
-    ) -> Result:
-        self = _Result()
-        self.content = content
-        self.thinking_content = thinking_content
-        self.role = role
-        self.tool_calls = tool_calls
-        self.finish_reason = finish_reason
-        self.input_length = input_length
-        self.output_length = output_length
-        self.created = created
-        self.seed = seed
-        self.usage = usage
-        self.ai_filter = ai_filter
-        self.id = id
-        self._raw = b""
-        self.__class__ = cls
-        return self  # type: ignore[no-any-return]
+    content: str = field("The whole answer.", default="")
+    thinking_content: str = field("The whole reasoning.", default="")
+    role: str | None = field("`assistant` in every real stream.", default=None)
+    tool_calls: tuple[ToolCallDelta, ...] = field("The whole tool calls.", default=())
+    finish_reason: str | None = field("v1 `stopReason`, v3 `finishReason`.", default=None)
+    input_length: int | None = field("v1: input tokens.", default=None)
+    output_length: int | None = field("v1: output tokens.", default=None)
+    created: int | None = field("v3: time of the answer, as in `Token`.", default=None)
+    seed: int | None = field("The seed in use.", default=None)
+    usage: Usage | None = field("v3: token counts.", default=None)
+    ai_filter: tuple[AIFilter, ...] = field("What the AI filter found.", default=())
+    id: str = field("Last event id.", default="")
 
 
+@event("clova")
 class Signal(Event):
     """The stream's last word, `data` being `[DONE]`; by itself it does not end the stream."""
 
-    __slots__ = ("_raw", "data", "id")
-    __match_args__ = ("data", "id")
-    text = ""
-    thinking = ""
-    data: str
-    id: str
-
-    def __new__(cls, data: str = "", id: str = "") -> Signal:
-        self = _Signal()
-        self.data = data
-        self.id = id
-        self._raw = b""
-        self.__class__ = cls
-        return self  # type: ignore[no-any-return]
+    data: str = field("`[DONE]` in every real stream.", default="")
+    id: str = field("Last event id.", default="")
 
 
+@event("clova")
 class Error(Event):
-    """The service's error inside a stream or as the whole answer; `code` as in [clova §7]."""
+    """The service's error inside a stream or as the whole answer."""
 
-    __slots__ = ("_raw", "code", "id", "message")
-    __match_args__ = ("code", "message", "id")
-    text = ""
-    thinking = ""
-    code: str | None
-    message: str
-    id: str
-
-    def __new__(cls, code: str | None = None, message: str = "", id: str = "") -> Error:
-        self = _Error()
-        self.code = code
-        self.message = message
-        self.id = id
-        self._raw = b""
-        self.__class__ = cls
-        return self  # type: ignore[no-any-return]
+    code: str | None = field("The service's code ([clova §7]).", default=None)
+    message: str = field("The service's message.", default="")
+    id: str = field("Last event id.", default="")
 
 
+@event("clova")
 class Unknown(Event):
-    """A frame that is none of the others: its event name and its payload text."""
+    """A frame that is none of the others."""
 
-    __slots__ = ("_raw", "data", "event", "id")
-    __match_args__ = ("event", "data", "id")
-    text = ""
-    thinking = ""
-    event: str
-    data: str
-    id: str
-
-    def __new__(cls, event: str = "message", data: str = "", id: str = "") -> Unknown:
-        self = _Unknown()
-        self.event = event
-        self.data = data
-        self.id = id
-        self._raw = b""
-        self.__class__ = cls
-        return self  # type: ignore[no-any-return]
+    event: str = field("Name of the SSE event.", default="message")
+    data: str = field("The payload as text.", default="")
+    id: str = field("Last event id.", default="")
 
 
-_Token = draft(Token)
-_Result = draft(Result)
-_Signal = draft(Signal)
-_Error = draft(Error)
-_Unknown = draft(Unknown)
-
-
-def _token(
-    text: str,
-    thinking: str,
-    output_length: int | None,
-    rest: tuple[Any, ...],
-    ident: str,
-    raw: bytes | None,
-) -> Token:
-    self = _Token()
-    self.output_length = output_length
-    self.text = text
-    self.thinking = thinking
-    self.id = ident
-    self._rest = rest
-    self._raw = raw
-    self.__class__ = Token
-    return self  # type: ignore[no-any-return]
-
-
+_Token = Token._mutable_twin
 _NAMES = frozenset((b"", b"message", b"token", b"result", b"signal", b"error"))
 
 AnyEvent: TypeAlias = Token | Result | Signal | Error | Unknown
@@ -312,6 +112,7 @@ class StreamParser(DialectParser[AnyEvent]):
 
     __doc__ = f"{__doc__}\n{DialectParser.__doc__}"
     __slots__ = ()
+    __module__ = "hangang.clova"
     _not_ended = "a result or error event"
     _keep = (Result, Error)
 
@@ -356,7 +157,7 @@ class StreamParser(DialectParser[AnyEvent]):
             if counter is None or counter[0] < place[1]:
                 return None
             ints = (counter,)
-        return Holes(thinking, *place, ints, (), event._rest, True)
+        return Holes(thinking, *place, ints, (), event._common, True)
 
     def _predicted(
         self, template: Template, text: str, ident: str, raw: bytes | None, ints: tuple[int, ...]
@@ -371,7 +172,7 @@ class StreamParser(DialectParser[AnyEvent]):
         token.id = ident
         # Without a hole for it there is no such counter: _holes makes one wherever it can.
         token.output_length = ints[0] if ints else None
-        token._rest = template.rest
+        token._common = template.common
         token._raw = raw
         token.__class__ = Token
         return token  # type: ignore[no-any-return]
@@ -422,7 +223,7 @@ class StreamParser(DialectParser[AnyEvent]):
         if type(message) is not dict:
             return None
         get = value.get
-        rest = (
+        shared = (
             as_str(message.get("role")),
             _tool_calls(message, payload, ("message", "toolCalls")),
             _reason(value),
@@ -433,12 +234,12 @@ class StreamParser(DialectParser[AnyEvent]):
             _usage(get("usage")),
             None,
         )
-        return _token(
+        return Token._make(  # type: ignore[no-any-return]
             content_of(message.get("content")),
             as_str(message.get("thinkingContent")) or "",
             as_int(get("outputLength")),
-            rest,
             ident,
+            shared,
             payload,
         )
 
@@ -525,8 +326,5 @@ def _filters(value: Any, payload: bytes, path: tuple[str | int, ...]) -> tuple[A
         ]
     )
 
-
-for _class in (Token, Result, Signal, Error, Unknown, StreamParser):
-    _class.__module__ = "hangang.clova"
 
 __all__ = ["Error", "Malformed", "Result", "Signal", "StreamParser", "Token", "Unknown"]

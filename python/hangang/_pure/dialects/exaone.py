@@ -16,132 +16,46 @@ from typing import Any, Literal, TypeAlias
 from ..base import DEFAULT_DEPTH, DEFAULT_FRAME_BYTES
 from ..json import as_int, as_str, judge, span
 from ..parser import DialectParser
-from ..predict.common import raw_of
+from ..predict.common import PredictableEvent
 from ..predict.template import MAX_BYTES, MAX_TEMPLATES, Holes, Template
-from ..value import Event, draft, with_raw
+from ..value import Event, common, event, field, with_raw
 from .wire import Malformed, string_span
 
 
-class Answer(Event):
+@event("exaone")
+class Answer(PredictableEvent):
     """A delta of the answer (`text`) with the state of the service's work.
 
-    `references` are dicts as received, shared between answers; `intent` and `progress_state` are
-    open sets ([exaone §4]).
+    `intent` and `progress_state` are open sets ([exaone §4]).
     """
 
-    __slots__ = ("_raw", "_rest", "text")
-    __match_args__ = (
-        "text",
-        "query",
-        "intent",
-        "references",
-        "progress_state",
-        "result_code",
-        "description",
+    text: str = field("Answer delta.", default="")
+    query: str = common("The request's query, echoed in every frame.", default="")
+    intent: str = common('What the service took the query for; `""` while planning.', default="")
+    references: tuple[dict[str, Any], ...] = common(
+        "Sources of the answer as received; one object for all answers that repeat them.", default=()
     )
-    text: str
-    thinking = ""
-    _rest: Any
-    _raw: Any
-
-    def __new__(
-        cls,
-        text: str = "",
-        query: str = "",
-        intent: str = "",
-        references: tuple[dict[str, Any], ...] = (),
-        progress_state: str = "",
-        result_code: int = 200,
-        description: str | None = None,
-    ) -> Answer:
-        rest = (query, intent, references, progress_state, result_code, description, None)
-        return _answer(text, rest, b"")
-
-    @property
-    def query(self) -> str:
-        """The request's query, echoed in every frame."""
-        return self._rest[0]  # type: ignore[no-any-return]
-
-    @property
-    def intent(self) -> str:
-        """What the service took the query for; `""` while planning."""
-        return self._rest[1]  # type: ignore[no-any-return]
-
-    @property
-    def references(self) -> tuple[dict[str, Any], ...]:
-        """Sources of the answer; one object for all answers that repeat them."""
-        return self._rest[2]  # type: ignore[no-any-return]
-
-    @property
-    def progress_state(self) -> str:
-        """`planning`, `optimizing`, `answering`, or a state yet unknown."""
-        return self._rest[3]  # type: ignore[no-any-return]
-
-    @property
-    def result_code(self) -> int:
-        """200."""
-        return self._rest[4]  # type: ignore[no-any-return]
-
-    @property
-    def description(self) -> str | None:
-        """Text of the service, None as a rule."""
-        return self._rest[5]  # type: ignore[no-any-return]
-
-    @property
-    def raw(self) -> bytes:
-        """The payload's bytes as received (`data` lines joined by LF); b"" if made by hand."""
-        return raw_of(self._raw, self._rest[6], self.text)
+    progress_state: str = common("`planning`, `optimizing`, `answering`, or a state yet unknown.", default="")
+    result_code: int = common("200.", default=200)
+    description: str | None = common("Text of the service, usually None.", default=None)
 
 
+@event("exaone")
 class Error(Event):
-    """The service's error; `code` is like an HTTP status ([exaone §7])."""
+    """The service's error."""
 
-    __slots__ = ("_raw", "code", "message")
-    __match_args__ = ("code", "message")
-    text = ""
-    thinking = ""
-    code: int | None
-    message: str
-
-    def __new__(cls, code: int | None = None, message: str = "") -> Error:
-        self = _Error()
-        self.code = code
-        self.message = message
-        self._raw = b""
-        self.__class__ = cls
-        return self  # type: ignore[no-any-return]
+    code: int | None = field("Like an HTTP status ([exaone §7]).", default=None)
+    message: str = field("The service's message.", default="")
 
 
+@event("exaone")
 class Unknown(Event):
-    """A frame that is none of the others: its payload text."""
+    """A frame that is none of the others."""
 
-    __slots__ = ("_raw", "data")
-    __match_args__ = ("data",)
-    text = ""
-    thinking = ""
-    data: str
-
-    def __new__(cls, data: str = "") -> Unknown:
-        self = _Unknown()
-        self.data = data
-        self._raw = b""
-        self.__class__ = cls
-        return self  # type: ignore[no-any-return]
+    data: str = field("The payload as text.", default="")
 
 
-_Answer = draft(Answer)
-_Error = draft(Error)
-_Unknown = draft(Unknown)
-
-
-def _answer(text: str, rest: tuple[Any, ...], raw: bytes | None) -> Answer:
-    self = _Answer()
-    self.text = text
-    self._rest = rest
-    self._raw = raw
-    self.__class__ = Answer
-    return self  # type: ignore[no-any-return]
-
+_Answer = Answer._mutable_twin
 
 AnyEvent: TypeAlias = Answer | Error | Unknown
 
@@ -151,6 +65,7 @@ class StreamParser(DialectParser[AnyEvent]):
 
     __doc__ = f"{__doc__}\n{DialectParser.__doc__}"
     __slots__ = ("_references",)
+    __module__ = "hangang.exaone"
     _not_ended = "an answering frame"
     _keep = (Error,)
     _letters_only = True
@@ -184,7 +99,7 @@ class StreamParser(DialectParser[AnyEvent]):
         state = as_str(data.get("progress_state")) or ""
         if state == "answering":
             self._ended = True
-        rest = (
+        shared = (
             as_str(data.get("query")) or "",
             as_str(data.get("intent")) or "",
             self._shared_references(data.get("references"), payload),
@@ -193,20 +108,20 @@ class StreamParser(DialectParser[AnyEvent]):
             description,
             None,
         )
-        return _answer(as_str(data.get("answer")) or "", rest, payload)
+        return Answer._make(as_str(data.get("answer")) or "", shared, payload)  # type: ignore[no-any-return]
 
     def _holes(self, event: AnyEvent, payload: bytes) -> Holes | None:
         if type(event) is not Answer:
             return None
         place = string_span(payload, ("data", "answer"))
-        return None if place is None else Holes(False, *place, (), (), event._rest, True)
+        return None if place is None else Holes(False, *place, (), (), event._common, True)
 
     def _predicted(
         self, template: Template, text: str, ident: str, raw: bytes | None, ints: tuple[int, ...]
     ) -> Answer:
         answer = _Answer()
         answer.text = text
-        answer._rest = template.rest
+        answer._common = template.common
         answer._raw = raw
         answer.__class__ = Answer
         return answer  # type: ignore[no-any-return]
@@ -235,8 +150,5 @@ class StreamParser(DialectParser[AnyEvent]):
         super()._drop()
         self._references.clear()
 
-
-for _class in (Answer, Error, Unknown, StreamParser):
-    _class.__module__ = "hangang.exaone"
 
 __all__ = ["Answer", "Error", "Malformed", "StreamParser", "Unknown"]

@@ -17,9 +17,9 @@ from typing import Any, TypeAlias
 
 from ..json import as_int, as_str, judge, raw_text, span
 from ..parser import DialectParser
-from ..predict.common import raw_of
+from ..predict.common import PredictableEvent
 from ..predict.template import Holes, Template
-from ..value import Event, Value, draft, with_raw
+from ..value import Event, Value, common, event, field, value, with_raw
 from .wire import (
     Malformed,
     ToolCallDelta,
@@ -34,209 +34,72 @@ from .wire import (
 Path: TypeAlias = tuple[str | int, ...]
 
 
+@value("openai")
 class Choice(Value):
     """One choice of a chunk."""
 
-    __slots__ = __match_args__ = (
-        "index",
-        "text",
-        "thinking",
-        "role",
-        "tool_calls",
-        "finish_reason",
-    )
-    index: int
-    text: str
-    thinking: str
-    role: str | None
-    tool_calls: tuple[ToolCallDelta, ...]
-    finish_reason: str | None
-
-    def __new__(
-        cls,
-        index: int = 0,
-        text: str = "",
-        thinking: str = "",
-        role: str | None = None,
-        tool_calls: tuple[ToolCallDelta, ...] = (),
-        finish_reason: str | None = None,
-    ) -> Choice:
-        self = _Choice()
-        self.index = index
-        self.text = text
-        self.thinking = thinking
-        self.role = role
-        self.tool_calls = tool_calls
-        self.finish_reason = finish_reason
-        self.__class__ = cls
-        return self  # type: ignore[no-any-return]
-
-
-class Chunk(Event):
-    """A chunk of the answer, or the whole of it; `text` and the like are those of choice 0."""
-
-    __slots__ = ("_raw", "_rest", "text", "thinking")
-    __match_args__ = (
-        "text",
-        "thinking",
-        "role",
-        "tool_calls",
-        "finish_reason",
-        "id",
-        "model",
-        "created",
-        "usage",
-        "choices",
-    )
-    text: str
-    thinking: str
-    _rest: Any
-    _raw: Any
-
-    def __new__(
-        cls,
-        text: str = "",
-        thinking: str = "",
-        role: str | None = None,
-        tool_calls: tuple[ToolCallDelta, ...] = (),
-        finish_reason: str | None = None,
-        id: str | None = None,
-        model: str | None = None,
-        created: int | None = None,
-        usage: Usage | None = None,
-        choices: tuple[Choice, ...] = (),
-    ) -> Chunk:
-        rest = (role, tool_calls, finish_reason, id, model, created, usage, choices, None)
-        return _chunk(text, thinking, rest, b"")
-
-    @property
-    def role(self) -> str | None:
-        """`assistant`, as a rule in the first chunk only."""
-        return self._rest[0]  # type: ignore[no-any-return]
-
-    @property
-    def tool_calls(self) -> tuple[ToolCallDelta, ...]:
-        """Pieces of tool calls, merged by their `index`; `()` where there are none."""
-        return self._rest[1]  # type: ignore[no-any-return]
-
-    @property
-    def finish_reason(self) -> str | None:
-        """Why the answer ended, None while it runs; the chunk may carry text too."""
-        return self._rest[2]  # type: ignore[no-any-return]
-
-    @property
-    def id(self) -> str | None:
-        """The answer's id, the same in all its chunks."""
-        return self._rest[3]  # type: ignore[no-any-return]
-
-    @property
-    def model(self) -> str | None:
-        """The model's name as the server gives it."""
-        return self._rest[4]  # type: ignore[no-any-return]
-
-    @property
-    def created(self) -> int | None:
-        """Time of the answer, in seconds."""
-        return self._rest[5]  # type: ignore[no-any-return]
-
-    @property
-    def usage(self) -> Usage | None:
-        """Token counts; as a rule in a last chunk without choices."""
-        return self._rest[6]  # type: ignore[no-any-return]
-
-    @property
-    def choices(self) -> tuple[Choice, ...]:
-        """All choices of the chunk; `()` in a usage chunk."""
-        rest = self._rest
-        if rest[7] is _OWN:  # one choice of index 0: all it has is here already
-            return (Choice(0, self.text, self.thinking, rest[0], rest[1], rest[2]),)
-        return rest[7]  # type: ignore[no-any-return]
-
-    @property
-    def raw(self) -> bytes:
-        """The payload's bytes as received (`data` lines joined by LF); b"" if made by hand."""
-        return raw_of(self._raw, self._rest[8], self.text or self.thinking)
-
-
-class Done(Event):
-    """The end marker `[DONE]`."""
-
-    __slots__ = ("_raw",)
-    __match_args__ = ()
-    text = ""
-    thinking = ""
-
-    def __new__(cls) -> Done:
-        self = _Done()
-        self._raw = b""
-        self.__class__ = cls
-        return self  # type: ignore[no-any-return]
-
-
-class Error(Event):
-    """An error, in a stream or as the whole answer; what follows it, even `[DONE]`, heals nothing."""
-
-    __slots__ = ("_raw", "code", "message", "param", "type")
-    __match_args__ = ("code", "message", "type", "param")
-    text = ""
-    thinking = ""
-    code: int | str | None
-    message: str
-    type: str | None
-    param: str | None
-
-    def __new__(
-        cls,
-        code: int | str | None = None,
-        message: str = "",
-        type: str | None = None,
-        param: str | None = None,
-    ) -> Error:
-        self = _Error()
-        self.code = code
-        self.message = message
-        self.type = type
-        self.param = param
-        self._raw = b""
-        self.__class__ = cls
-        return self  # type: ignore[no-any-return]
-
-
-class Unknown(Event):
-    """A frame that is none of the others: its payload text."""
-
-    __slots__ = ("_raw", "data")
-    __match_args__ = ("data",)
-    text = ""
-    thinking = ""
-    data: str
-
-    def __new__(cls, data: str = "") -> Unknown:
-        self = _Unknown()
-        self.data = data
-        self._raw = b""
-        self.__class__ = cls
-        return self  # type: ignore[no-any-return]
-
-
-_Choice = draft(Choice)
-_Chunk = draft(Chunk)
-_Done = draft(Done)
-_Error = draft(Error)
-_Unknown = draft(Unknown)
-
-
-def _chunk(text: str, thinking: str, rest: tuple[Any, ...], raw: bytes | None) -> Chunk:
-    self = _Chunk()
-    self.text = text
-    self.thinking = thinking
-    self._rest = rest
-    self._raw = raw
-    self.__class__ = Chunk
-    return self  # type: ignore[no-any-return]
+    index: int = field("Number of the choice; its place in the list where the wire has none.", default=0)
+    text: str = field("Answer delta.", default="")
+    thinking: str = field("Reasoning delta.", default="")
+    role: str | None = field("`assistant`, usually in the first chunk only.", default=None)
+    tool_calls: tuple[ToolCallDelta, ...] = field("Pieces of tool calls.", default=())
+    finish_reason: str | None = field("Why the choice ended; None while it runs.", default=None)
 
 
 _OWN = object()  # in the place of `choices`: the chunk's own fields are those of its only choice
+
+
+def _choices(chunk: Any) -> tuple[Choice, ...]:
+    shared = chunk._common
+    if shared[7] is _OWN:  # one choice of index 0: all its fields are here already
+        return (Choice(0, chunk.text, chunk.thinking, shared[0], shared[1], shared[2]),)
+    return shared[7]  # type: ignore[no-any-return]
+
+
+@event("openai")
+class Chunk(PredictableEvent):
+    """A chunk of the answer, or the whole of it; `text` and the like are those of choice 0."""
+
+    text: str = field("Answer delta of choice 0.", default="")
+    thinking: str = field("Reasoning delta of choice 0.", default="")
+    role: str | None = common("`assistant`, usually in the first chunk only.", default=None)
+    tool_calls: tuple[ToolCallDelta, ...] = common(
+        "Pieces of tool calls, merged by their `index`.", default=()
+    )
+    finish_reason: str | None = common(
+        "Why the answer ended, None while it runs; the chunk may carry text too.", default=None
+    )
+    id: str | None = common("The answer's id, the same in all its chunks.", default=None)
+    model: str | None = common("The model's name as the server gives it.", default=None)
+    created: int | None = common("Time of the answer, in seconds.", default=None)
+    usage: Usage | None = common("Token counts; usually in a last chunk without choices.", default=None)
+    choices: tuple[Choice, ...] = common(
+        "All choices of the chunk; `()` in a usage chunk.", default=(), read=_choices
+    )
+
+
+@event("openai")
+class Done(Event):
+    """The end marker `[DONE]`."""
+
+
+@event("openai")
+class Error(Event):
+    """An error, in a stream or as the whole answer; the stream stays failed, also if `[DONE]` follows."""
+
+    code: int | str | None = field("The server's code.", default=None)
+    message: str = field("The server's message.", default="")
+    type: str | None = field("The kind of error, as the server names it.", default=None)
+    param: str | None = field("The request's parameter that is at fault.", default=None)
+
+
+@event("openai")
+class Unknown(Event):
+    """A frame that is none of the others."""
+
+    data: str = field("The payload as text.", default="")
+
+
 # In the order of Usage's fields; the other place of the last one makes no template.
 _COUNTERS = (
     ("prompt_tokens",),
@@ -246,6 +109,8 @@ _COUNTERS = (
 )
 _THINKING = ("reasoning_content", "reasoning", "thinking", "thinking_content")
 
+_Chunk = Chunk._mutable_twin
+
 AnyEvent: TypeAlias = Chunk | Done | Error | Unknown
 
 
@@ -254,6 +119,7 @@ class StreamParser(DialectParser[AnyEvent]):
 
     __doc__ = f"{__doc__}\n{DialectParser.__doc__}"
     __slots__ = ()
+    __module__ = "hangang.openai"
     _not_ended = "a finish reason, [DONE] or an error"
     _keep = (Done, Error)
 
@@ -272,7 +138,7 @@ class StreamParser(DialectParser[AnyEvent]):
 
     def _holes(self, event: AnyEvent, payload: bytes) -> Holes | None:
         # Only the plain shape: one choice of index 0, not wrapped in an envelope.
-        if type(event) is not Chunk or event._rest[7] is not _OWN:
+        if type(event) is not Chunk or event._common[7] is not _OWN:
             return None
         if bool(event.text) == bool(event.thinking):
             return None
@@ -299,7 +165,7 @@ class StreamParser(DialectParser[AnyEvent]):
             *place,
             tuple([pair for pair, _ in found]),
             tuple([name for _, name in found]),
-            event._rest,
+            event._common,
             # Another name may hold the reasoning if this one is empty.
             bool(event.text),
         )
@@ -314,14 +180,14 @@ class StreamParser(DialectParser[AnyEvent]):
         else:
             chunk.text = text
             chunk.thinking = ""
-        rest = template.rest
+        shared = template.common
         if ints:
-            usage: Usage = rest[6]
+            usage: Usage = shared[6]
             counts = list(usage._fields())
             for name, value in zip(template.names, ints, strict=True):
                 counts[int(name)] = value
-            rest = (*rest[:6], Usage(*counts), *rest[7:])
-        chunk._rest = rest
+            shared = (*shared[:6], Usage(*counts), *shared[7:])
+        chunk._common = shared
         chunk._raw = raw
         chunk.__class__ = Chunk
         return chunk  # type: ignore[no-any-return]
@@ -374,7 +240,7 @@ class StreamParser(DialectParser[AnyEvent]):
                 own = choice
             found.append(choice)
         first = own or _NO_CHOICE
-        rest = (
+        shared = (
             first.role,
             first.tool_calls,
             first.finish_reason,
@@ -385,7 +251,7 @@ class StreamParser(DialectParser[AnyEvent]):
             _OWN if own is not None and len(found) == 1 else tuple(found),
             None,
         )
-        return _chunk(first.text, first.thinking, rest, payload)
+        return Chunk._make(first.text, first.thinking, shared, payload)  # type: ignore[no-any-return]
 
 
 _NO_CHOICE = Choice()
@@ -493,8 +359,5 @@ def _usage(value: Any) -> Usage | None:
         thinking,
     )
 
-
-for _class in (Choice, Chunk, Done, Error, Unknown, StreamParser):
-    _class.__module__ = "hangang.openai"
 
 __all__ = ["Choice", "Chunk", "Done", "Error", "Malformed", "StreamParser", "Unknown"]

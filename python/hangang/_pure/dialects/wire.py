@@ -2,133 +2,62 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from hangang._errors import ParseError
 
 from ..json import as_str, raw_text, span
-from ..value import Event, Value, draft
+from ..value import Event, Value, event, field, value
 
 
+@value()
 class ToolCallDelta(Value):
     """A piece of a tool call.
 
-    `arguments` is JSON text: the whole arguments (CLOVA's result, one-shot answers) or, in the
-    OpenAI format, the next fragment. `partial_json` is CLOVA's fragment. A CLOVA delta with
-    neither `id` nor `index` goes on with the call opened last ([clova §6.3]).
+    A CLOVA delta with neither `id` nor `index` continues the call opened last ([clova §6.3]).
     """
 
-    __slots__ = __match_args__ = ("index", "id", "type", "name", "partial_json", "arguments")
-    index: int | None
-    id: str | None
-    type: str | None
-    name: str | None
-    partial_json: str | None
-    arguments: str | None
-
-    def __new__(
-        cls,
-        index: int | None = None,
-        id: str | None = None,
-        type: str | None = None,
-        name: str | None = None,
-        partial_json: str | None = None,
-        arguments: str | None = None,
-    ) -> ToolCallDelta:
-        self = _ToolCallDelta()
-        self.index = index
-        self.id = id
-        self.type = type
-        self.name = name
-        self.partial_json = partial_json
-        self.arguments = arguments
-        self.__class__ = cls
-        return self  # type: ignore[no-any-return]
-
-
-class Usage(Value):
-    """Token counts as the service reports them; None where it does not. Totals need not add up."""
-
-    __slots__ = __match_args__ = (
-        "prompt_tokens",
-        "completion_tokens",
-        "total_tokens",
-        "thinking_tokens",
+    index: int | None = field("Number of the call in its answer, where the wire has one.", default=None)
+    id: str | None = field("Id of the call; most services send it in the first piece only.", default=None)
+    type: str | None = field("`function` in every real stream.", default=None)
+    name: str | None = field("Name of the function.", default=None)
+    partial_json: str | None = field("CLOVA: the next fragment of the arguments.", default=None)
+    arguments: str | None = field(
+        "JSON text: all arguments (CLOVA's result, one-shot answers) or the next fragment (OpenAI).",
+        default=None,
     )
-    prompt_tokens: int | None
-    completion_tokens: int | None
-    total_tokens: int | None
-    thinking_tokens: int | None
-
-    def __new__(
-        cls,
-        prompt_tokens: int | None = None,
-        completion_tokens: int | None = None,
-        total_tokens: int | None = None,
-        thinking_tokens: int | None = None,
-    ) -> Usage:
-        self = _Usage()
-        self.prompt_tokens = prompt_tokens
-        self.completion_tokens = completion_tokens
-        self.total_tokens = total_tokens
-        self.thinking_tokens = thinking_tokens
-        self.__class__ = cls
-        return self  # type: ignore[no-any-return]
 
 
+@value()
+class Usage(Value):
+    """Token counts as the service reports them. Totals need not add up."""
+
+    prompt_tokens: int | None = field("Tokens of the input.", default=None)
+    completion_tokens: int | None = field("Tokens of the answer.", default=None)
+    total_tokens: int | None = field("Tokens of both, as the service adds them up.", default=None)
+    thinking_tokens: int | None = field("Tokens of the reasoning, a part of the answer's.", default=None)
+
+
+@value()
 class AIFilter(Value):
-    """One entry of CLOVA's AI filter; `score` is a string ([clova §2])."""
+    """One entry of CLOVA's AI filter ([clova §2])."""
 
-    __slots__ = __match_args__ = ("group_name", "name", "score", "result")
-    group_name: str | None
-    name: str | None
-    score: str | None
-    result: str | None
-
-    def __new__(
-        cls,
-        group_name: str | None = None,
-        name: str | None = None,
-        score: str | None = None,
-        result: str | None = None,
-    ) -> AIFilter:
-        self = _AIFilter()
-        self.group_name = group_name
-        self.name = name
-        self.score = score
-        self.result = result
-        self.__class__ = cls
-        return self  # type: ignore[no-any-return]
+    group_name: str | None = field("`curse` or `unsafeContents`.", default=None)
+    name: str | None = field("`discrimination`, `insult`, `sexualHarassment`.", default=None)
+    score: str | None = field('`"-1"` to `"2"`, a string on the wire.', default=None)
+    result: str | None = field("`OK` or `ERROR`; often absent.", default=None)
 
 
+@event(None)
 class Malformed(Event):
-    """A frame that was delimited and judged bad, with `errors="report"`.
+    """A frame that was delimited and found invalid, with `errors="report"`."""
 
-    `raw` is the frame's bytes; `error` is the ParseError that `errors="strict"` would have raised.
-    """
-
-    __slots__ = ("_raw", "error")
-    __match_args__ = ("raw", "error")
-    text = ""
-    thinking = ""
-    error: ParseError
-
+    raw: bytes = field("The frame's bytes.", default=b"")
     # The default is the absent value, as everywhere; a parser always gives an error.
-    def __new__(cls, raw: bytes = b"", error: ParseError = None) -> Malformed:  # type: ignore[assignment]
-        self = _Malformed()
-        self._raw = raw
-        self.error = error
-        self.__class__ = cls
-        return self  # type: ignore[no-any-return]
+    error: ParseError = field(
+        'The error that `errors="strict"` would have raised.', default=cast(ParseError, None)
+    )
 
-
-_ToolCallDelta = draft(ToolCallDelta)
-_Usage = draft(Usage)
-_AIFilter = draft(AIFilter)
-_Malformed = draft(Malformed)
-
-for _class in (ToolCallDelta, Usage, AIFilter, Malformed):
-    _class.__module__ = "hangang"
 
 FINISH_REASONS = frozenset(
     (

@@ -19,38 +19,20 @@ from __future__ import annotations
 from .. import error as e
 from ..base import DEFAULT_FRAME_BYTES, Chunk, Parser, check_limit
 from ..error import Fault
-from ..value import Value, draft
+from ..value import Value, field, value
 
 BOM = b"\xef\xbb\xbf"
 _DIGITS = frozenset(b"0123456789")
 _RETRY_MAX = 2**64 - 1
 
 
+@value()
 class ServerSentEvent(Value):
-    """One event of an SSE stream.
+    """One event of an SSE stream."""
 
-    Attributes:
-        event: the event's name, `message` if the stream gave none.
-        data: the joined values of its `data` lines, ill-formed UTF-8 as U+FFFD.
-        id: the last event id as of this event, `""` if there was none yet.
-    """
-
-    __slots__ = __match_args__ = ("event", "data", "id")
-    event: str
-    data: str
-    id: str
-
-    def __new__(cls, event: str = "message", data: str = "", id: str = "") -> ServerSentEvent:
-        self = _ServerSentEvent()
-        self.event = event
-        self.data = data
-        self.id = id
-        self.__class__ = cls
-        return self  # type: ignore[no-any-return]
-
-
-ServerSentEvent.__module__ = "hangang"
-_ServerSentEvent = draft(ServerSentEvent)
+    event: str = field("The event's name, `message` if the stream gave none.", default="message")
+    data: str = field("The joined values of its `data` lines, ill-formed UTF-8 as U+FFFD.", default="")
+    id: str = field('The last event id as of this event, `""` if there was none yet.', default="")
 
 
 class SSEFramer:

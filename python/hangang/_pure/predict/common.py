@@ -1,14 +1,41 @@
-"""The payload of an event: kept whole, or reconstructed from its template."""
+"""What neighbouring events share, and the payload of a predicted one.
+
+Most frames of a stream repeat all members but one string. An event of such a frame keeps
+
+- `_common`: the values of those members, one tuple for all events that a template predicted. Its last
+  item is None for a frame that was parsed in full, else the payload's bytes before and after the string;
+- `_raw`: for a frame that was parsed in full its payload, else the string as received, None if that is
+  the decoded text itself (no escapes).
+
+So a predicted event of a 4 KB frame holds a string and two references, and its payload is reconstructed
+only when `raw` is read. A template with counters changes more than a string; its events hold their payload.
+"""
 
 from __future__ import annotations
 
+from typing import Any
 
-def raw_of(raw: bytes | None, parts: tuple[bytes, bytes] | None, text: str) -> bytes:
-    """Payload of an event: kept whole, or rebuilt from its template's parts and its own string.
+from ..value import Event
+
+
+class PredictableEvent(Event):
+    """Base of the events that may come from a template."""
+
+    __slots__ = ()
+    _common: Any
+
+    @property
+    def raw(self) -> bytes:
+        """The payload's bytes as received (`data` lines joined by LF); b"" if made by hand."""
+        return reconstruct(self._raw, self._common[-1], self.text or self.thinking)
+
+
+def reconstruct(raw: bytes | None, parts: tuple[bytes, bytes] | None, text: str) -> bytes:
+    """Payload of an event: held whole, or reconstructed from its template's parts and its own string.
 
     Args:
-        raw: the whole payload if `parts` is None, else the string as the wire had it, or None if
-            that was `text` without any escape.
+        raw: the whole payload if `parts` is None, else the string as received, or None if that was
+            `text` without any escape.
         parts: the payload's bytes before and after the string.
         text: the decoded string.
     """

@@ -39,7 +39,7 @@ class Holes(NamedTuple):
         end: their end, at the closing quote.
         ints: begin and end of each integer hole in the payload, in order, all behind `end`.
         names: what the dialect calls them.
-        rest: the event's shared fields; the last is set to the payload's parts if there are no
+        common: the event's common fields; the last is set to the payload's parts if there are no
             integer holes.
         empty: whether an empty string leaves the event of the same kind.
     """
@@ -49,7 +49,7 @@ class Holes(NamedTuple):
     end: int
     ints: tuple[tuple[int, int], ...]
     names: tuple[str, ...]
-    rest: tuple[Any, ...]
+    common: tuple[Any, ...]
     empty: bool
 
 
@@ -58,6 +58,7 @@ class Template:
 
     __slots__ = (
         "before",
+        "common",
         "empty",
         "follow",
         "head",
@@ -65,7 +66,6 @@ class Template:
         "id_bytes",
         "id_prefix",
         "names",
-        "rest",
         "tail",
         "tail_bytes",
         "thinking",
@@ -98,10 +98,10 @@ class Template:
         # What follows each integer. It begins with a comma, a bracket or white space, so no digit,
         # fraction or exponent can stand between.
         self.follow = tuple([(part[:1], part, len(part)) for part in fixed[1:]])
-        self.rest: tuple[Any, ...] = holes.rest
+        self.common: tuple[Any, ...] = holes.common
         if not self.follow:
             parts = (payload[: holes.start], payload[holes.end :])
-            self.rest = (*holes.rest[:-1], parts)
+            self.common = (*holes.common[:-1], parts)
 
     def same(self, other: Template) -> bool:
         """Whether the two match the same frames."""
