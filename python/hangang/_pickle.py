@@ -29,7 +29,7 @@ def unpickle(module: str, name: str, fields: tuple[Any, ...]) -> Any:
     from hangang._backend import impl
 
     place: Any = getattr(impl, module) if module in _DIALECTS else impl
-    cls = getattr(place, name, None)
+    cls: Any = getattr(place, name, None)
     if not hasattr(cls, "__match_args__"):
         raise LookupError(f"hangang has no event class {module}.{name}")
     return cls(*fields)

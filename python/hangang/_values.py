@@ -217,9 +217,9 @@ def to_dict(
         elif isinstance(value, bytes):
             value = value.decode("utf-8", "replace")
         elif isinstance(value, dict):
-            items = value
-            value = dict.fromkeys(items)
-            todo += [(value, name, item) for name, item in items.items()]
+            members = list(value.items())
+            value = dict.fromkeys(value)
+            todo += [(value, name, item) for name, item in members]
         elif isinstance(value, (list, tuple)):
             items = value
             value = [None] * len(items)

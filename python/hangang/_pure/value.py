@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, ClassVar, NoReturn, TypeVar, cast, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar, cast, dataclass_transform
 
 from hangang import _values
 from hangang._pickle import unpickle
@@ -111,20 +111,27 @@ class Event(Value):
     __slots__ = ()
     _raw: Any
 
-    @property
-    def text(self) -> str:
-        """Answer text of this event; `""` if there is none."""
-        return ""
+    if TYPE_CHECKING:
+        # Fields of some events, properties of the others: a checker wants one of the two for all.
+        text: str
+        thinking: str
+        raw: bytes
+    else:
 
-    @property
-    def thinking(self) -> str:
-        """Reasoning text of this event; `""` if there is none."""
-        return ""
+        @property
+        def text(self) -> str:
+            """Answer text of this event; `""` if there is none."""
+            return ""
 
-    @property
-    def raw(self) -> bytes:
-        """The payload's bytes as received (`data` lines joined by LF); b"" if made by hand."""
-        return self._raw  # type: ignore[no-any-return]
+        @property
+        def thinking(self) -> str:
+            """Reasoning text of this event; `""` if there is none."""
+            return ""
+
+        @property
+        def raw(self) -> bytes:
+            """The payload's bytes as received (`data` lines joined by LF); b"" if made by hand."""
+            return self._raw
 
     def json(self) -> Any:
         """`json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON."""

@@ -13,7 +13,7 @@ only when `raw` is read. A template with counters changes more than a string; it
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..value import Event
 
@@ -24,10 +24,12 @@ class PredictableEvent(Event):
     __slots__ = ()
     _common: Any
 
-    @property
-    def raw(self) -> bytes:
-        """The payload's bytes as received (`data` lines joined by LF); b"" if made by hand."""
-        return reconstruct(self._raw, self._common[-1], self.text or self.thinking)
+    if not TYPE_CHECKING:
+
+        @property
+        def raw(self) -> bytes:
+            """The payload's bytes as received (`data` lines joined by LF); b"" if made by hand."""
+            return reconstruct(self._raw, self._common[-1], self.text or self.thinking)
 
 
 def reconstruct(raw: bytes | None, parts: tuple[bytes, bytes] | None, text: str) -> bytes:
