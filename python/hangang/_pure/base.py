@@ -1,7 +1,6 @@
-"""What every parser has: the types it takes, one caller at a time, and what happens after a fault.
+"""What every parser has: the types it takes, one caller at a time, and what happens after an error.
 
-The Rust crate leaves this to the binding (`rust/hangang-python`): here as there it holds no
-knowledge of any format.
+It mirrors the binding's `parser.rs` rather than a file of the crate, and depends on no format.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import threading
 from typing import Any, Generic, NoReturn, TypeAlias, TypeVar
 
-from .error import Fault, error_of
+from .error import Failure
 
 T = TypeVar("T")
 Chunk: TypeAlias = bytes | bytearray | memoryview
@@ -45,9 +44,9 @@ OVERLAPPING = "overlapping calls: a parser serves one thread at a time"
 
 
 class Parser(Generic[T]):
-    """Base of the parsers of `T`: states and locking. `_push` and `_finish` do the work.
+    """Base of the parsers of `T`: states and locking. `_advance` and `_finish` do the work.
 
-    A parser is good, closed, or failed. A failed one raises a new equal error from every call.
+    A parser is ready, closed, or failed. A failed one raises a new equal error from every call.
     """
 
     __slots__ = ("_closed", "_examined", "_failure", "_fed", "_lock", "_ready")
@@ -56,14 +55,14 @@ class Parser(Generic[T]):
         super().__init_subclass__()  # typing.Generic has one too
         # The public parsers are final, as the native ones are.
         for base in cls.__bases__:
-            if base.__name__ in ("SSEParser", "JSONStreamParser", "StreamParser"):
+            if issubclass(base, Parser) and not base.__module__.startswith("hangang._pure."):
                 raise TypeError(f"type '{base.__module__}.{base.__name__}' is not an acceptable base type")
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._ready = True  # neither closed nor failed: the one check of the hot path
         self._closed = False
-        self._failure: Fault | None = None
+        self._failure: Failure | None = None
         self._fed = 0  # bytes of all earlier chunks: the offset of the next one
         self._examined = 0
 
@@ -76,7 +75,7 @@ class Parser(Generic[T]):
         raise NotImplementedError
 
     def _take(self, chunk: Chunk) -> bytes:
-        """The chunk as bytes, with the lock taken and the parser fit to go on."""
+        """The chunk as bytes, with the lock taken and the parser ready."""
         data = chunk if type(chunk) is bytes else to_bytes(chunk)
         if not self._lock.acquire(False):
             raise RuntimeError(OVERLAPPING)
@@ -89,24 +88,26 @@ class Parser(Generic[T]):
         return data
 
     def _refuse(self) -> NoReturn:
-        """What a feed raises after a fault or after `close()`."""
+        """What a feed raises after an error or after `close()`."""
         if self._failure is not None:
-            raise error_of(self._failure, text="")
+            raise self._failure.to_error(text="")
         raise ValueError("feed after close()")
 
-    def _fail(self, fault: Fault, events: list[Any], text: str | None = None) -> NoReturn:
-        """Goes into the failed state and raises the fault with what the call had completed."""
-        self._failure = fault
+    def _fail(self, failure: Failure, events: list[Any], text: str | None = None) -> NoReturn:
+        """Poisons the parser and raises the error with what the call had completed."""
+        # Without its traceback, whose frames would hold the chunk.
+        failure.__traceback__ = failure.__context__ = None
+        self._failure = failure
         self._ready = False
         self._drop()
-        raise error_of(fault, events, text) from None
+        raise failure.to_error(events, text) from None
 
     def _drop(self) -> None:
-        """Lets go of everything held."""
+        """Drops all buffered state."""
         raise NotImplementedError
 
     def _finish(self, out: list[T]) -> None:
-        """The end of the stream; raises Fault."""
+        """The end of the stream; raises Failure."""
         raise NotImplementedError
 
     def close(self) -> list[T]:
@@ -123,15 +124,15 @@ class Parser(Generic[T]):
             raise RuntimeError(OVERLAPPING)
         try:
             if self._failure is not None:
-                raise error_of(self._failure, text="")
+                raise self._failure.to_error(text="")
             if self._closed:
                 return []
             self._closed = True
             out: list[T] = []
             try:
                 self._finish(out)
-            except Fault as fault:
-                caught = fault
+            except Failure as failure:
+                caught = failure
             else:
                 self._ready = False
                 self._drop()

@@ -1,13 +1,18 @@
-"""What is wrong and where. A `Fault` is a kind and an offset; the texts are derived from them.
+"""What is wrong and where: a kind and a place. Every text is derived from the two.
 
-Inside the package a fault travels as this light exception; the public parser turns it into the
-class of `hangang._errors` that its kind names, and adds the events of the failing call. Mirrors
-`error.rs`: the texts are the same byte for byte.
+- `FrameError` is found in one frame and has a position in it;
+- `Failure` is an error of the stream, with an absolute offset (all bytes ever fed count, a BOM too). Framing
+  raises it, or makes it of a FrameError with `at`.
+
+Both travel inside the package only, as light exceptions. The public parser turns a Failure into the class
+of `hangang._errors` that its kind names, and adds the events of the failing call. Mirrors `error.rs`: the
+same kind and offset give the same text, byte for byte.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import Enum
 from typing import Any
 
 from hangang._errors import (
@@ -18,61 +23,144 @@ from hangang._errors import (
     TruncatedStreamError,
 )
 
-JSON = "json"
-UTF8 = "utf8"
-SIZE = "size"
-DEPTH = "depth"
-TRUNCATED = "truncated"
 
-# What was expected, by state of the JSON grammar.
-VALUE = "a JSON value"
-VALUE_OR_END = "a JSON value or ']'"
-KEY_OR_END = "a string or '}'"
-KEY = "a string"
-COLON = "':'"
-COMMA_OR_BRACE = "',' or '}'"
-COMMA_OR_BRACKET = "',' or ']'"
-END_OF_PAYLOAD = "the end of the payload"
-DIGIT = "a digit"
-CONTROL = "an escaped control character"
-ESCAPE = "an escape character"
-HEX = "a hexadecimal digit"
-END_OF_STRING = "the end of the string"
-BETWEEN = "'{' or '['"
-EXAONE_START = "'{', ':' or an ASCII letter"
+class ErrorKind(Enum):
+    """What is wrong, without the place."""
 
-# What was expected when the stream ended.
-REST_OF_VALUE = "the rest of a JSON value"
-REST_OF_EVENT = "the blank line that ends an event"
-REST_OF_BOM = "the rest of a byte order mark"
+    INVALID_JSON = InvalidJSONError, "invalid JSON"
+    INVALID_UTF8 = InvalidUTF8Error, "invalid UTF-8"
+    FRAME_TOO_LARGE = LimitExceededError, "frame too large"
+    TOO_DEEP = LimitExceededError, "nesting too deep"
+    TRUNCATED = TruncatedStreamError, "stream truncated"
+
+    def __init__(self, cls: type[ParseError], title: str) -> None:
+        self.cls = cls
+        self.title = title
 
 
-class Fault(Exception):
-    """A fault: its kind, its offset, and what the text needs.
+class Expected(Enum):
+    """What the grammar of JSON would have allowed at the place of an error."""
 
-    `offset` counts from the start of what the raiser was given: of a payload in `json`, of the
-    stream everywhere else. `byte` is the byte found, or None past the end of the payload.
+    VALUE = "a JSON value"
+    VALUE_OR_END_OF_ARRAY = "a JSON value or ']'"
+    KEY_OR_END_OF_OBJECT = "a string or '}'"
+    KEY = "a string"
+    COLON = "':'"
+    COMMA_OR_END_OF_OBJECT = "',' or '}'"
+    COMMA_OR_END_OF_ARRAY = "',' or ']'"
+    TRUE = "'true'"
+    FALSE = "'false'"
+    NULL = "'null'"
+    DIGIT = "a digit"
+    ESCAPED_CONTROL = "an escaped control character"
+    ESCAPE = "an escape character"
+    HEX_DIGIT = "a hexadecimal digit"
+    END_OF_STRING = "the end of the string"
+    END_OF_PAYLOAD = "the end of the payload"
+    OPENING_BRACKET = "'{' or '['"
+    FIRST_BYTE = "'{', ':' or an ASCII letter"
+
+
+class Missing(Enum):
+    """What a stream lacked when it ended."""
+
+    REST_OF_VALUE = "the rest of a JSON value"
+    BLANK_LINE = "the blank line that ends an event"
+    REST_OF_BOM = "the rest of a byte order mark"
+    CLOVA_RESULT = "a result or error event"
+    EXAONE_ANSWER = "an answering frame"
+    OPENAI_END = "a finish reason, [DONE] or an error"
+    A2A_END = "a final status, a message or an error"
+    A2A_LAST_CHUNK = "a final status, a last chunk, a message or an error"
+
+
+class FrameError(Exception):
+    """An error inside one frame.
+
+    Attributes:
+        kind: what is wrong.
+        position: the place in the frame's bytes.
+        expected: what would have been right (INVALID_JSON).
+        found: the byte there, None past the end of the payload (INVALID_JSON, INVALID_UTF8).
+        limit: the limit that was exceeded (FRAME_TOO_LARGE, TOO_DEEP).
     """
-
-    __slots__ = ("byte", "expected", "kind", "limit", "offset")
 
     def __init__(
         self,
-        kind: str,
+        kind: ErrorKind,
+        position: int,
+        *,
+        expected: Expected | None = None,
+        found: int | None = None,
+        limit: int = 0,
+    ) -> None:
+        self.kind = kind
+        self.position = position
+        self.expected = expected
+        self.found = found
+        self.limit = limit
+
+    @classmethod
+    def json(cls, expected: Expected, data: bytes, position: int) -> FrameError:
+        """The byte at `position`, or the end of the payload there, is not what JSON allows."""
+        found = data[position] if position < len(data) else None
+        return cls(ErrorKind.INVALID_JSON, position, expected=expected, found=found)
+
+    def at(self, offset: int) -> Failure:
+        """The same error as one of the stream."""
+        return Failure(self.kind, offset, expected=self.expected, found=self.found, limit=self.limit)
+
+
+class Failure(Exception):
+    """An error of the stream: its kind and its absolute offset; the rest is as in `FrameError`.
+
+    `expected` is a `Missing` where the stream is truncated.
+    """
+
+    def __init__(
+        self,
+        kind: ErrorKind,
         offset: int,
-        expected: str = "",
-        byte: int | None = None,
+        *,
+        expected: Expected | Missing | None = None,
+        found: int | None = None,
         limit: int = 0,
     ) -> None:
         self.kind = kind
         self.offset = offset
         self.expected = expected
-        self.byte = byte
+        self.found = found
         self.limit = limit
 
-    def at(self, offset: int) -> Fault:
-        """The same fault at another offset."""
-        return Fault(self.kind, offset, self.expected, self.byte, self.limit)
+    @classmethod
+    def truncated(cls, offset: int, expected: Missing) -> Failure:
+        """The stream ended early, after `offset` bytes."""
+        return cls(ErrorKind.TRUNCATED, offset, expected=expected)
+
+    @property
+    def message(self) -> str:
+        """The text of the public exception."""
+        where = f"{self.kind.title} at byte {self.offset}: expected"
+        wanted = self.expected.value if self.expected else ""
+        if self.kind is ErrorKind.INVALID_JSON:
+            return f"{where} {wanted}, found {found(self.found)}"
+        if self.kind is ErrorKind.INVALID_UTF8:
+            return f"{where} a well-formed sequence, found {found(self.found)}"
+        if self.kind is ErrorKind.FRAME_TOO_LARGE:
+            return (
+                f"{where} at most {self.limit} bytes, found one more; "
+                "raise max_frame_bytes if such frames are expected"
+            )
+        if self.kind is ErrorKind.TOO_DEEP:
+            return (
+                f"{where} at most {self.limit} open containers, found one more; "
+                "raise max_depth if such frames are expected"
+            )
+        return f"{where} {wanted}, found the end of the stream; the answer is incomplete"
+
+    def to_error(self, events: Iterable[Any] = (), text: str | None = None) -> ParseError:
+        """The public exception, with the events and the text that the failing call had completed."""
+        return self.kind.cls(self.message, offset=self.offset, events=events, text=text)
 
 
 def found(byte: int | None) -> str:
@@ -86,37 +174,3 @@ def found(byte: int | None) -> str:
     if 0x21 <= byte <= 0x7E:
         return f"'{chr(byte)}'"
     return f"byte 0x{byte:02x}"
-
-
-_CLASS: dict[str, type[ParseError]] = {
-    JSON: InvalidJSONError,
-    UTF8: InvalidUTF8Error,
-    SIZE: LimitExceededError,
-    DEPTH: LimitExceededError,
-    TRUNCATED: TruncatedStreamError,
-}
-
-
-def message(fault: Fault) -> str:
-    """The text of a fault."""
-    at = f"at byte {fault.offset}: expected"
-    if fault.kind == JSON:
-        return f"invalid JSON {at} {fault.expected}, found {found(fault.byte)}"
-    if fault.kind == UTF8:
-        return f"invalid UTF-8 {at} a well-formed sequence, found {found(fault.byte)}"
-    if fault.kind == SIZE:
-        return (
-            f"frame too large {at} at most {fault.limit} bytes, found one more; "
-            "raise max_frame_bytes if such frames are expected"
-        )
-    if fault.kind == DEPTH:
-        return (
-            f"nesting too deep {at} at most {fault.limit} open containers, found one more; "
-            "raise max_depth if such frames are expected"
-        )
-    return f"stream truncated {at} {fault.expected}, found the end of the stream; the answer is incomplete"
-
-
-def error_of(fault: Fault, events: Iterable[Any] = (), text: str | None = None) -> ParseError:
-    """The public exception of a fault."""
-    return _CLASS[fault.kind](message(fault), offset=fault.offset, events=events, text=text)

@@ -1,15 +1,17 @@
-"""Judging JSON: is a frame an RFC 8259 text in UTF-8, and if not, at which byte did it stop being
-the beginning of one.
+"""JSON inside a frame: validation, values, and where they are.
 
-Rules:
-1. A good payload pays one strict decode and one run of the C scanner, nothing else.
-2. Only when that fails does the validator below run, for the kind, the offset and the expected
-   text. Both accept exactly the same texts.
-3. JSON fault: the first byte that no RFC 8259 text has there; past the end if the payload is too
-   short. UTF-8 fault: the first byte of the ill-formed sequence. The smaller wins, UTF-8 at a tie.
-4. Depth (SSE payloads only): opener D+1 is a fault at its offset; the smaller offset wins.
-5. Nothing here recurses, so nesting is bounded by `max_depth` alone.
-6. Raw text spans (`arguments` objects, `references`) are found by skipping over a valid text.
+Invariants:
+1. A valid payload costs one strict decode and one run of the C scanner, nothing else.
+2. Only when that fails does the validator below run, for the kind, the position and the expected text. Both
+   accept exactly the same texts.
+3. JSON error: the first byte that no RFC 8259 text has there; past the end if the payload is too short.
+   UTF-8 error: the first byte of the ill-formed sequence. The smaller position wins, UTF-8 at a tie.
+4. Depth (SSE payloads only): the opener of container D+1 is an error there; the smaller position wins.
+5. Nothing recurses, so nesting is bounded by `max_depth` alone.
+
+How it differs from `json.rs`: there one cursor walks the payload and the dialects take what they need from
+it; here the C scanner builds the value, and `span` finds a value's bytes by skipping over a text that is
+known to be valid. So there is no Cursor, and `skip_value` trusts its input.
 """
 
 from __future__ import annotations
@@ -19,8 +21,8 @@ from typing import Any
 
 from hangang._values import decode_deep, replace_surrogates, scan, scanstring
 
-from . import error as e
-from .error import Fault
+from .error import ErrorKind, Expected, FrameError
+from .span import Span
 
 INT_MAX = 2**63 - 1
 INT_MIN = -(2**63)
@@ -32,14 +34,19 @@ _DIGITS = re.compile(rb"[0-9]*+")
 _SKIP_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _SKIP_SCALAR = re.compile(rb"[-+.0-9a-zA-Z]++")
 _TO_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+")*+', re.DOTALL)
+_CONTROL = re.compile("[\x00-\x1f]")
 
-_LITERALS = {0x74: b"true", 0x66: b"false", 0x6E: b"null"}
 _HEX = frozenset(b"0123456789abcdefABCDEF")
 _ESCAPES = frozenset(b'"\\/bfnrtu')
 _DIGIT = frozenset(b"0123456789")
 
 
-def judge(payload: bytes, max_depth: int = 0) -> Any:
+def skip_space(data: bytes, pos: int) -> int:
+    """The first position from `pos` on that is not white space."""
+    return _SPACE.match(data, pos).end()  # type: ignore[union-attr]
+
+
+def validate(payload: bytes, max_depth: int = 0) -> Any:
     """Value of a payload, which may have white space around it.
 
     Args:
@@ -47,168 +54,239 @@ def judge(payload: bytes, max_depth: int = 0) -> Any:
         max_depth: most open containers allowed; 0 where framing has counted them already.
 
     Raises:
-        Fault: JSON, UTF8 or DEPTH, with its offset in the payload.
+        FrameError: INVALID_JSON, INVALID_UTF8 or TOO_DEEP.
     """
     # A text of depth D + 1 needs as many openers and closers, so most payloads are too short or
     # have too few brackets for an exact count to be needed.
     if max_depth and len(payload) > 2 * max_depth and payload.count(b"{") + payload.count(b"[") > max_depth:
-        fault = first_fault(payload, max_depth)
-        if fault is not None:
-            raise fault
+        error = first_error(payload, max_depth)
+        if error is not None:
+            raise error
     try:
         value = scan(payload.decode("utf-8"))
     except RecursionError:
-        fault = first_fault(payload, max_depth)
-        if fault is not None:
-            raise fault from None
+        error = first_error(payload, max_depth)
+        if error is not None:
+            raise error from None
         value = decode_deep(payload.decode("utf-8"))
     except ValueError:  # UnicodeDecodeError is one
-        fault = first_fault(payload, max_depth)
-        if fault is None:  # pragma: no cover - would be a bug: the two must accept the same
+        error = first_error(payload, max_depth)
+        if error is None:  # pragma: no cover - would be a bug: the two must accept the same
             raise
-        raise fault from None
+        raise error from None
     if b"\\u" in payload:
         value = replace_surrogates(value)
     return value
 
 
-def judge_utf8(payload: bytes) -> None:
-    """Raises Fault (UTF8) if the payload is not well-formed UTF-8."""
+def utf8_text(payload: bytes) -> str:
+    """The payload as text, where it need not be JSON; raises FrameError (INVALID_UTF8)."""
     try:
-        payload.decode("utf-8")
+        return payload.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise Fault(e.UTF8, error.start, byte=payload[error.start]) from None
+        raise _invalid_utf8(payload, error) from None
 
 
-def first_fault(data: bytes, max_depth: int = 0) -> Fault | None:
-    """The first fault of a frame by the rules above, or None if it is valid."""
-    fault = _json_fault(data, max_depth)
+def first_error(data: bytes, max_depth: int = 0) -> FrameError | None:
+    """The first error of a frame by the rules above, or None if it is valid."""
+    first = validate_text(data, max_depth)
     try:
         data.decode("utf-8")
     except UnicodeDecodeError as error:
-        if fault is None or error.start <= fault.offset:
-            return Fault(e.UTF8, error.start, byte=data[error.start])
-    return fault
+        if first is None or error.start <= first.position:
+            return _invalid_utf8(data, error)
+    return first
 
 
-def _json_fault(data: bytes, max_depth: int) -> Fault | None:
+def _invalid_utf8(data: bytes, error: UnicodeDecodeError) -> FrameError:
+    return FrameError(ErrorKind.INVALID_UTF8, error.start, found=data[error.start])
+
+
+# -- the grammar ---------------------------------------------------------------------------------
+
+
+class State:
+    """Where the validator is between two tokens.
+
+    Attributes:
+        expected: what an error there expected.
+        tokens: what each byte begins there; every other byte is an error.
+        after_separator: the state after a comma or a colon.
+    """
+
+    __slots__ = ("after_separator", "expected", "tokens")
+
+    def __init__(self, expected: Expected) -> None:
+        self.expected = expected
+        self.tokens: dict[int, int] = {}
+        self.after_separator = self
+
+
+# What a byte may begin. Plain integers: a payload with many brackets is walked token by token.
+OPEN, CLOSE, SEPARATOR, NAME, STRING, NUMBER, LITERAL = range(7)
+
+BEFORE_VALUE = State(Expected.VALUE)
+FIRST_ELEMENT = State(Expected.VALUE_OR_END_OF_ARRAY)
+FIRST_NAME = State(Expected.KEY_OR_END_OF_OBJECT)
+BEFORE_NAME = State(Expected.KEY)
+AFTER_NAME = State(Expected.COLON)
+AFTER_MEMBER = State(Expected.COMMA_OR_END_OF_OBJECT)
+AFTER_ELEMENT = State(Expected.COMMA_OR_END_OF_ARRAY)
+END = State(Expected.END_OF_PAYLOAD)
+
+_LITERALS = {
+    0x74: (b"true", Expected.TRUE),
+    0x66: (b"false", Expected.FALSE),
+    0x6E: (b"null", Expected.NULL),
+}
+BEFORE_VALUE.tokens = {
+    0x7B: OPEN,
+    0x5B: OPEN,
+    0x22: STRING,
+    0x2D: NUMBER,
+    **dict.fromkeys(_DIGIT, NUMBER),
+    **dict.fromkeys(_LITERALS, LITERAL),
+}
+FIRST_ELEMENT.tokens = {**BEFORE_VALUE.tokens, 0x5D: CLOSE}
+FIRST_NAME.tokens = {0x22: NAME, 0x7D: CLOSE}
+BEFORE_NAME.tokens = {0x22: NAME}
+AFTER_NAME.tokens = {0x3A: SEPARATOR}
+AFTER_MEMBER.tokens = {0x2C: SEPARATOR, 0x7D: CLOSE}
+AFTER_ELEMENT.tokens = {0x2C: SEPARATOR, 0x5D: CLOSE}
+AFTER_NAME.after_separator = BEFORE_VALUE
+AFTER_MEMBER.after_separator = BEFORE_NAME
+AFTER_ELEMENT.after_separator = BEFORE_VALUE
+
+
+def validate_text(data: bytes, max_depth: int) -> FrameError | None:
     """The first byte at which `data` stops being a prefix of a JSON text, UTF-8 aside."""
-    end = len(data)
     stack = bytearray()  # the openers of all open containers
+    state = BEFORE_VALUE
+    end = len(data)
     pos = 0
-    expected = e.VALUE
     while True:
         pos = _SPACE.match(data, pos).end()  # type: ignore[union-attr]
-        byte = data[pos] if pos < end else None
-        if byte is None:
-            return None if expected is e.END_OF_PAYLOAD else Fault(e.JSON, pos, expected)
-        if expected is e.COLON:
-            if byte != 0x3A:
-                return Fault(e.JSON, pos, expected, byte)
+        if pos == end and state is END:
+            return None
+        token = state.tokens.get(data[pos]) if pos < end else None
+        if token is None:
+            return FrameError.json(state.expected, data, pos)
+        if token == SEPARATOR:
             pos += 1
-            expected = e.VALUE
+            state = state.after_separator
             continue
-        if expected is e.END_OF_PAYLOAD:
-            return Fault(e.JSON, pos, expected, byte)
-        if expected is e.COMMA_OR_BRACE or expected is e.COMMA_OR_BRACKET:
-            if byte == 0x2C:
-                pos += 1
-                expected = e.KEY if expected is e.COMMA_OR_BRACE else e.VALUE
-                continue
-            if byte != (0x7D if expected is e.COMMA_OR_BRACE else 0x5D):
-                return Fault(e.JSON, pos, expected, byte)
-            pos += 1
-            stack.pop()
-        elif (expected is e.KEY_OR_END and byte == 0x7D) or (expected is e.VALUE_OR_END and byte == 0x5D):
-            pos += 1
-            stack.pop()
-        elif byte == 0x22:
-            match = _IN_STRING.match(data, pos + 1)
-            assert match is not None
-            pos = match.end()
-            fault = _string_fault(data, pos)
-            if fault is not None:
-                return fault
-            pos += 1
-            if expected is e.KEY or expected is e.KEY_OR_END:
-                expected = e.COLON
-                continue
-        elif expected is e.KEY or expected is e.KEY_OR_END:
-            return Fault(e.JSON, pos, expected, byte)
-        elif byte == 0x7B or byte == 0x5B:
+        if token == OPEN:
             if max_depth and len(stack) == max_depth:
-                return Fault(e.DEPTH, pos, limit=max_depth)
-            stack.append(byte)
+                return FrameError(ErrorKind.TOO_DEEP, pos, limit=max_depth)
+            stack.append(data[pos])
+            state = FIRST_NAME if data[pos] == 0x7B else FIRST_ELEMENT
             pos += 1
-            expected = e.KEY_OR_END if byte == 0x7B else e.VALUE_OR_END
             continue
-        elif byte == 0x2D or byte in _DIGIT:
-            pos, fault = _number_fault(data, pos)
-            if fault is not None:
-                return fault
-        elif byte in _LITERALS:
-            literal = _LITERALS[byte]
-            if not data.startswith(literal, pos):
-                for wanted in literal:
-                    if pos >= end or data[pos] != wanted:
-                        break
-                    pos += 1
-                return Fault(e.JSON, pos, f"'{literal.decode()}'", data[pos] if pos < end else None)
-            pos += len(literal)
+        if token == CLOSE:
+            stack.pop()
+            pos += 1
         else:
-            return Fault(e.JSON, pos, expected, byte)
+            pos, error = _SCALARS[token](data, pos)
+            if error is not None:
+                return error
+            if token == NAME:
+                state = AFTER_NAME
+                continue
         # A value is complete.
         if not stack:
-            expected = e.END_OF_PAYLOAD
+            state = END
         elif stack[-1] == 0x7B:
-            expected = e.COMMA_OR_BRACE
+            state = AFTER_MEMBER
         else:
-            expected = e.COMMA_OR_BRACKET
+            state = AFTER_ELEMENT
 
 
-def _string_fault(data: bytes, pos: int) -> Fault | None:
-    """What stopped a string at `pos`; None if it was its closing quote."""
+def _string(data: bytes, pos: int) -> tuple[int, FrameError | None]:
+    """End of the string at `pos`, and what is wrong in it."""
     end = len(data)
+    pos = string_end(data, pos + 1)
     if pos == end:
-        return Fault(e.JSON, pos, e.END_OF_STRING)
-    byte = data[pos]
-    if byte == 0x22:
-        return None
-    if byte != 0x5C:
-        return Fault(e.JSON, pos, e.CONTROL, byte)
+        return pos, FrameError.json(Expected.END_OF_STRING, data, pos)
+    if data[pos] == 0x22:
+        return pos + 1, None
+    if data[pos] != 0x5C:
+        return pos, FrameError.json(Expected.ESCAPED_CONTROL, data, pos)
     pos += 1
-    if pos == end:
-        return Fault(e.JSON, pos, e.ESCAPE)
-    if data[pos] not in _ESCAPES:
-        return Fault(e.JSON, pos, e.ESCAPE, data[pos])
+    if pos == end or data[pos] not in _ESCAPES:
+        return pos, FrameError.json(Expected.ESCAPE, data, pos)
     pos += 1  # it is \u with fewer than four hexadecimal digits
     while pos < end and data[pos] in _HEX:
         pos += 1
-    return Fault(e.JSON, pos, e.HEX, data[pos] if pos < end else None)
+    return pos, FrameError.json(Expected.HEX_DIGIT, data, pos)
 
 
-def _number_fault(data: bytes, pos: int) -> tuple[int, Fault | None]:
-    """End of the number at `pos`, and the fault if a digit is missing in it."""
-    end = len(data)
+def _number(data: bytes, pos: int) -> tuple[int, FrameError | None]:
+    """End of the number at `pos`, and the error if a digit is missing in it."""
     if data[pos] == 0x2D:
         pos += 1
-    if pos < end and data[pos] == 0x30:
-        pos += 1  # nothing follows a leading zero: `01` is `0` and a foreign byte
+    if data[pos : pos + 1] == b"0":
+        pos += 1  # nothing follows a leading zero: `01` is `0` and a byte that does not belong there
     else:
-        start = pos
-        pos = _DIGITS.match(data, pos).end()  # type: ignore[union-attr]
-        if pos == start:
-            return pos, Fault(e.JSON, pos, e.DIGIT, data[pos] if pos < end else None)
-    for mark in (b".", b"eE"):
-        if pos < end and data[pos] in mark:
+        pos, error = _digits(data, pos)
+        if error is not None:
+            return pos, error
+    if data[pos : pos + 1] == b".":
+        pos, error = _digits(data, pos + 1)
+        if error is not None:
+            return pos, error
+    if data[pos : pos + 1] in (b"e", b"E"):
+        pos += 1
+        if data[pos : pos + 1] in (b"+", b"-"):
             pos += 1
-            if mark == b"eE" and pos < end and data[pos] in b"+-":
-                pos += 1
-            start = pos
-            pos = _DIGITS.match(data, pos).end()  # type: ignore[union-attr]
-            if pos == start:
-                return pos, Fault(e.JSON, pos, e.DIGIT, data[pos] if pos < end else None)
+        return _digits(data, pos)
     return pos, None
+
+
+def _digits(data: bytes, pos: int) -> tuple[int, FrameError | None]:
+    """End of the digits at `pos`, of which there must be one."""
+    end = _DIGITS.match(data, pos).end()  # type: ignore[union-attr]
+    return end, FrameError.json(Expected.DIGIT, data, pos) if end == pos else None
+
+
+def _literal(data: bytes, pos: int) -> tuple[int, FrameError | None]:
+    """End of the literal at `pos`, or its first byte that differs."""
+    literal, expected = _LITERALS[data[pos]]
+    for wanted in literal:
+        if pos == len(data) or data[pos] != wanted:
+            return pos, FrameError.json(expected, data, pos)
+        pos += 1
+    return pos, None
+
+
+_SCALARS = {NAME: _string, STRING: _string, NUMBER: _number, LITERAL: _literal}
+
+
+# -- strings -------------------------------------------------------------------------------------
+
+
+def string_end(data: bytes, start: int) -> int:
+    """Where a string's contents end that begin at `start`: at its quote, or where it goes wrong."""
+    return _IN_STRING.match(data, start).end()  # type: ignore[union-attr]
+
+
+def unescape(text: str) -> str:
+    """The value of a string's contents, lone surrogate escapes as U+FFFD.
+
+    Raises:
+        ValueError: it is not what JSON allows between quotes.
+    """
+    value, end = scanstring(text + '"', 0)
+    if end != len(text) + 1:
+        raise ValueError("a quote inside the string")
+    return str(replace_surrogates(value)) if "\\u" in text else value
+
+
+def has_control(text: str) -> bool:
+    """Whether a text holds a raw control character, which no JSON string may."""
+    return _CONTROL.search(text) is not None
+
+
+# -- where a value is ------------------------------------------------------------------------------
 
 
 def skip_value(data: bytes, pos: int) -> int:
@@ -227,12 +305,12 @@ def skip_value(data: bytes, pos: int) -> int:
             return pos
 
 
-def span(data: bytes, path: tuple[str | int, ...]) -> tuple[int, int] | None:
-    """Where the value at `path` stands in a valid JSON text; None if there is none.
+def span(data: bytes, path: tuple[str | int, ...]) -> Span | None:
+    """Where the value at `path` is in a valid JSON text; None if it is absent.
 
     A name leads into an object (of duplicates the last wins), an index into an array.
     """
-    pos = _SPACE.match(data, 0).end()  # type: ignore[union-attr]
+    pos = skip_space(data, 0)
     stop = len(data)
     for step in path:
         inner = _member(data, pos, step) if isinstance(step, str) else _item(data, pos, step)
@@ -244,48 +322,56 @@ def span(data: bytes, path: tuple[str | int, ...]) -> tuple[int, int] | None:
     return pos, stop
 
 
-def _member(data: bytes, pos: int, name: str) -> tuple[int, int] | None:
+def _member(data: bytes, pos: int, name: str) -> Span | None:
     if data[pos] != 0x7B:
         return None
     wanted = b'"' + name.encode() + b'"'
     result = None
-    pos = _SPACE.match(data, pos + 1).end()  # type: ignore[union-attr]
+    pos = skip_space(data, pos + 1)
     while data[pos] != 0x7D:
         key_end = skip_value(data, pos)
         key = data[pos:key_end]
         if key != wanted and b"\\" in key and scanstring(key.decode(), 1)[0] == name:
             key = wanted
-        pos = _SPACE.match(data, key_end).end() + 1  # type: ignore[union-attr]
-        pos = _SPACE.match(data, pos).end()  # type: ignore[union-attr]
+        pos = skip_space(data, key_end) + 1
+        pos = skip_space(data, pos)
         end = skip_value(data, pos)
         if key == wanted:
             result = pos, end
-        pos = _SPACE.match(data, end).end()  # type: ignore[union-attr]
+        pos = skip_space(data, end)
         if data[pos] == 0x2C:
-            pos = _SPACE.match(data, pos + 1).end()  # type: ignore[union-attr]
+            pos = skip_space(data, pos + 1)
     return result
 
 
-def _item(data: bytes, pos: int, index: int) -> tuple[int, int] | None:
+def _item(data: bytes, pos: int, index: int) -> Span | None:
     if data[pos] != 0x5B:
         return None
-    pos = _SPACE.match(data, pos + 1).end()  # type: ignore[union-attr]
+    pos = skip_space(data, pos + 1)
     while data[pos] != 0x5D:
         end = skip_value(data, pos)
         if not index:
             return pos, end
         index -= 1
-        pos = _SPACE.match(data, end).end()  # type: ignore[union-attr]
+        pos = skip_space(data, end)
         if data[pos] == 0x2C:
-            pos = _SPACE.match(data, pos + 1).end()  # type: ignore[union-attr]
+            pos = skip_space(data, pos + 1)
     return None
 
 
 def raw_text(data: bytes, path: tuple[str | int, ...]) -> str:
     """JSON text of the value at `path`, as received."""
-    place = span(data, path)
-    assert place is not None
-    return data[place[0] : place[1]].decode("utf-8")
+    found = span(data, path)
+    assert found is not None
+    return data[found[0] : found[1]].decode("utf-8")
+
+
+def string_span(data: bytes, path: tuple[str | int, ...]) -> Span | None:
+    """Where the contents of the string at `path` are, without its quotes; None if that is no string."""
+    found = span(data, path)
+    if found is None or data[found[0]] != 0x22:
+        return None
+    return found[0] + 1, found[1] - 1
 
 
 def as_str(value: Any) -> str | None:

@@ -222,9 +222,3 @@ def _define(source: str, names: dict[str, Any], twin: Any = None) -> Any:
     space = {"twin": twin, "__name__": __name__, **names}
     exec(source, space)  # as dataclasses and namedtuple do: nothing of it comes from outside this file
     return space[source[4 : source.index("(")]]
-
-
-def with_raw(event: Any, raw: bytes) -> Any:
-    """The event that was just made, with its payload: nobody else has seen it yet."""
-    object.__setattr__(event, "_raw", raw)
-    return event

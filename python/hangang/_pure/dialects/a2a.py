@@ -18,20 +18,33 @@ from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
 from ..base import DEFAULT_DEPTH, DEFAULT_FRAME_BYTES
-from ..json import as_int, as_str, judge
-from ..parser import DialectParser
+from ..dialect import Dialect
+from ..error import Missing
+from ..framing import RawFrame
+from ..json import as_str, string_span, validate
+from ..parser import StreamParser as BaseParser
 from ..predict.common import PredictableEvent
-from ..predict.template import Holes, Template
-from ..value import Event, common, event, field, with_raw
-from .wire import Malformed, fold_ascii, joined_text, string_span
+from ..predict.template import HoleKind, Holes, Template
+from ..value import Event, common, event, field
+from .wire import Malformed, code, fold_ascii, joined_parts
+
+__all__ = [
+    "ArtifactUpdate",
+    "Error",
+    "Malformed",
+    "Message",
+    "StatusUpdate",
+    "StreamParser",
+    "Task",
+    "Unknown",
+]
 
 Object: TypeAlias = dict[str, Any]
 
 # Terminal and interrupted states ([a2a §3]): after the last one the server may close.
 _END_STATES = frozenset(("completed", "failed", "canceled", "rejected", "input-required", "auth-required"))
 
-
-# Where an artifact update stands: 1.0, 0.3, REST.
+# Where an artifact update is: 1.0, 0.3, REST.
 _ARTIFACTS: tuple[tuple[str, ...], ...] = (("result", "artifactUpdate"), ("result",), ("artifactUpdate",))
 
 
@@ -118,17 +131,89 @@ _ArtifactUpdate = ArtifactUpdate._mutable_twin
 AnyEvent: TypeAlias = Task | Message | StatusUpdate | ArtifactUpdate | Error | Unknown
 
 
-class StreamParser(DialectParser[AnyEvent]):
+class A2A(Dialect[AnyEvent]):
+    """The dialect: what one stream has shown.
+
+    Only the last state counts: a stream that continued after input-required may be cut there.
+    """
+
+    __slots__ = ("_final", "_last_chunk_ends", "_may_end")
+
+    deferred = (Task, Error)
+
+    def __init__(self, last_chunk_ends: bool = False) -> None:
+        self._last_chunk_ends = last_chunk_ends
+        self._final = False  # something that no later state undoes has ended the stream
+        self._may_end = False  # the last state is one after which the server may close
+
+    def decode(self, frame: RawFrame, max_depth: int) -> AnyEvent:
+        """See the rules of this module."""
+        payload = frame.payload
+        value = validate(payload, max_depth)
+        decoded = classify(value, payload) if type(value) is dict else None
+        if decoded is None:
+            return Unknown._make(payload.decode("utf-8"), payload)  # type: ignore[no-any-return]
+        self._follow(decoded)
+        return decoded
+
+    def _follow(self, decoded: AnyEvent) -> None:
+        """What an event means for the end of the stream."""
+        if isinstance(decoded, (Task, StatusUpdate)):
+            self._may_end = decoded.state in _END_STATES
+        if (
+            isinstance(decoded, (Message, Error))
+            or (type(decoded) is StatusUpdate and decoded.final)
+            or (type(decoded) is ArtifactUpdate and decoded.last_chunk and self._last_chunk_ends)
+        ):
+            self._final = True
+
+    def done(self, frame: RawFrame) -> None:
+        """A stray `[DONE]` is nothing."""
+        return
+
+    def holes(self, event: AnyEvent, payload: bytes) -> Holes | None:
+        """An artifact's text, where the update has one part."""
+        if type(event) is not ArtifactUpdate or not event.text or len(event.parts) != 1:
+            return None
+        for path in _ARTIFACTS:
+            string = string_span(payload, (*path, "artifact", "parts", 0, "text"))
+            if string is None:
+                continue
+            # Several places could hold an artifact: the right one is that which changes the text.
+            changed = payload[: string[1]] + b"." + payload[string[1] :]
+            other = classify(validate(changed), changed)
+            if type(other) is ArtifactUpdate and other.text == event.text + ".":
+                return Holes(HoleKind.TEXT, string, (), (), event._common, True)
+        return None
+
+    def predicted(
+        self, template: Template, text: str, event_id: str, raw: bytes | None, counters: tuple[int, ...]
+    ) -> ArtifactUpdate:
+        """An artifact update."""
+        update = _ArtifactUpdate()
+        update.text = text
+        update._common = template.common
+        update._raw = raw
+        update.__class__ = ArtifactUpdate
+        return update  # type: ignore[no-any-return]
+
+    def missing(self) -> Missing | None:
+        """See rule 6."""
+        if self._final or self._may_end:
+            return None
+        return Missing.A2A_LAST_CHUNK if self._last_chunk_ends else Missing.A2A_END
+
+
+class StreamParser(BaseParser[AnyEvent]):
     """A2A streams and one-shot answers: bytes to events.
 
     `end="last_chunk"` lets an artifact's last chunk end the stream too ([gov §1.4]).
     """
 
-    __doc__ = f"{__doc__}\n{DialectParser.__doc__}"
-    __slots__ = ("_last_chunk_ends", "_over")
+    __doc__ = f"{__doc__}\n{BaseParser.__doc__}"
+    __slots__ = ()
     __module__ = "hangang.a2a"
-    _not_ended = "a final status, a message or an error"
-    _keep = (Task, Error)
+    _dialect_class = A2A
 
     def __init__(
         self,
@@ -141,179 +226,144 @@ class StreamParser(DialectParser[AnyEvent]):
         super().__init__(max_frame_bytes=max_frame_bytes, max_depth=max_depth, errors=errors)
         if end not in ("state", "last_chunk"):
             raise ValueError(f"end must be 'state' or 'last_chunk', not {end!r}")
-        self._last_chunk_ends = end == "last_chunk"
-        self._over = False  # something that no later state undoes has ended the stream
+        self._dialect = A2A(end == "last_chunk")
 
-    def _expected_end(self) -> str:
-        if self._last_chunk_ends:
-            return "a final status, a last chunk, a message or an error"
-        return self._not_ended
 
-    def _end(self) -> None:
-        self._over = self._ended = True
-
-    def _last_state(self, state: str) -> None:
-        # Only the last state counts: a stream that went on from input-required may be cut there.
-        self._ended = self._over or state in _END_STATES
-
-    def _done(self, name: bytes, ident: str) -> None:
-        return None
-
-    def _event(self, payload: bytes, name: bytes, ident: str, depth: int) -> AnyEvent:
-        value = judge(payload, depth)
-        event = self._classify(value) if type(value) is dict else None
-        if event is None:
-            event = Unknown(payload.decode("utf-8"))
-        return with_raw(event, payload)  # type: ignore[no-any-return]
-
-    def _holes(self, event: AnyEvent, payload: bytes) -> Holes | None:
-        if type(event) is not ArtifactUpdate or not event.text or len(event.parts) != 1:
+def classify(value: Object, payload: bytes) -> AnyEvent | None:
+    """The event of an object."""
+    found = value.get("error")
+    if type(found) is dict or type(found) is str:
+        return error(found, payload)
+    result = value.get("result")
+    if type(result) is not dict:
+        if "result" in value or "jsonrpc" in value:
             return None
-        for path in _ARTIFACTS:
-            place = string_span(payload, (*path, "artifact", "parts", 0, "text"))
-            if place is None:
-                continue
-            # Several places could hold an artifact: the right one is that which changes the text.
-            changed = self._event(payload[: place[1]] + b"." + payload[place[1] :], b"", "", 0)
-            if changed.text == event.text + "." and type(changed) is ArtifactUpdate:
-                return Holes(False, *place, (), (), event._common, True)
-        return None
-
-    def _predicted(
-        self, template: Template, text: str, ident: str, raw: bytes | None, ints: tuple[int, ...]
-    ) -> ArtifactUpdate:
-        update = _ArtifactUpdate()
-        update.text = text
-        update._common = template.common
-        update._raw = raw
-        update.__class__ = ArtifactUpdate
-        return update  # type: ignore[no-any-return]
-
-    def _classify(self, value: Object) -> AnyEvent | None:
-        error = value.get("error")
-        if type(error) is dict or type(error) is str:
-            self._end()
-            return _error(error)
-        result = value.get("result")
-        if type(result) is not dict:
-            if "result" in value or "jsonrpc" in value:
-                return None
-            return self._member(value, None)
-        build = _BY_KIND.get(result["kind"]) if type(result.get("kind")) is str else None
-        if build is not None:
-            return build(self, result, None)
-        event = self._member(result, result.get("metadata"))
-        if event is not None:
-            return event
-        if type(result.get("artifact")) is dict:
-            return self._artifact(result, None)
-        if type(result.get("status")) is dict:
-            if "taskId" in result:
-                return self._status(result, None)
-            if "id" in result:
-                return self._task(result, None)
-        if type(result.get("parts")) is list:
-            return self._message(result, None)
-        return None
-
-    def _member(self, value: Object, metadata: Any) -> AnyEvent | None:
-        """1.0 and REST: the member's name says what it is; `metadata` stands beside it (Gov v1)."""
-        for name, build in _BY_MEMBER.items():
-            inner = value.get(name)
-            if type(inner) is dict:
-                return build(self, inner, metadata)
-        return None
-
-    def _task(self, value: Object, metadata: Any) -> Task:
-        status = value.get("status")
-        state = (_fold(status.get("state")) or "") if type(status) is dict else ""
-        self._last_state(state)
-        artifacts = _objects(value.get("artifacts"))
-        return Task(
-            as_str(value.get("id")),
-            as_str(value.get("contextId")),
-            state,
-            "".join([joined_text(_objects(artifact.get("parts"))) for artifact in artifacts]),
-            artifacts,
-            _objects(value.get("history")),
-            _metadata(value, metadata),
-        )
-
-    def _message(self, value: Object, metadata: Any) -> Message:
-        self._end()
-        parts = _objects(value.get("parts"))
-        return Message(
-            joined_text(parts),
-            _fold(value.get("role")),
-            as_str(value.get("messageId")),
-            as_str(value.get("taskId")),
-            as_str(value.get("contextId")),
-            parts,
-            _metadata(value, metadata),
-        )
-
-    def _status(self, value: Object, metadata: Any) -> StatusUpdate:
-        status = value.get("status")
-        if type(status) is not dict:
-            status = {}
-        state = _fold(status.get("state")) or ""
-        self._last_state(state)
-        final = value.get("final") is True
-        if final:
-            self._end()
-        message = status.get("message")
-        return StatusUpdate(
-            as_str(value.get("taskId")),
-            as_str(value.get("contextId")),
-            state,
-            joined_text(_objects(message.get("parts"))) if type(message) is dict else None,
-            final,
-            _metadata(value, metadata),
-        )
-
-    def _artifact(self, value: Object, metadata: Any) -> ArtifactUpdate:
-        artifact = value.get("artifact")
-        if type(artifact) is not dict:
-            artifact = {}
-        last = value.get("lastChunk") is True
-        if last and self._last_chunk_ends:
-            self._end()
-        parts = _objects(artifact.get("parts"))
-        own = value.get("metadata")
-        if type(own) is not dict:
-            own = artifact.get("metadata")
-        if type(own) is not dict:
-            own = metadata if type(metadata) is dict else None
-        shared = (
-            as_str(value.get("taskId")),
-            as_str(value.get("contextId")),
-            as_str(artifact.get("artifactId")),
-            as_str(artifact.get("name")),
-            parts,
-            value.get("append") is True,
-            last,
-            own,
-            None,
-        )
-        return ArtifactUpdate._make(joined_text(parts), shared, b"")  # type: ignore[no-any-return]
+        return member(value, None, payload)
+    build = _BY_KIND.get(result["kind"]) if type(result.get("kind")) is str else None
+    if build is not None:
+        return build(result, None, payload)
+    decoded = member(result, result.get("metadata"), payload)
+    if decoded is not None:
+        return decoded
+    if type(result.get("artifact")) is dict:
+        return artifact_update(result, None, payload)
+    if type(result.get("status")) is dict:
+        if "taskId" in result:
+            return status_update(result, None, payload)
+        if "id" in result:
+            return task(result, None, payload)
+    if type(result.get("parts")) is list:
+        return message(result, None, payload)
+    return None
 
 
-_Build: TypeAlias = Callable[[StreamParser, Object, Any], AnyEvent]
+def member(value: Object, metadata: Any, payload: bytes) -> AnyEvent | None:
+    """1.0 and REST: the member's name says what it is; `metadata` is beside it (Gov v1)."""
+    for name, build in _BY_MEMBER.items():
+        inner = value.get(name)
+        if type(inner) is dict:
+            return build(inner, metadata, payload)
+    return None
+
+
+def task(value: Object, metadata: Any, payload: bytes) -> Task:
+    """A task."""
+    status = value.get("status")
+    artifacts = objects(value.get("artifacts"))
+    return Task._make(  # type: ignore[no-any-return]
+        as_str(value.get("id")),
+        as_str(value.get("contextId")),
+        (fold(status.get("state")) or "") if type(status) is dict else "",
+        "".join([joined_parts(objects(artifact.get("parts"))) for artifact in artifacts]),
+        artifacts,
+        objects(value.get("history")),
+        metadata_of(value, metadata),
+        payload,
+    )
+
+
+def message(value: Object, metadata: Any, payload: bytes) -> Message:
+    """A message."""
+    parts = objects(value.get("parts"))
+    return Message._make(  # type: ignore[no-any-return]
+        joined_parts(parts),
+        fold(value.get("role")),
+        as_str(value.get("messageId")),
+        as_str(value.get("taskId")),
+        as_str(value.get("contextId")),
+        parts,
+        metadata_of(value, metadata),
+        payload,
+    )
+
+
+def status_update(value: Object, metadata: Any, payload: bytes) -> StatusUpdate:
+    """A change of a task's state."""
+    status = value.get("status")
+    if type(status) is not dict:
+        status = {}
+    progress = status.get("message")
+    return StatusUpdate._make(  # type: ignore[no-any-return]
+        as_str(value.get("taskId")),
+        as_str(value.get("contextId")),
+        fold(status.get("state")) or "",
+        joined_parts(objects(progress.get("parts"))) if type(progress) is dict else None,
+        value.get("final") is True,
+        metadata_of(value, metadata),
+        payload,
+    )
+
+
+def artifact_update(value: Object, metadata: Any, payload: bytes) -> ArtifactUpdate:
+    """A piece of an artifact."""
+    artifact = value.get("artifact")
+    if type(artifact) is not dict:
+        artifact = {}
+    parts = objects(artifact.get("parts"))
+    own = value.get("metadata")
+    if type(own) is not dict:
+        own = metadata_of(artifact, metadata)
+    shared = (
+        as_str(value.get("taskId")),
+        as_str(value.get("contextId")),
+        as_str(artifact.get("artifactId")),
+        as_str(artifact.get("name")),
+        parts,
+        value.get("append") is True,
+        value.get("lastChunk") is True,
+        own,
+        None,
+    )
+    return ArtifactUpdate._make(joined_parts(parts), shared, payload)  # type: ignore[no-any-return]
+
+
+_Build: TypeAlias = Callable[[Object, Any, bytes], AnyEvent]
 _BY_MEMBER: dict[str, _Build] = {
-    "task": StreamParser._task,
-    "message": StreamParser._message,
-    "statusUpdate": StreamParser._status,
-    "artifactUpdate": StreamParser._artifact,
+    "task": task,
+    "message": message,
+    "statusUpdate": status_update,
+    "artifactUpdate": artifact_update,
 }
 _BY_KIND: dict[str, _Build] = {
-    "task": StreamParser._task,
-    "message": StreamParser._message,
-    "status-update": StreamParser._status,
-    "artifact-update": StreamParser._artifact,
+    "task": task,
+    "message": message,
+    "status-update": status_update,
+    "artifact-update": artifact_update,
 }
 
 
-def _fold(value: Any) -> str | None:
+def error(found: Any, payload: bytes) -> Error:
+    """An error from an object or a string."""
+    if type(found) is str:
+        return Error._make(None, found, None, payload)  # type: ignore[no-any-return]
+    text = as_str(found.get("message"))
+    data = found.get("data")
+    if text is None and type(data) is dict:
+        text = as_str(data.get("detail"))
+    return Error._make(code(found.get("code")), text or "", data, payload)  # type: ignore[no-any-return]
+
+
+def fold(value: Any) -> str | None:
     """A state or role in the form of 0.3: `TASK_STATE_INPUT_REQUIRED` -> `input-required`."""
     if type(value) is not str:
         return None
@@ -321,37 +371,16 @@ def _fold(value: Any) -> str | None:
     return folded.removeprefix("task_state_").removeprefix("role_").replace("_", "-")
 
 
-def _objects(value: Any) -> tuple[Object, ...]:
+def objects(value: Any) -> tuple[Object, ...]:
+    """The objects of a list; `()` for anything else."""
     if type(value) is not list:
         return ()
     return tuple([item for item in value if type(item) is dict])
 
 
-def _metadata(value: Object, beside: Any) -> Object | None:
+def metadata_of(value: Object, beside: Any) -> Object | None:
+    """The object's own metadata, else what is beside it."""
     own = value.get("metadata")
     if type(own) is dict:
         return own
     return beside if type(beside) is dict else None
-
-
-def _error(error: Any) -> Error:
-    if type(error) is str:
-        return Error(None, error)
-    code = error.get("code")
-    message = as_str(error.get("message"))
-    data = error.get("data")
-    if message is None and type(data) is dict:
-        message = as_str(data.get("detail"))
-    return Error(code if type(code) is str else as_int(code), message or "", data)
-
-
-__all__ = [
-    "ArtifactUpdate",
-    "Error",
-    "Malformed",
-    "Message",
-    "StatusUpdate",
-    "StreamParser",
-    "Task",
-    "Unknown",
-]

@@ -14,22 +14,28 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from ..json import as_int, as_str, judge, judge_utf8, span
-from ..parser import DialectParser
+from ..dialect import Dialect
+from ..error import Missing
+from ..framing import RawFrame
+from ..json import as_int, as_str, span, string_span, utf8_text, validate
+from ..parser import StreamParser as BaseParser
 from ..predict.common import PredictableEvent
-from ..predict.template import Holes, Template
-from ..value import Event, common, event, field, with_raw
+from ..predict.template import HoleKind, Holes, Template
+from ..value import Event, common, event, field
 from .wire import (
     AIFilter,
     Malformed,
+    Path,
+    Pieces,
     ToolCallDelta,
     Usage,
-    arguments_of,
-    content_of,
-    finish_reason_of,
+    content,
+    finish_reason,
     label,
-    string_span,
+    tool_calls,
 )
+
+__all__ = ["Error", "Malformed", "Result", "Signal", "StreamParser", "Token", "Unknown"]
 
 
 @event("clova")
@@ -107,61 +113,64 @@ _NAMES = frozenset((b"", b"message", b"token", b"result", b"signal", b"error"))
 AnyEvent: TypeAlias = Token | Result | Signal | Error | Unknown
 
 
-class StreamParser(DialectParser[AnyEvent]):
-    """CLOVA Studio's streams and one-shot answers, v1 and v3: bytes to events."""
+class Clova(Dialect[AnyEvent]):
+    """The dialect: what one stream has shown."""
 
-    __doc__ = f"{__doc__}\n{DialectParser.__doc__}"
-    __slots__ = ()
-    __module__ = "hangang.clova"
-    _not_ended = "a result or error event"
-    _keep = (Result, Error)
+    __slots__ = ("_ended",)
 
-    def _done(self, name: bytes, ident: str) -> AnyEvent:
-        return self._unknown(b"[DONE]", name, ident)
+    deferred = (Result, Error)
 
-    def _unknown(self, payload: bytes, name: bytes, ident: str) -> Unknown:
-        event = Unknown(name.decode("utf-8", "replace") or "message", payload.decode("utf-8"), ident)
-        return with_raw(event, payload)  # type: ignore[no-any-return]
+    def __init__(self) -> None:
+        self._ended = False
 
-    def _event(self, payload: bytes, name: bytes, ident: str, depth: int) -> AnyEvent:
+    def decode(self, frame: RawFrame, max_depth: int) -> AnyEvent:
+        """See the rules of this module."""
+        payload, name = frame.payload, frame.name
         if name not in _NAMES:
-            judge_utf8(payload)
-            return self._unknown(payload, name, ident)
-        value = judge(payload, depth)
-        event: AnyEvent | None = None
+            utf8_text(payload)
+            return unknown(frame)
+        value = validate(payload, max_depth)
+        decoded: AnyEvent | None = None
         if type(value) is dict:
             if name == b"token":
-                event = self._token(value, payload, ident)
+                decoded = token(value, frame)
             elif name == b"result":
-                event = self._result(value, payload, ident, ())
+                decoded = result(value, frame, ())
             elif name == b"signal":
-                event = self._signal(value, ident)
+                decoded = signal(value, frame)
             elif name == b"error":
-                event = self._error(value, payload, ident)
+                decoded = error(value, frame)
             else:
-                event = self._by_shape(value, payload, ident)
-        if event is None:
-            return self._unknown(payload, name, ident)
-        return with_raw(event, payload)  # type: ignore[no-any-return]
+                decoded = by_shape(value, frame)
+        if decoded is None:
+            return unknown(frame)
+        self._ended = self._ended or isinstance(decoded, (Result, Error))
+        return decoded
 
-    def _holes(self, event: AnyEvent, payload: bytes) -> Holes | None:
+    def done(self, frame: RawFrame) -> AnyEvent:
+        """`[DONE]` is the payload of CLOVA's compatible API; here it means nothing."""
+        return unknown(frame)
+
+    def holes(self, event: AnyEvent, payload: bytes) -> Holes | None:
+        """A token's text or thinking, and v1's counter."""
         if type(event) is not Token or bool(event.text) == bool(event.thinking):
             return None
-        thinking = not event.text
-        place = string_span(payload, ("message", "thinkingContent" if thinking else "content"))
-        if place is None:
+        kind = HoleKind.TEXT if event.text else HoleKind.THINKING
+        string = string_span(payload, ("message", "content" if event.text else "thinkingContent"))
+        if string is None:
             return None
-        ints: tuple[tuple[int, int], ...] = ()
+        counters: tuple[tuple[int, int], ...] = ()
         if event.output_length is not None:  # v1 counts up in every token
             counter = span(payload, ("outputLength",))
-            if counter is None or counter[0] < place[1]:
+            if counter is None or counter[0] < string[1]:
                 return None
-            ints = (counter,)
-        return Holes(thinking, *place, ints, (), event._common, True)
+            counters = (counter,)
+        return Holes(kind, string, counters, (), event._common, True)
 
-    def _predicted(
-        self, template: Template, text: str, ident: str, raw: bytes | None, ints: tuple[int, ...]
+    def predicted(
+        self, template: Template, text: str, event_id: str, raw: bytes | None, counters: tuple[int, ...]
     ) -> Token:
+        """A token."""
         token = _Token()
         if template.thinking:
             token.text = ""
@@ -169,136 +178,140 @@ class StreamParser(DialectParser[AnyEvent]):
         else:
             token.text = text
             token.thinking = ""
-        token.id = ident
-        # Without a hole for it there is no such counter: _holes makes one wherever it can.
-        token.output_length = ints[0] if ints else None
+        token.id = event_id
+        # Without a hole for it there is no such counter: `holes` makes one wherever it can.
+        token.output_length = counters[0] if counters else None
         token._common = template.common
         token._raw = raw
         token.__class__ = Token
         return token  # type: ignore[no-any-return]
 
-    def _by_shape(self, value: dict[str, Any], payload: bytes, ident: str) -> AnyEvent | None:
-        if type(value.get("message")) is dict:
-            reason = as_str(value.get("finishReason")) or as_str(value.get("stopReason"))
-            if reason or type(value.get("usage")) is dict:
-                return self._result(value, payload, ident, ())
-            return self._token(value, payload, ident)
-        status = value.get("status")
-        if type(status) is dict:
-            code = label(status, payload, ("status",), "code")
-            fine = code is not None and code.startswith("2")
-            result = value.get("result")
-            if (fine or code is None) and type(result) is dict:
-                event = self._result(result, payload, ident, ("result",))
-                if event is not None:
-                    return event
-            return None if fine else self._error(value, payload, ident)
-        return self._signal(value, ident) if value.get("data") == "[DONE]" else None
-
-    def _signal(self, value: dict[str, Any], ident: str) -> Signal | None:
-        data = value.get("data")
-        return Signal(data, ident) if type(data) is str else None
-
-    def _error(self, value: dict[str, Any], payload: bytes, ident: str) -> Error:
-        self._ended = True
-        path: tuple[str, ...] = ()
-        names: tuple[str, ...] = ("code",)
-        source = value
-        if type(value.get("status")) is dict:
-            source = value["status"]
-            path = ("status",)
-        elif type(value.get("error")) is dict:
-            source = value["error"]
-            path = ("error",)
-            names = ("code", "errorCode")
-        code = None
-        for name in names:
-            code = label(source, payload, path, name)
-            if code is not None:
-                break
-        return Error(code, as_str(source.get("message")) or "", ident)
-
-    def _token(self, value: dict[str, Any], payload: bytes, ident: str) -> Token | None:
-        message = value.get("message")
-        if type(message) is not dict:
-            return None
-        get = value.get
-        shared = (
-            as_str(message.get("role")),
-            _tool_calls(message, payload, ("message", "toolCalls")),
-            _reason(value),
-            as_int(get("index")),
-            as_int(get("inputLength")),
-            as_int(get("created")),
-            as_int(get("seed")),
-            _usage(get("usage")),
-            None,
-        )
-        return Token._make(  # type: ignore[no-any-return]
-            content_of(message.get("content")),
-            as_str(message.get("thinkingContent")) or "",
-            as_int(get("outputLength")),
-            ident,
-            shared,
-            payload,
-        )
-
-    def _result(
-        self, value: dict[str, Any], payload: bytes, ident: str, path: tuple[str, ...]
-    ) -> Result | None:
-        message = value.get("message")
-        if type(message) is not dict:
-            return None
-        self._ended = True
-        get = value.get
-        return Result(
-            content_of(message.get("content")),
-            as_str(message.get("thinkingContent")) or "",
-            as_str(message.get("role")),
-            _tool_calls(message, payload, (*path, "message", "toolCalls")),
-            _reason(value),
-            as_int(get("inputLength")),
-            as_int(get("outputLength")),
-            as_int(get("created")),
-            as_int(get("seed")),
-            _usage(get("usage")),
-            _filters(get("aiFilter"), payload, path),
-            ident,
-        )
+    def missing(self) -> Missing | None:
+        """A result or an error ends a stream."""
+        return None if self._ended else Missing.CLOVA_RESULT
 
 
-def _reason(value: dict[str, Any]) -> str | None:
-    reason = finish_reason_of(value.get("finishReason"))
-    return finish_reason_of(value.get("stopReason")) if reason is None else reason
+class StreamParser(BaseParser[AnyEvent]):
+    """CLOVA Studio's streams and one-shot answers, v1 and v3: bytes to events."""
+
+    __doc__ = f"{__doc__}\n{BaseParser.__doc__}"
+    __slots__ = ()
+    __module__ = "hangang.clova"
+    _dialect_class = Clova
 
 
-def _tool_calls(
-    message: dict[str, Any], payload: bytes, path: tuple[str | int, ...]
-) -> tuple[ToolCallDelta, ...]:
-    calls = message.get("toolCalls")
-    if type(calls) is not list:
-        return ()
-    out = []
-    for place, call in enumerate(calls):
-        if type(call) is not dict:
-            continue
-        function = call.get("function")
-        if type(function) is not dict:
-            function = {}
-        out.append(
-            ToolCallDelta(
-                as_int(call.get("index")),
-                as_str(call.get("id")),
-                as_str(call.get("type")),
-                as_str(function.get("name")),
-                as_str(function.get("partialJson")),
-                arguments_of(function.get("arguments"), payload, (*path, place, "function", "arguments")),
-            )
-        )
-    return tuple(out)
+def unknown(frame: RawFrame) -> Unknown:
+    """A frame of another shape; its payload is well-formed UTF-8."""
+    name = frame.name.decode("utf-8", "replace") or "message"
+    return Unknown._make(name, frame.payload.decode("utf-8"), frame.id, frame.payload)  # type: ignore[no-any-return]
 
 
-def _usage(value: Any) -> Usage | None:
+def by_shape(value: dict[str, Any], frame: RawFrame) -> AnyEvent | None:
+    """A frame without a telling name."""
+    if type(value.get("message")) is dict:
+        reason = as_str(value.get("finishReason")) or as_str(value.get("stopReason"))
+        if reason or type(value.get("usage")) is dict:
+            return result(value, frame, ())
+        return token(value, frame)
+    status = value.get("status")
+    if type(status) is dict:
+        code = label(status, frame.payload, ("status",), "code")
+        fine = code is not None and code.startswith("2")
+        inner = value.get("result")
+        if (fine or code is None) and type(inner) is dict:
+            answer = result(inner, frame, ("result",))
+            if answer is not None:
+                return answer
+        return None if fine else error(value, frame)
+    return signal(value, frame) if value.get("data") == "[DONE]" else None
+
+
+def signal(value: dict[str, Any], frame: RawFrame) -> Signal | None:
+    """A signal: `data` is a string."""
+    data = value.get("data")
+    return Signal._make(data, frame.id, frame.payload) if type(data) is str else None
+
+
+def error(value: dict[str, Any], frame: RawFrame) -> Error:
+    """An error: its members, or those of `status` or `error`."""
+    path: tuple[str, ...] = ()
+    names: tuple[str, ...] = ("code",)
+    source = value
+    if type(value.get("status")) is dict:
+        source = value["status"]
+        path = ("status",)
+    elif type(value.get("error")) is dict:
+        source = value["error"]
+        path = ("error",)
+        names = ("code", "errorCode")
+    code = None
+    for name in names:
+        code = label(source, frame.payload, path, name)
+        if code is not None:
+            break
+    message = as_str(source.get("message")) or ""
+    return Error._make(code, message, frame.id, frame.payload)  # type: ignore[no-any-return]
+
+
+def token(value: dict[str, Any], frame: RawFrame) -> Token | None:
+    """A delta: `message` is an object."""
+    message = value.get("message")
+    if type(message) is not dict:
+        return None
+    get = value.get
+    shared = (
+        as_str(message.get("role")),
+        tool_calls(message.get("toolCalls"), frame.payload, ("message", "toolCalls"), Pieces.PARTIAL_JSON),
+        reason_of(value),
+        as_int(get("index")),
+        as_int(get("inputLength")),
+        as_int(get("created")),
+        as_int(get("seed")),
+        usage(get("usage")),
+        None,
+    )
+    return Token._make(  # type: ignore[no-any-return]
+        content(message.get("content")),
+        as_str(message.get("thinkingContent")) or "",
+        as_int(get("outputLength")),
+        frame.id,
+        shared,
+        frame.payload,
+    )
+
+
+def result(value: dict[str, Any], frame: RawFrame, path: Path) -> Result | None:
+    """The whole answer, which is at `path`: `message` is an object."""
+    message = value.get("message")
+    if type(message) is not dict:
+        return None
+    payload = frame.payload
+    get = value.get
+    return Result._make(  # type: ignore[no-any-return]
+        content(message.get("content")),
+        as_str(message.get("thinkingContent")) or "",
+        as_str(message.get("role")),
+        tool_calls(message.get("toolCalls"), payload, (*path, "message", "toolCalls"), Pieces.PARTIAL_JSON),
+        reason_of(value),
+        as_int(get("inputLength")),
+        as_int(get("outputLength")),
+        as_int(get("created")),
+        as_int(get("seed")),
+        usage(get("usage")),
+        ai_filter(get("aiFilter"), payload, (*path, "aiFilter")),
+        frame.id,
+        payload,
+    )
+
+
+def reason_of(value: dict[str, Any]) -> str | None:
+    """v3's finish reason, else v1's stop reason."""
+    reason = finish_reason(value.get("finishReason"))
+    return finish_reason(value.get("stopReason")) if reason is None else reason
+
+
+def usage(value: Any) -> Usage | None:
+    """Token counts, where the value is an object."""
     if type(value) is not dict:
         return None
     details = value.get("completionTokensDetails")
@@ -310,21 +323,15 @@ def _usage(value: Any) -> Usage | None:
     )
 
 
-def _filters(value: Any, payload: bytes, path: tuple[str | int, ...]) -> tuple[AIFilter, ...]:
+def ai_filter(value: Any, payload: bytes, path: Path) -> tuple[AIFilter, ...]:
+    """The entries of the AI filter, where the value is a list."""
     if type(value) is not list:
         return ()
+    names = ("groupName", "name", "score", "result")
     return tuple(
         [
-            AIFilter(
-                *[
-                    label(entry, payload, (*path, "aiFilter", place), name)
-                    for name in ("groupName", "name", "score", "result")
-                ]
-            )
+            AIFilter(*[label(entry, payload, (*path, place), name) for name in names])
             for place, entry in enumerate(value)
             if type(entry) is dict
         ]
     )
-
-
-__all__ = ["Error", "Malformed", "Result", "Signal", "StreamParser", "Token", "Unknown"]

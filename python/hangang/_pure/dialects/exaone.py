@@ -11,15 +11,20 @@ Rules:
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
-from ..base import DEFAULT_DEPTH, DEFAULT_FRAME_BYTES
-from ..json import as_int, as_str, judge, span
-from ..parser import DialectParser
+from ..dialect import Dialect
+from ..error import Missing
+from ..framing import RawFrame
+from ..json import as_int, as_str, span, string_span, validate
+from ..parser import StreamParser as BaseParser
+from ..predict.budget import MAX_TEMPLATES
 from ..predict.common import PredictableEvent
-from ..predict.template import MAX_BYTES, MAX_TEMPLATES, Holes, Template
-from ..value import Event, common, event, field, with_raw
-from .wire import Malformed, string_span
+from ..predict.template import MAX_TEMPLATE_BYTES, HoleKind, Holes, Template
+from ..value import Event, common, event, field
+from .wire import Malformed
+
+__all__ = ["Answer", "Error", "Malformed", "StreamParser", "Unknown"]
 
 
 @event("exaone")
@@ -60,39 +65,30 @@ _Answer = Answer._mutable_twin
 AnyEvent: TypeAlias = Answer | Error | Unknown
 
 
-class StreamParser(DialectParser[AnyEvent]):
-    """EXAONE's streams and one-shot answers: bytes to events."""
+class Exaone(Dialect[AnyEvent]):
+    """The dialect: what one stream has shown, and the references that its answers share."""
 
-    __doc__ = f"{__doc__}\n{DialectParser.__doc__}"
-    __slots__ = ("_references",)
-    __module__ = "hangang.exaone"
-    _not_ended = "an answering frame"
-    _keep = (Error,)
-    _letters_only = True
+    __slots__ = ("_ended", "_references")
 
-    def __init__(
-        self,
-        *,
-        max_frame_bytes: int = DEFAULT_FRAME_BYTES,
-        max_depth: int = DEFAULT_DEPTH,
-        errors: Literal["strict", "report"] = "strict",
-    ) -> None:
-        super().__init__(max_frame_bytes=max_frame_bytes, max_depth=max_depth, errors=errors)
+    strict_first_byte = True
+    deferred = (Error,)
+
+    def __init__(self) -> None:
+        self._ended = False
         # Lists of references by their JSON text, the last used last.
         self._references: dict[bytes, tuple[dict[str, Any], ...]] = {}
 
-    def _done(self, name: bytes, ident: str) -> AnyEvent:
-        return with_raw(Unknown("[DONE]"), b"[DONE]")  # type: ignore[no-any-return]
-
-    def _event(self, payload: bytes, name: bytes, ident: str, depth: int) -> AnyEvent:
-        value = judge(payload, depth)
+    def decode(self, frame: RawFrame, max_depth: int) -> AnyEvent:
+        """See the rules of this module."""
+        payload = frame.payload
+        value = validate(payload, max_depth)
         code = as_int(value.get("result_code")) if type(value) is dict else None
         if code is None:
-            return with_raw(Unknown(payload.decode("utf-8")), payload)  # type: ignore[no-any-return]
+            return unknown(frame)
         description = as_str(value.get("description"))
         if code != 200:
             self._ended = True
-            return with_raw(Error(code, description or ""), payload)  # type: ignore[no-any-return]
+            return Error._make(code, description or "", payload)  # type: ignore[no-any-return]
         data = value.get("data")
         if type(data) is not dict:
             data = {}
@@ -110,15 +106,21 @@ class StreamParser(DialectParser[AnyEvent]):
         )
         return Answer._make(as_str(data.get("answer")) or "", shared, payload)  # type: ignore[no-any-return]
 
-    def _holes(self, event: AnyEvent, payload: bytes) -> Holes | None:
+    def done(self, frame: RawFrame) -> AnyEvent:
+        """EXAONE has no end marker."""
+        return unknown(frame)
+
+    def holes(self, event: AnyEvent, payload: bytes) -> Holes | None:
+        """An answer's text."""
         if type(event) is not Answer:
             return None
-        place = string_span(payload, ("data", "answer"))
-        return None if place is None else Holes(False, *place, (), (), event._common, True)
+        string = string_span(payload, ("data", "answer"))
+        return None if string is None else Holes(HoleKind.TEXT, string, (), (), event._common, True)
 
-    def _predicted(
-        self, template: Template, text: str, ident: str, raw: bytes | None, ints: tuple[int, ...]
+    def predicted(
+        self, template: Template, text: str, event_id: str, raw: bytes | None, counters: tuple[int, ...]
     ) -> Answer:
+        """An answer."""
         answer = _Answer()
         answer.text = text
         answer._common = template.common
@@ -126,29 +128,44 @@ class StreamParser(DialectParser[AnyEvent]):
         answer.__class__ = Answer
         return answer  # type: ignore[no-any-return]
 
+    def missing(self) -> Missing | None:
+        """One answering frame or an error makes an end possible."""
+        return None if self._ended else Missing.EXAONE_ANSWER
+
     def _shared_references(self, value: Any, payload: bytes) -> tuple[dict[str, Any], ...]:
         """References as a tuple without empty objects; an equal text gives the same object."""
         if type(value) is not list:
             return ()
         references = tuple([item for item in value if item != {}])
         if references:
-            place = span(payload, ("data", "references"))
-            assert place is not None
-            text = payload[place[0] : place[1]]
+            found = span(payload, ("data", "references"))
+            assert found is not None
+            text = payload[found[0] : found[1]]
             seen = self._references
             references = seen.pop(text, references)
             # A predicted answer may bring back a list that is not the last parsed one, so as many
-            # are kept as there are templates; of large ones, which make no template, only the last.
-            if len(text) > MAX_BYTES:
+            # are held as there are templates; of large ones, which make no template, only the last.
+            if len(text) > MAX_TEMPLATE_BYTES:
                 seen.clear()
             elif len(seen) >= MAX_TEMPLATES:
                 del seen[next(iter(seen))]
             seen[text] = references
         return references
 
-    def _drop(self) -> None:
-        super()._drop()
+    def release(self) -> None:
+        """Drops the references that later answers would share."""
         self._references.clear()
 
 
-__all__ = ["Answer", "Error", "Malformed", "StreamParser", "Unknown"]
+class StreamParser(BaseParser[AnyEvent]):
+    """EXAONE's streams and one-shot answers: bytes to events."""
+
+    __doc__ = f"{__doc__}\n{BaseParser.__doc__}"
+    __slots__ = ()
+    __module__ = "hangang.exaone"
+    _dialect_class = Exaone
+
+
+def unknown(frame: RawFrame) -> Unknown:
+    """A frame of another shape; its payload is well-formed UTF-8."""
+    return Unknown._make(frame.payload.decode("utf-8"), frame.payload)  # type: ignore[no-any-return]

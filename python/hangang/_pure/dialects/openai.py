@@ -15,23 +15,29 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-from ..json import as_int, as_str, judge, raw_text, span
-from ..parser import DialectParser
+from ..dialect import Dialect
+from ..error import Missing
+from ..framing import RawFrame
+from ..json import as_int, as_str, raw_text, span, string_span, validate
+from ..parser import StreamParser as BaseParser
 from ..predict.common import PredictableEvent
-from ..predict.template import Holes, Template
-from ..value import Event, Value, common, event, field, value, with_raw
+from ..predict.template import HoleKind, Holes, Template
+from ..span import Span
+from ..value import Event, Value, common, event, field, value
 from .wire import (
     Malformed,
+    Path,
+    Pieces,
     ToolCallDelta,
     Usage,
-    arguments_of,
-    content_of,
-    finish_reason_of,
-    joined_text,
-    string_span,
+    code,
+    content,
+    finish_reason,
+    joined_parts,
+    tool_calls,
 )
 
-Path: TypeAlias = tuple[str | int, ...]
+__all__ = ["Choice", "Chunk", "Done", "Error", "Malformed", "StreamParser", "Unknown"]
 
 
 @value("openai")
@@ -100,6 +106,9 @@ class Unknown(Event):
     data: str = field("The payload as text.", default="")
 
 
+_Chunk = Chunk._mutable_twin
+_USAGE = Chunk._common_names.index("usage")
+_CHOICES = Chunk._common_names.index("choices")
 # In the order of Usage's fields; the other place of the last one makes no template.
 _COUNTERS = (
     ("prompt_tokens",),
@@ -107,47 +116,48 @@ _COUNTERS = (
     ("total_tokens",),
     ("completion_tokens_details", "reasoning_tokens"),
 )
-_THINKING = ("reasoning_content", "reasoning", "thinking", "thinking_content")
-
-_Chunk = Chunk._mutable_twin
+#: The names under which servers send reasoning, in the order in which one is taken.
+_REASONING = ("reasoning_content", "reasoning", "thinking", "thinking_content")
 
 AnyEvent: TypeAlias = Chunk | Done | Error | Unknown
+Object: TypeAlias = dict[str, Any]
 
 
-class StreamParser(DialectParser[AnyEvent]):
-    """OpenAI-compatible streams and one-shot answers: bytes to events."""
+class OpenAI(Dialect[AnyEvent]):
+    """The dialect: what one stream has shown."""
 
-    __doc__ = f"{__doc__}\n{DialectParser.__doc__}"
-    __slots__ = ()
-    __module__ = "hangang.openai"
-    _not_ended = "a finish reason, [DONE] or an error"
-    _keep = (Done, Error)
+    __slots__ = ("_ended",)
 
-    def _done(self, name: bytes, ident: str) -> AnyEvent:
+    deferred = (Done, Error)
+
+    def __init__(self) -> None:
+        self._ended = False
+
+    def decode(self, frame: RawFrame, max_depth: int) -> AnyEvent:
+        """See the rules of this module."""
+        payload = frame.payload
+        value = validate(payload, max_depth)
+        decoded = classify(value, payload, ()) if type(value) is dict else None
+        if decoded is None:
+            return Unknown._make(payload.decode("utf-8"), payload)  # type: ignore[no-any-return]
+        if not self._ended:
+            self._ended = isinstance(decoded, Error) or is_finished(decoded)
+        return decoded
+
+    def done(self, frame: RawFrame) -> AnyEvent:
+        """The end marker."""
         self._ended = True
-        return with_raw(Done(), b"[DONE]")  # type: ignore[no-any-return]
+        return Done._make(frame.payload)  # type: ignore[no-any-return]
 
-    def _event(self, payload: bytes, name: bytes, ident: str, depth: int) -> AnyEvent:
-        value = judge(payload, depth)
-        event = self._classify(value, payload, ()) if type(value) is dict else None
-        if event is None:
-            event = Unknown(payload.decode("utf-8"))
-        elif type(event) is Error:
-            self._ended = True
-        return with_raw(event, payload)  # type: ignore[no-any-return]
-
-    def _holes(self, event: AnyEvent, payload: bytes) -> Holes | None:
+    def holes(self, event: AnyEvent, payload: bytes) -> Holes | None:
+        """A chunk's text or thinking, and its counters."""
         # Only the plain shape: one choice of index 0, not wrapped in an envelope.
-        if type(event) is not Chunk or event._common[7] is not _OWN:
+        if type(event) is not Chunk or event._common[_CHOICES] is not _OWN:
             return None
         if bool(event.text) == bool(event.thinking):
             return None
-        place = None
-        if event.text:
-            place = _first_string(payload, ("content",))
-        else:
-            place = _first_string(payload, _THINKING)
-        if place is None:
+        string = first_string(payload, ("content",) if event.text else _REASONING)
+        if string is None:
             return None
         found = []
         if event.usage is not None:
@@ -155,24 +165,25 @@ class StreamParser(DialectParser[AnyEvent]):
                 counter = span(payload, ("usage", *path))
                 if (
                     counter is not None
-                    and counter[0] > place[1]
+                    and counter[0] > string[1]
                     and event.usage._fields()[number] is not None
                 ):
                     found.append((counter, str(number)))
             found.sort()
         return Holes(
-            not event.text,
-            *place,
-            tuple([pair for pair, _ in found]),
+            HoleKind.TEXT if event.text else HoleKind.THINKING,
+            string,
+            tuple([counter for counter, _ in found]),
             tuple([name for _, name in found]),
             event._common,
             # Another name may hold the reasoning if this one is empty.
             bool(event.text),
         )
 
-    def _predicted(
-        self, template: Template, text: str, ident: str, raw: bytes | None, ints: tuple[int, ...]
+    def predicted(
+        self, template: Template, text: str, event_id: str, raw: bytes | None, counters: tuple[int, ...]
     ) -> Chunk:
+        """A chunk."""
         chunk = _Chunk()
         if template.thinking:
             chunk.text = ""
@@ -181,107 +192,119 @@ class StreamParser(DialectParser[AnyEvent]):
             chunk.text = text
             chunk.thinking = ""
         shared = template.common
-        if ints:
-            usage: Usage = shared[6]
-            counts = list(usage._fields())
-            for name, value in zip(template.names, ints, strict=True):
-                counts[int(name)] = value
-            shared = (*shared[:6], Usage(*counts), *shared[7:])
+        if counters:
+            counts = list(shared[_USAGE]._fields())
+            for name, count in zip(template.names, counters, strict=True):
+                counts[int(name)] = count
+            shared = (*shared[:_USAGE], Usage(*counts), *shared[_USAGE + 1 :])
         chunk._common = shared
         chunk._raw = raw
         chunk.__class__ = Chunk
         return chunk  # type: ignore[no-any-return]
 
-    def _classify(self, value: dict[str, Any], payload: bytes, path: Path) -> AnyEvent | None:
-        error = value.get("error")
-        if error and type(error) in (dict, str):
-            return _error(error, value.get("custom_status"))
-        if value.get("object") == "error":
-            return _error(value, None)
-        choices = value.get("choices")
-        if type(choices) is list:
-            for choice in choices:
-                if type(choice) is dict and type(choice.get("error")) is dict:
-                    return _error(choice["error"], None)
-            return self._chunk(value, choices, payload, path)
-        if type(value.get("error_message")) is str:
-            return Error(
-                _code(value.get("error_code")),
-                value["error_message"],
-                as_str(value.get("error_type")),
-            )
-        status = value.get("status")
-        if type(status) is dict and not path:
-            code = status.get("code")
-            text = as_str(code)
-            if type(code) is int or type(code) is float:
-                text = raw_text(payload, ("status", "code"))
-            if text is not None and text.startswith("2"):
-                if type(value.get("result")) is dict:
-                    return self._classify(value["result"], payload, ("result",))
-            elif text is not None:
-                number = as_int(code)
-                return Error(text if number is None else number, as_str(status.get("message")) or "")
-        kind = value.get("object")
-        if type(value.get("usage")) is dict or (type(kind) is str and kind.startswith("chat.completion")):
-            return self._chunk(value, [], payload, path)
-        return None
+    def missing(self) -> Missing | None:
+        """A finish reason, `[DONE]` or an error ends a stream."""
+        return None if self._ended else Missing.OPENAI_END
 
-    def _chunk(self, value: dict[str, Any], choices: list[Any], payload: bytes, path: Path) -> Chunk:
-        found = []
-        own = None
-        for place, entry in enumerate(choices):
-            if type(entry) is not dict:
-                continue
-            choice = _choice(entry, place, payload, (*path, "choices", place))
-            if choice.finish_reason is not None:
-                self._ended = True
-            if own is None and choice.index == 0:
-                own = choice
-            found.append(choice)
-        first = own or _NO_CHOICE
-        shared = (
-            first.role,
-            first.tool_calls,
-            first.finish_reason,
-            as_str(value.get("id")),
-            as_str(value.get("model")),
-            as_int(value.get("created")),
-            _usage(value.get("usage")),
-            _OWN if own is not None and len(found) == 1 else tuple(found),
-            None,
+
+class StreamParser(BaseParser[AnyEvent]):
+    """OpenAI-compatible streams and one-shot answers: bytes to events."""
+
+    __doc__ = f"{__doc__}\n{BaseParser.__doc__}"
+    __slots__ = ()
+    __module__ = "hangang.openai"
+    _dialect_class = OpenAI
+
+
+def classify(value: Object, payload: bytes, path: Path) -> Chunk | Error | None:
+    """The event of an object, which is at `path` of the payload."""
+    found = value.get("error")
+    if found and type(found) in (dict, str):
+        return error(found, value.get("custom_status"), payload)
+    if value.get("object") == "error":
+        return error(value, None, payload)
+    choices = value.get("choices")
+    if type(choices) is list:
+        for entry in choices:
+            if type(entry) is dict and type(entry.get("error")) is dict:
+                return error(entry["error"], None, payload)
+        return chunk(value, choices, payload, path)
+    if type(value.get("error_message")) is str:
+        kind = as_str(value.get("error_type"))
+        return Error._make(  # type: ignore[no-any-return]
+            code(value.get("error_code")), value["error_message"], kind, None, payload
         )
-        return Chunk._make(first.text, first.thinking, shared, payload)  # type: ignore[no-any-return]
+    status = value.get("status")
+    if type(status) is dict and not path:  # CLOVA's own envelope ([gov §1.2])
+        given = status.get("code")
+        text = as_str(given)
+        if type(given) is int or type(given) is float:
+            text = raw_text(payload, ("status", "code"))
+        if text is not None and text.startswith("2"):
+            if type(value.get("result")) is dict:
+                return classify(value["result"], payload, ("result",))
+        elif text is not None:
+            number = as_int(given)
+            message = as_str(status.get("message")) or ""
+            return Error._make(  # type: ignore[no-any-return]
+                text if number is None else number, message, None, None, payload
+            )
+    kind = value.get("object")
+    if type(value.get("usage")) is dict or (type(kind) is str and kind.startswith("chat.completion")):
+        return chunk(value, [], payload, path)
+    return None
+
+
+def chunk(value: Object, entries: list[Any], payload: bytes, path: Path) -> Chunk:
+    """A chunk with the choices of a list."""
+    found = []
+    own = None
+    for place, entry in enumerate(entries):
+        if type(entry) is dict:
+            one = choice(entry, place, payload, (*path, "choices", place))
+            if own is None and one.index == 0:
+                own = one
+            found.append(one)
+    first = own or _NO_CHOICE
+    shared = (
+        first.role,
+        first.tool_calls,
+        first.finish_reason,
+        as_str(value.get("id")),
+        as_str(value.get("model")),
+        as_int(value.get("created")),
+        usage(value.get("usage")),
+        _OWN if own is not None and len(found) == 1 else tuple(found),
+        None,
+    )
+    return Chunk._make(first.text, first.thinking, shared, payload)  # type: ignore[no-any-return]
 
 
 _NO_CHOICE = Choice()
 
 
-def _code(value: Any) -> int | str | None:
-    return value if type(value) is str else as_int(value)
-
-
-def _error(error: Any, custom: Any) -> Error:
+def error(found: Any, custom: Any, payload: bytes) -> Error:
     """An error from an object or a string; what it lacks comes from the gateway's custom status."""
-    code: int | str | None = None
+    number: int | str | None = None
     message: str | None
     kind = param = None
-    if type(error) is str:
-        message = error
+    if type(found) is str:
+        message = found
     else:
-        code = _code(error.get("code"))
-        message = as_str(error.get("message"))
-        kind = as_str(error.get("type"))
-        param = as_str(error.get("param"))
+        number = code(found.get("code"))
+        message = as_str(found.get("message"))
+        kind = as_str(found.get("type"))
+        param = as_str(found.get("param"))
     if type(custom) is dict:
-        if code is None:
-            code = _code(custom.get("Code"))
+        if number is None:
+            number = code(custom.get("Code"))
         if message is None:
             message = as_str(custom.get("Description"))
-    return Error(code, message or "", kind, param)
+    return Error._make(number, message or "", kind, param, payload)  # type: ignore[no-any-return]
 
 
-def _choice(entry: dict[str, Any], place: int, payload: bytes, path: Path) -> Choice:
+def choice(entry: Object, place: int, payload: bytes, path: Path) -> Choice:
+    """A choice, which is at `path`, from its `delta`, or from `message` in a one-shot answer."""
     name = "delta"
     delta = entry.get(name)
     if type(delta) is not dict:
@@ -290,60 +313,47 @@ def _choice(entry: dict[str, Any], place: int, payload: bytes, path: Path) -> Ch
         if type(delta) is not dict:
             delta = {}
     index = as_int(entry.get("index"))
-    reason = finish_reason_of(entry.get("finish_reason"))
+    reason = finish_reason(entry.get("finish_reason"))
     return Choice(
         place if index is None else index,
-        content_of(delta.get("content")),
-        _thinking(delta, entry),
+        content(delta.get("content")),
+        reasoning(delta, entry),
         as_str(delta.get("role")),
-        _tool_calls(delta.get("tool_calls"), payload, (*path, name, "tool_calls")),
+        tool_calls(delta.get("tool_calls"), payload, (*path, name, "tool_calls"), Pieces.ARGUMENTS),
         None if reason == "null" else reason,
     )
 
 
-def _thinking(delta: dict[str, Any], entry: dict[str, Any]) -> str:
+def reasoning(delta: Object, entry: Object) -> str:
+    """The reasoning of a choice, which may be repeated under several names: one of them, never two."""
     for source in (delta, entry):
-        for name in _THINKING:
-            value = source.get(name)
-            if value and type(value) is str:
-                return value
+        for name in _REASONING:
+            text = source.get(name)
+            if text and type(text) is str:
+                return text
     details = delta.get("reasoning_details")
-    return joined_text(details) if type(details) is list else ""
+    return joined_parts(details) if type(details) is list else ""
 
 
-def _tool_calls(calls: Any, payload: bytes, path: Path) -> tuple[ToolCallDelta, ...]:
-    if type(calls) is not list:
-        return ()
-    out = []
-    for place, call in enumerate(calls):
-        if type(call) is not dict:
-            continue
-        function = call.get("function")
-        if type(function) is not dict:
-            function = {}
-        out.append(
-            ToolCallDelta(
-                as_int(call.get("index")),
-                as_str(call.get("id")),
-                as_str(call.get("type")),
-                as_str(function.get("name")),
-                None,
-                arguments_of(function.get("arguments"), payload, (*path, place, "function", "arguments")),
-            )
-        )
-    return tuple(out)
+def is_finished(chunk: Chunk) -> bool:
+    """Whether a choice of the chunk has a finish reason."""
+    choices = chunk._common[_CHOICES]
+    if choices is _OWN:  # not through `choices`, which would make a Choice for nothing
+        return chunk.finish_reason is not None
+    return any(choice.finish_reason is not None for choice in choices)
 
 
-def _first_string(payload: bytes, names: tuple[str, ...]) -> tuple[int, int] | None:
+def first_string(payload: bytes, names: tuple[str, ...]) -> Span | None:
     """Contents of the first string that is not empty, of those names in the only choice's delta."""
     for name in names:
-        place = string_span(payload, ("choices", 0, "delta", name))
-        if place is not None and place[0] < place[1]:
-            return place
+        found = string_span(payload, ("choices", 0, "delta", name))
+        if found is not None and found[0] < found[1]:
+            return found
     return None
 
 
-def _usage(value: Any) -> Usage | None:
+def usage(value: Any) -> Usage | None:
+    """Token counts, where the value is an object."""
     if type(value) is not dict:
         return None
     details = value.get("completion_tokens_details")
@@ -358,6 +368,3 @@ def _usage(value: Any) -> Usage | None:
         as_int(value.get("total_tokens")),
         thinking,
     )
-
-
-__all__ = ["Choice", "Chunk", "Done", "Error", "Malformed", "StreamParser", "Unknown"]

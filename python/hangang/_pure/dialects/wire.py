@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from enum import Enum
+from typing import Any, TypeAlias, cast
 
 from hangang._errors import ParseError
 
-from ..json import as_str, raw_text, span
+from ..json import as_int, as_str, raw_text
 from ..value import Event, Value, event, field, value
 
 
@@ -59,18 +60,19 @@ class Malformed(Event):
     )
 
 
-FINISH_REASONS = frozenset(
-    (
-        "length",
-        "end_token",
-        "stop_before",
-        "stop",
-        "tool_calls",
-        "content_filter",
-        "function_call",
-    )
+Path: TypeAlias = tuple[str | int, ...]
+
+_FINISH_REASONS = frozenset(
+    ("length", "end_token", "stop_before", "stop", "tool_calls", "content_filter", "function_call")
 )
 _UPPER = {upper: upper + 32 for upper in range(0x41, 0x5B)}  # ASCII only, unlike str.lower
+
+
+class Pieces(Enum):
+    """How a dialect sends a call's arguments in pieces."""
+
+    PARTIAL_JSON = "partialJson"  # CLOVA
+    ARGUMENTS = "arguments"  # OpenAI-compatible
 
 
 def fold_ascii(text: str) -> str:
@@ -78,44 +80,65 @@ def fold_ascii(text: str) -> str:
     return text.translate(_UPPER)
 
 
-def finish_reason_of(value: Any) -> str | None:
+def finish_reason(value: Any) -> str | None:
     """A finish reason: known ones in lower case, others as they are, `""` and non-strings None."""
     if type(value) is not str or not value:
         return None
-    if value in FINISH_REASONS:
+    if value in _FINISH_REASONS:
         return value
     folded = fold_ascii(value)
-    return folded if folded in FINISH_REASONS else value
+    return folded if folded in _FINISH_REASONS else value
 
 
-def joined_text(parts: Any) -> str:
+def joined_parts(parts: Any) -> str:
     """The `text` strings of a list of parts, joined with nothing between."""
     return "".join([p["text"] for p in parts if type(p) is dict and type(p.get("text")) is str])
 
 
-def content_of(value: Any) -> str:
+def content(value: Any) -> str:
     """Content as text: a string, or a list of parts."""
     if type(value) is str:
         return value
-    return joined_text(value) if type(value) is list else ""
+    return joined_parts(value) if type(value) is list else ""
 
 
-def arguments_of(value: Any, payload: bytes, path: tuple[str | int, ...]) -> str | None:
+def arguments(value: Any, payload: bytes, path: Path) -> str | None:
     """Tool arguments as JSON text: a string is it already, another value is copied as received."""
     if value is None or type(value) is str:
         return value
     return raw_text(payload, path)
 
 
-def string_span(payload: bytes, path: tuple[str | int, ...]) -> tuple[int, int] | None:
-    """Where the contents of the string at `path` stand, without its quotes; None if no string."""
-    place = span(payload, path)
-    if place is None or payload[place[0]] != 0x22:
-        return None
-    return place[0] + 1, place[1] - 1
+def tool_calls(calls: Any, payload: bytes, path: Path, pieces: Pieces) -> tuple[ToolCallDelta, ...]:
+    """The tool calls of a list, which is at `path`; anything else is no call."""
+    if type(calls) is not list:
+        return ()
+    out = []
+    for place, call in enumerate(calls):
+        if type(call) is not dict:
+            continue
+        function = call.get("function")
+        if type(function) is not dict:
+            function = {}
+        out.append(
+            ToolCallDelta(
+                as_int(call.get("index")),
+                as_str(call.get("id")),
+                as_str(call.get("type")),
+                as_str(function.get("name")),
+                as_str(function.get("partialJson")) if pieces is Pieces.PARTIAL_JSON else None,
+                arguments(function.get("arguments"), payload, (*path, place, "function", "arguments")),
+            )
+        )
+    return tuple(out)
 
 
-def label(source: dict[str, Any], payload: bytes, path: tuple[str | int, ...], name: str) -> str | None:
+def code(value: Any) -> int | str | None:
+    """An error's code: a string, or an integer of 64 bits; else None."""
+    return value if type(value) is str else as_int(value)
+
+
+def label(source: dict[str, Any], payload: bytes, path: Path, name: str) -> str | None:
     """A string, or a number as its JSON text; else None."""
     value = source.get(name)
     if type(value) is int or type(value) is float:

@@ -1,26 +1,28 @@
-"""Bare JSON framing: bytes cut anywhere to top-level JSON objects and arrays.
+"""Bare JSON framing: bytes split anywhere to top-level JSON objects and arrays.
 
-Rules:
-1. Between values stand SP HT LF CR or nothing; `{` or `[` opens a value, any other byte is a fault.
-2. Inside a value framing knows strings, escapes and the stack of brackets, nothing else; a value
-   ends when the stack is empty, and is judged then, once.
-3. A bracket that does not match its opener ends framing: the bytes so far are judged and the first
-   fault in them is raised.
-4. N bytes pass, byte N + 1 is the fault; D open containers pass, the opener of the next is the
-   fault; at the same byte size wins. Both come before judging.
-5. Only the unfinished value is held; the scan goes on where it stopped. A string that the chunk
-   cuts is looked at twice: once as a whole token in vain, once as an open string.
+Invariants:
+1. Between values there is white space (SP HT LF CR) or nothing; `{` or `[` opens a value, any other byte
+   is an error.
+2. Inside a value framing sees strings, escapes and the stack of brackets, nothing else; a value ends when
+   the stack is empty, and is validated then, once.
+3. A bracket that does not match its opener ends framing: the bytes so far are validated and the first error
+   in them is raised.
+4. N bytes pass, byte N + 1 is the error; D open containers pass, the opener of the next is the error; at the
+   same byte size wins. Both come before validation.
+5. Only the unfinished value is held, and the scan resumes where it stopped. A string that the chunk cuts is
+   looked at twice: once as a whole token that does not end, once as an open string.
 """
 
 from __future__ import annotations
 
 import re
+from enum import Enum
 
-from .. import error as e
 from ..base import DEFAULT_DEPTH, DEFAULT_FRAME_BYTES, Chunk, Parser, check_limit
-from ..error import Fault
-from ..json import first_fault, judge
-from .sse import BOM
+from ..error import ErrorKind, Expected, Failure, FrameError, Missing
+from ..json import first_error, validate
+from . import RawFrame
+from .bom import Bom, BomState
 
 _SPACE = re.compile(rb"[ \t\n\r]*+")
 # Possessive, so that neither a long string nor many short ones fill the matcher's stack.
@@ -29,120 +31,172 @@ _TO_QUOTE = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+', re.DOTALL)
 _OPENER = {0x7D: 0x7B, 0x5D: 0x5B}
 
 
+class State(Enum):
+    """Where the scan is; what survives a chunk."""
+
+    BETWEEN = 1
+    VALUE = 2  # in a value, outside its strings
+    STRING = 3
+    ESCAPE = 4  # after a backslash, whose escaped byte may be in the next chunk
+
+
+_BETWEEN, _VALUE, _STRING, _ESCAPE = State
+
+
+class ValueStart:
+    """Where a value is: its bytes lie together in the stream."""
+
+    __slots__ = ("offset",)
+
+    def __init__(self) -> None:
+        self.offset = 0
+
+    def locate(self, position: int) -> int:
+        """Offset in the stream of the byte at `position` of the value."""
+        return self.offset + position
+
+
 class JSONFramer:
-    """The state machine: each `step` goes on to the end of the next value, then in `payload`."""
+    """The state machine: `begin_chunk` announces a chunk, each `next_frame` goes on to a value's end.
+
+    Attributes:
+        position: where in the chunk the value handed out last ends.
+        examined: bytes looked at since the parser last asked.
+    """
 
     __slots__ = (
-        "_escape",
+        "_base",
+        "_frame",
         "_held",
-        "_in_string",
         "_limit",
         "_max_depth",
-        "_stack",
-        "base",
+        "_open",
+        "_start",
+        "_state",
         "examined",
-        "payload",
-        "start",
+        "id",
+        "position",
     )
 
     def __init__(self, max_frame_bytes: int, max_depth: int) -> None:
         self._limit = max_frame_bytes
         self._max_depth = max_depth
         self._held = bytearray()  # the unfinished value, from earlier chunks
-        self._stack = bytearray()  # its open brackets
-        self._in_string = False  # the chunk ended inside a string,
-        self._escape = False  # and there right after a backslash
-        self.base = 0  # offset of the chunk in the stream
-        self.start = 0  # offset of the value in the stream
-        self.payload = b""
+        self._open = bytearray()  # its open brackets
+        self._state = _BETWEEN
+        self._base = 0  # offset of the chunk in the stream
+        self._start = ValueStart()
+        self._frame = RawFrame(self._start)
+        self.position = 0
+        self.id = ""  # bare JSON has no event ids
         self.examined = 0
 
-    @property
-    def clean(self) -> bool:
-        """Whether the next byte stands between values."""
-        return not self._stack
+    def begin_chunk(self, base: int) -> None:
+        """The next chunk's first byte has the offset `base` in the stream."""
+        self._base = base
+
+    def is_between_frames(self) -> bool:
+        """Whether the next byte is between values."""
+        return self._state is _BETWEEN
 
     @property
     def pending(self) -> int:
+        """Bytes held of an unfinished value."""
         return len(self._held)
 
-    def step(self, chunk: bytes, pos: int) -> int:
-        """Goes on from `pos` to the end of the next value.
-
-        Returns:
-            The position after it, or -1 if the chunk is used up without one.
+    def next_frame(self, chunk: bytes, pos: int) -> RawFrame | None:
+        """Goes on from `pos` to the end of the next value; None if the chunk is used up without one.
 
         Raises:
-            Fault: JSON or UTF8 (garbage between values, a bracket that does not match), SIZE,
-                DEPTH; the offset is the stream's.
+            Failure: INVALID_JSON or INVALID_UTF8 (something else between values, a bracket that does not
+                match), FRAME_TOO_LARGE, TOO_DEEP.
         """
         end = len(chunk)
-        stack = self._stack
-        if not stack:
+        held = self._held
+        if self._state is _BETWEEN:
             pos = _SPACE.match(chunk, pos).end()  # type: ignore[union-attr]
             if pos == end:
-                return -1
+                return None
             if chunk[pos] != 0x7B and chunk[pos] != 0x5B:
-                raise Fault(e.JSON, self.base + pos, e.BETWEEN, chunk[pos])
-            self.start = self.base + pos
-        begin = pos
-        stop = min(end, begin + self._limit - len(self._held))
-        in_string = self._in_string
-        while True:
-            if in_string:
-                if self._escape and pos < stop:
-                    self._escape = False
+                raise Failure(
+                    ErrorKind.INVALID_JSON,
+                    self._base + pos,
+                    expected=Expected.OPENING_BRACKET,
+                    found=chunk[pos],
+                )
+            self._start.offset = self._base + pos
+            self._state = _VALUE
+        # The scan stops before the first byte too many; a value that ends there is complete.
+        stop = min(end, pos + self._limit - len(held))
+        close = self.scan(chunk, pos, stop)
+        if close is None:
+            if stop < end:
+                raise Failure(ErrorKind.FRAME_TOO_LARGE, self._base + stop, limit=self._limit)
+            held += chunk[pos:]
+            return None
+        if held:
+            held += chunk[pos:close]
+            self._frame.payload = bytes(held)
+            self._held = bytearray()
+        else:
+            self._frame.payload = chunk[pos:close]
+        self._state = _BETWEEN
+        self.position = close
+        return self._frame
+
+    def scan(self, chunk: bytes, begin: int, stop: int) -> int | None:
+        """Goes on in the value from `begin` to `stop`: where it ends, or None."""
+        pos = begin
+        stack = self._open
+        state = self._state
+        while pos < stop:
+            if state is not _VALUE:
+                if state is _ESCAPE:
                     pos += 1
                 scanned = pos
                 pos = _TO_QUOTE.match(chunk, pos, stop).end()  # type: ignore[union-attr]
                 self.examined += pos - scanned
-                if pos < stop:
-                    if chunk[pos] == 0x5C:  # the byte it escapes is not here yet
-                        self._escape = True
-                        pos += 1
-                        break
-                    pos += 1
-                    in_string = False
-                else:
+                if pos >= stop:
+                    state = _STRING
                     break
+                pos += 1
+                if chunk[pos - 1] == 0x5C:  # the byte it escapes is not here yet
+                    state = _ESCAPE
+                    break
+                state = _VALUE
             scanned = pos
             pos = _TO_BRACKET.match(chunk, pos, stop).end()  # type: ignore[union-attr]
             self.examined += pos - scanned + 1
             if pos == stop:
                 break
             byte = chunk[pos]
+            pos += 1
             if byte == 0x22:
-                self.examined += stop - pos  # the token that was tried in vain
-                in_string = True
-                pos += 1
+                self.examined += stop - pos + 1  # the token that did not end
+                state = _STRING
             elif byte == 0x7B or byte == 0x5B:
                 if len(stack) == self._max_depth:
-                    raise Fault(e.DEPTH, self.base + pos, limit=self._max_depth)
+                    raise Failure(ErrorKind.TOO_DEEP, self._base + pos - 1, limit=self._max_depth)
                 stack.append(byte)
-                pos += 1
+            elif stack[-1] != _OPENER[byte]:
+                raise self.mismatch(chunk[begin:pos])
             else:
-                pos += 1
-                if stack[-1] != _OPENER[byte]:
-                    fault = first_fault(bytes(self._held + chunk[begin:pos]))
-                    assert fault is not None
-                    raise fault.at(self.start + fault.offset)
                 stack.pop()
                 if not stack:
-                    break
-        if not stack and pos > begin:
-            if self._held:
-                self._held += chunk[begin:pos]
-                self.payload = bytes(self._held)
-                self._held = bytearray()
-            else:
-                self.payload = chunk[begin:pos]
-            self._in_string = False
-            return pos
-        if stop < end:
-            raise Fault(e.SIZE, self.base + stop, limit=self._limit)
-        self._in_string = in_string
-        self._held += chunk[begin:]
-        return -1
+                    return pos
+        self._state = state
+        return None
+
+    def mismatch(self, part: bytes) -> Failure:
+        """A bracket closed what was not open: the first error so far, at the latest that bracket."""
+        error = first_error(bytes(self._held + part))
+        assert error is not None
+        return error.at(self._start.locate(error.position))
+
+    def finish(self, fed: int) -> None:
+        """The stream ends after `fed` bytes; raises Failure (TRUNCATED) inside a value."""
+        if self._state is not _BETWEEN:
+            raise Failure.truncated(fed, Missing.REST_OF_VALUE)
 
 
 class JSONStreamParser(Parser[bytes]):
@@ -163,13 +217,13 @@ class JSONStreamParser(Parser[bytes]):
         super().__init__()
         limit = check_limit("max_frame_bytes", max_frame_bytes)
         self._framer = JSONFramer(limit, check_limit("max_depth", max_depth))
-        self._bom: bytes | None = b""  # an unfinished BOM at the start of the stream; None: past it
+        self._bom = Bom()
 
     def feed(self, chunk: Chunk) -> list[bytes]:
         """The values that this chunk completes, each the bytes of one valid object or array.
 
         Raises:
-            InvalidJSONError, InvalidUTF8Error: a value is bad, or something else stands between.
+            InvalidJSONError, InvalidUTF8Error: a value is invalid, or there is something else between two.
             LimitExceededError: a value is too large or too deep.
             ValueError: after `close()`.
             RuntimeError: another thread is inside this parser.
@@ -179,50 +233,46 @@ class JSONStreamParser(Parser[bytes]):
         try:
             out: list[bytes] = []
             try:
-                self._push(data, out)
-            except Fault as fault:
-                caught = fault
+                self._advance(data, out)
+            except Failure as failure:
+                caught = failure
             else:
                 return out
             self._fail(caught, out, "")
         finally:
             self._lock.release()
 
-    def _push(self, chunk: bytes, out: list[bytes]) -> None:
+    def _advance(self, chunk: bytes, out: list[bytes]) -> None:
         base = self._fed
         self._fed = base + len(chunk)
         pos = 0
-        if self._bom is not None and chunk:
-            head = self._bom + chunk[: 3 - len(self._bom)]
-            if head == BOM:
-                pos = 3 - len(self._bom)
-            elif BOM.startswith(head):
-                self._bom = head
+        if not self._bom.done:
+            if self._bom.skip(chunk) is BomState.INCOMPLETE:
                 return
-            elif self._bom:
-                raise Fault(e.JSON, 0, e.BETWEEN, BOM[0])
-            self._bom = None
+            pos = self._bom.position
+            if self._bom.taken:  # half a byte order mark is nothing that may stand before a value
+                found = self._bom.taken[0]
+                raise Failure(ErrorKind.INVALID_JSON, 0, expected=Expected.OPENING_BRACKET, found=found)
         framer = self._framer
-        framer.base = base
-        while (pos := framer.step(chunk, pos)) >= 0:
-            payload = framer.payload
-            self._examined += len(payload)
+        framer.begin_chunk(base)
+        while (frame := framer.next_frame(chunk, pos)) is not None:
+            pos = framer.position
+            self._examined += len(frame.payload)
             try:
-                judge(payload)
-            except Fault as fault:
-                raise fault.at(framer.start + fault.offset) from None
-            out.append(payload)
+                validate(frame.payload)
+            except FrameError as error:
+                raise error.at(frame.locate(error.position)) from None
+            out.append(frame.payload)
         self._examined += framer.examined
         framer.examined = 0
 
     def _finish(self, out: list[bytes]) -> None:
-        if self._bom:
-            raise Fault(e.TRUNCATED, self._fed, e.REST_OF_BOM)
-        if not self._framer.clean:
-            raise Fault(e.TRUNCATED, self._fed, e.REST_OF_VALUE)
+        if self._bom.held():
+            raise Failure.truncated(self._fed, Missing.REST_OF_BOM)
+        self._framer.finish(self._fed)
 
     def _drop(self) -> None:
         self._framer = JSONFramer(1, 1)
 
     def _pending(self) -> int:
-        return self._framer.pending + len(self._bom or b"")
+        return self._framer.pending + self._bom.held()

@@ -1,27 +1,32 @@
-"""SSE framing: bytes cut anywhere to WHATWG events.
+"""SSE framing: bytes split anywhere to WHATWG events.
 
-Rules:
-1. A line ends at CR LF, LF or CR. A lone CR ends it at once; if the next byte, maybe of the next
-   chunk, is LF, it belongs to that CR.
-2. A line is `field`, `field:value` or `field: value`; one space after the colon is no data.
-   A line that begins with a colon is a comment.
-3. A blank line commits the last event id, and dispatches if there was a `data` line, even an empty
-   one. Values of several `data` lines are joined by LF.
+Invariants:
+1. A line ends at CR LF, LF or CR. A lone CR ends it at once; if the next byte, maybe of the next chunk, is
+   LF, it belongs to that CR.
+2. A line is `field`, `field:value` or `field: value`; one space after the colon is not part of the value. A
+   line that begins with a colon is a comment.
+3. A blank line commits the last event id, and dispatches if there was a `data` line, even an empty one.
+   Values of several `data` lines are joined by LF.
 4. `id` with a NUL is ignored, `retry` counts only when all digits; both outlive the event.
-5. A line of N bytes passes, and joined data of N bytes; byte N + 1 is the fault, at once, also of a
-   line that is not finished. The joining LF is charged when the colon of the next `data:` comes.
-6. Only the unfinished line and the data of the unfinished event are held; a byte of a line is never
-   searched again for its end.
+5. A line of N bytes passes, and joined data of N bytes; byte N + 1 is the error, at once, also of an
+   unfinished line. The joining LF is charged when the colon of the next `data:` is there.
+6. Only the unfinished line and the data of the unfinished event are held; a byte of a line is never searched
+   again for its end.
+
+How it differs from `sse.rs`: a chunk is announced once (`begin_chunk`). `next_frame` splits lines itself,
+`on_line` reads the field and `on_blank_line` dispatches, without a `next_line`, `read_field` and `dispatch`:
+a Python call a line is a tenth of the whole cost. Which frames a template may be made of (`Eligibility`
+there) is found out when one is learnt, from the bytes before its payload.
 """
 
 from __future__ import annotations
 
-from .. import error as e
 from ..base import DEFAULT_FRAME_BYTES, Chunk, Parser, check_limit
-from ..error import Fault
+from ..error import ErrorKind, Failure, Missing
 from ..value import Value, field, value
+from . import RawFrame
+from .bom import Bom, BomState
 
-BOM = b"\xef\xbb\xbf"
 _DIGITS = frozenset(b"0123456789")
 _RETRY_MAX = 2**64 - 1
 
@@ -35,33 +40,83 @@ class ServerSentEvent(Value):
     id: str = field('The last event id as of this event, `""` if there was none yet.', default="")
 
 
-class SSEFramer:
-    """The state machine. `begin` announces a chunk, each `step` goes on to the next dispatch.
+class DataLines:
+    """Where the `data` values of a frame are in the stream.
 
-    After a dispatch `payload`, `name` and `id` are the event's, and `offset_of` maps an offset of
-    the payload to one of the stream, until the next `step`.
+    Of each line but the last two small numbers are kept, seven bits a byte: the length of its value, and the
+    bytes from there to the next value. A frame of many empty lines must not cost more memory than its bytes.
+    """
+
+    __slots__ = ("first", "lengths", "terminator", "value")
+
+    def __init__(self) -> None:
+        self.lengths = bytearray()
+        self.first = 0  # offset of the first value
+        self.value = 0  # offset of the last value
+        self.terminator = 0  # offset of the last line's terminator
+
+    def push(self, value: int, terminator: int) -> None:
+        """Another line; the framer enters the first one itself."""
+        for number in (self.terminator - self.value, value - self.terminator):
+            while number >= 0x80:
+                self.lengths.append(number & 0x7F | 0x80)
+                number >>= 7
+            self.lengths.append(number)
+        self.value = value
+        self.terminator = terminator
+
+    def locate(self, position: int) -> int:
+        """Offset in the stream of the byte at `position` of the payload.
+
+        The LF that joins two lines is the first line's terminator; the end of the payload is the last
+        line's.
+        """
+        offset = self.first
+        numbers: list[int] = []
+        number = shift = 0
+        for byte in self.lengths:
+            number |= (byte & 0x7F) << shift
+            shift += 7
+            if byte >= 0x80:
+                continue
+            numbers.append(number)
+            number = shift = 0
+            if len(numbers) == 2:
+                length, gap = numbers
+                numbers.clear()
+                if position <= length:
+                    return offset + position
+                position -= length + 1
+                offset += length + gap
+        return min(self.value + position, self.terminator)
+
+
+class SSEFramer:
+    """The state machine: `begin_chunk` announces a chunk, each `next_frame` goes on to the next dispatch.
+
+    Attributes:
+        position: where in the chunk the frame handed out last ends.
+        id: the last event id, as the last blank line committed it.
+        retry: the reconnection time in milliseconds, None at first.
     """
 
     __slots__ = (
-        "_at",
+        "_after_cr",
         "_base",
         "_cr",
-        "_first_at",
-        "_id_bytes",
+        "_data",
+        "_data_size",
+        "_frame",
+        "_held",
         "_lf",
         "_limit",
-        "_line_at",
-        "_more",
+        "_line_offset",
+        "_lines",
         "_name",
-        "_size",
-        "_term",
-        "_values",
-        "after_cr",
-        "held",
+        "_open",
+        "_pending_id",
         "id",
-        "name",
-        "open",
-        "payload",
+        "position",
         "retry",
     )
 
@@ -70,58 +125,52 @@ class SSEFramer:
         self._base = 0  # offset of the chunk in the stream
         self._lf = -1  # next LF and next CR of the chunk, so that none is searched for twice
         self._cr = -1
-        self.after_cr = False  # an LF that comes next is the second half of a CR LF
-        self.held = bytearray()  # the unfinished line, from earlier chunks
-        self._line_at = 0  # its offset in the stream
-        self._values = bytearray()  # joined data, from the second data line on
-        self._size = -1  # bytes of joined data; -1: no data line yet, so that size + 1 is right
-        self._first_at = 0  # offset in the stream of the first data value
-        self._at = 0  # that of the last data value, and of its terminator
-        self._term = 0
-        # Of each data line but the last: its value's length, and the bytes up to the next value, seven
-        # bits a byte. A frame of many empty lines must not cost more memory than its bytes did.
-        self._more = bytearray()
+        # The last byte was a CR: if an LF follows, maybe in the next chunk, it is the second half of a CR LF.
+        self._after_cr = False
+        self._held = bytearray()  # the unfinished line, from earlier chunks
+        self._line_offset = 0  # the line's offset in the stream
+        self._lines = DataLines()
+        self._frame = RawFrame(self._lines)
+        self._data = bytearray()  # joined data, from the second data line on; one line is held by the frame
+        self._data_size = -1  # bytes of joined data; -1: no data line yet, so that size + 1 is right
         self._name = b""
-        self._id_bytes: bytes | None = None  # last id seen, not yet committed by a blank line
-        self.open = False  # since the last blank line there was a line that is no comment
-        self.payload = b""
-        self.name = b""
+        self._pending_id: bytes | None = None  # last id seen, not yet committed by a blank line
+        self._open = False  # since the last blank line there was a line that is not a comment
+        self.position = 0
         self.id = ""
         self.retry: int | None = None
 
-    def begin(self, base: int) -> None:
-        """A new chunk comes, whose first byte has the offset `base` in the stream."""
+    def begin_chunk(self, base: int) -> None:
+        """The next chunk's first byte has the offset `base` in the stream."""
         self._base = base
         self._lf = self._cr = -1
 
-    def indent(self, count: int, at: int) -> None:
-        """The first line began with `count` bytes of white space, at the offset `at`."""
-        self.held += b" " * count
-        self._line_at = at
+    def indent(self, count: int, offset: int) -> None:
+        """The first line began with `count` bytes of white space, at `offset`."""
+        self._held += b" " * count
+        self._line_offset = offset
 
-    @property
-    def clean(self) -> bool:
+    def is_between_frames(self) -> bool:
         """Whether the next byte begins an event: nothing is held, no LF is awaited."""
-        return not (self.open or self.held or self.after_cr)
+        return not (self._open or self._held or self._after_cr)
 
     @property
     def pending(self) -> int:
-        return len(self.held) + max(self._size, 0) + len(self._name)
+        """Bytes held of an unfinished event."""
+        return len(self._held) + max(self._data_size, 0) + len(self._name)
 
-    def step(self, chunk: bytes, pos: int) -> int:
-        """Goes on from `pos` to the next dispatch.
-
-        Returns:
-            The position after it, or -1 if the chunk is used up without one.
+    def next_frame(self, chunk: bytes, pos: int) -> RawFrame | None:
+        """Goes on from `pos` to the next dispatch; None if the chunk is used up without one.
 
         Raises:
-            Fault: SIZE, by rule 5.
+            Failure: FRAME_TOO_LARGE.
         """
         end = len(chunk)
-        if self.after_cr and pos < end:
-            self.after_cr = False
+        if self._after_cr and pos < end:
+            self._after_cr = False
             if chunk[pos] == 0x0A:
                 pos += 1
+        held = self._held
         while pos < end:
             stop = self._lf
             if stop < pos:
@@ -137,162 +186,137 @@ class SSEFramer:
                 self._cr = cr
             if cr < stop:
                 stop = cr
-            held = self.held
-            if stop == end:  # the line goes on in the next chunk
-                if not held:
-                    self._line_at = self._base + pos
-                held += chunk[pos:]
-                if len(held) + self._size >= self._limit:
-                    self._check(held)
-                return -1
+            if stop == end:
+                self.hold_tail(chunk, pos)
+                return None
             if held:
                 held += chunk[pos:stop]
                 line = bytes(held)
                 held.clear()
             else:
-                self._line_at = self._base + pos
+                self._line_offset = self._base + pos
                 line = chunk[pos:stop]
             pos = stop + 1
             if stop == cr:
                 if pos == end:
-                    self.after_cr = True  # this CR may be half of a CR LF cut by the chunk's end
+                    self._after_cr = True  # this CR may be half of a CR LF that the chunk's end cut
                 elif chunk[pos] == 0x0A:
                     pos += 1
             if line:
-                self.line(line, self._base + stop)
-            elif self._blank():
-                return pos
-        return -1
+                self.on_line(line, self._base + stop)
+            elif (frame := self.on_blank_line()) is not None:
+                self.position = pos
+                return frame
+        return None
 
-    def _check(self, line: bytes | bytearray) -> None:
-        """Raises Fault (SIZE) if the line, finished or not, has a byte too many."""
-        allowed = self._limit
-        if line[:5] == b"data:":
-            rest = allowed - self._size - 1  # data bytes this line may have, after its joining LF
-            if rest < 0 and allowed >= 5:
-                raise Fault(e.SIZE, self._term, limit=self._limit)
-            allowed = min(allowed, (6 if line[5:6] == b" " else 5) + rest)
+    def hold_tail(self, chunk: bytes, pos: int) -> None:
+        """The line at `pos` goes on in the next chunk."""
+        held = self._held
+        if not held:
+            self._line_offset = self._base + pos
+        held += chunk[pos:]
+        if len(held) + self._data_size >= self._limit:
+            self.check_limit(held, False)
+
+    def check_limit(self, line: bytes | bytearray, complete: bool) -> None:
+        """Raises Failure (FRAME_TOO_LARGE) if the line, complete or not, has a byte too many.
+
+        The offset is that of the first byte at which a reader of single bytes would notice.
+        """
+        limit = allowed = self._limit
+        has_colon = line[:5] == b"data:"
+        if has_colon or (complete and line == b"data"):
+            room = limit - self._data_size - 1  # for this line's value, after the LF that joins it
+            if room < 0 and limit >= len(line[:5]):
+                # The joining LF counts as the terminator of the line before.
+                raise Failure(ErrorKind.FRAME_TOO_LARGE, self._lines.terminator, limit=limit)
+            if has_colon:
+                allowed = min(limit, (6 if line[5:6] == b" " else 5) + room)
         if len(line) > allowed:
-            raise Fault(e.SIZE, self._line_at + allowed, limit=self._limit)
+            raise Failure(ErrorKind.FRAME_TOO_LARGE, self._line_offset + allowed, limit=limit)
 
-    def line(self, line: bytes, term: int) -> None:
-        """A line that is not blank has ended; its terminator stands at `term` in the stream."""
-        if len(line) + self._size >= self._limit:
-            self._check(line)
-        head = line[:5]
-        if head == b"data:":
-            self._data(line[6:] if line[5:6] == b" " else line[5:], self._line_at + 5, line, term)
-        elif line[0] == 0x3A:
-            return  # a comment: keep-alive, counts only as a line
-        elif head == b"event":
-            rest = line[5:]
-            if not rest:
-                self._name = b""
-            elif rest[0] == 0x3A:
-                self._name = rest[2:] if rest[1:2] == b" " else rest[1:]
-        elif head[:3] == b"id:" or line == b"id":
-            value = line[4:] if head[3:4] == b" " else line[3:]
+    def on_line(self, line: bytes, terminator: int) -> None:
+        """A line that is not blank, its terminator at that offset: one field, as WHATWG interprets it."""
+        if len(line) + self._data_size >= self._limit:
+            self.check_limit(line, True)
+        name, _, value = line.partition(b":")
+        if not name:
+            return  # a comment: counts only as a line
+        self._open = True
+        if value[:1] == b" ":
+            value = value[1:]
+        if name == b"data":
+            self.on_data(value, terminator)
+        elif name == b"event":
+            self._name = value
+        elif name == b"id":
             if b"\0" not in value:
-                self._id_bytes = value
-        elif line == b"data":
-            if self._size + 1 > self._limit:
-                raise Fault(e.SIZE, self._term, limit=self._limit)
-            self._data(b"", term, b"", term)
-        elif head == b"retry":
-            digits = line[7:] if line[5:7] == b": " else line[6:]
-            if line[5:6] == b":" and digits and _DIGITS.issuperset(digits):
-                digits = digits.lstrip(b"0")
-                self.retry = _RETRY_MAX if len(digits) > 20 else min(int(digits or b"0"), _RETRY_MAX)
-        self.open = True
+                self._pending_id = value
+        elif name == b"retry" and value and _DIGITS.issuperset(value):
+            digits = value.lstrip(b"0")
+            self.retry = _RETRY_MAX if len(digits) > 20 else min(int(digits or b"0"), _RETRY_MAX)
 
-    def _data(self, value: bytes, at: int, line: bytes, term: int) -> None:
-        if line[5:6] == b" ":
-            at += 1
-        if self._size < 0:
-            if self._more:
-                del self._more[:]
-            self.payload = value
-            self._size = len(value)
-            self._first_at = self._at = at
-            self._term = term
+    def on_data(self, value: bytes, terminator: int) -> None:
+        """A `data` line: the first is held as it is, more are joined."""
+        lines = self._lines
+        offset = terminator - len(value)
+        if self._data_size < 0:
+            if lines.lengths:
+                lines.lengths.clear()
+            lines.first = lines.value = offset
+            lines.terminator = terminator
+            self._frame.payload = value
+            self._data_size = len(value)
             return
-        if not self._more:
-            self._values += self.payload
-        self._values += b"\n"
-        # The line before, as two small numbers: its value's length, and the bytes up to this value.
-        for number in (self._term - self._at, at - self._term):
-            while number >= 0x80:
-                self._more.append(number & 0x7F | 0x80)
-                number >>= 7
-            self._more.append(number)
-        self._at = at
-        self._term = term
-        self._values += value
-        self._size = len(self._values)
+        if not self._data:
+            self._data += self._frame.payload
+        self._data += b"\n"
+        self._data += value
+        self._data_size = len(self._data)
+        lines.push(offset, terminator)
 
-    def _blank(self) -> bool:
-        """A blank line: commits the id, and tells whether there is an event."""
-        if self._id_bytes is not None:
-            self.id = self._id_bytes.decode("utf-8", "replace")
-            self._id_bytes = None
-        dispatch = self._size >= 0
-        if dispatch and self._values:
-            self.payload = bytes(self._values)
-            self._values.clear()
-        self.name = self._name
+    def on_blank_line(self) -> RawFrame | None:
+        """Commits the id, and hands out the event if there is one."""
+        if self._pending_id is not None:
+            self.id = self._pending_id.decode("utf-8", "replace")
+            self._pending_id = None
+        self._open = False
+        name = self._name
         self._name = b""
-        self._size = -1
-        self.open = False
-        return dispatch
+        if self._data_size < 0:
+            return None
+        self._data_size = -1
+        frame = self._frame
+        if self._data:
+            frame.payload = bytes(self._data)
+            self._data.clear()
+        frame.name = name
+        frame.id = self.id
+        return frame
 
-    def end(self, fed: int) -> bool:
-        """The stream ends here, and its end ends the line (rule 5 of error).
+    def finish(self, fed: int) -> RawFrame | None:
+        """The stream ends after `fed` bytes, and its end ends the line (rule 5 of error).
 
         Returns:
-            Whether there is a last event to judge.
+            A last event, which counts if its data is complete.
 
         Raises:
-            Fault: TRUNCATED, the stream ends inside an event that cannot be one.
+            Failure: TRUNCATED, the stream ends inside an event that cannot be one.
         """
-        line = bytes(self.held)
-        self.held.clear()
-        truncated = Fault(e.TRUNCATED, fed, e.REST_OF_EVENT)
+        line = bytes(self._held)
+        self._held.clear()
+        truncated = Failure.truncated(fed, Missing.BLANK_LINE)
         # An unterminated comment is nothing between frames; inside one the stream was cut.
-        if line and (line[0] != 0x3A or self.open):
+        if line and (line[0] != 0x3A or self._open):
             if line[:5] != b"data:" and line != b"data":
                 raise truncated
             try:
-                self.line(line, fed)
-            except Fault:
+                self.on_line(line, fed)
+            except Failure:
                 raise truncated from None
-        if self.open and self._size < 0:
+        if self._open and self._data_size < 0:
             raise truncated
-        return self._blank()
-
-    def offset_of(self, offset: int) -> int:
-        """Offset in the stream of the byte at `offset` of the payload.
-
-        The LF that joins two lines is the first line's terminator; the end of the payload is the
-        last line's.
-        """
-        at = self._first_at
-        numbers: list[int] = []
-        number = shift = 0
-        for byte in self._more:
-            number |= (byte & 0x7F) << shift
-            shift += 7
-            if byte >= 0x80:
-                continue
-            numbers.append(number)
-            number = shift = 0
-            if len(numbers) == 2:
-                length, gap = numbers
-                numbers.clear()
-                if offset <= length:
-                    return at + offset
-                offset -= length + 1
-                at += length + gap
-        return min(self._at + offset, self._term)
+        return self.on_blank_line()
 
 
 class SSEParser(Parser[ServerSentEvent]):
@@ -311,7 +335,7 @@ class SSEParser(Parser[ServerSentEvent]):
     def __init__(self, *, max_frame_bytes: int = DEFAULT_FRAME_BYTES) -> None:
         super().__init__()
         self._framer = SSEFramer(check_limit("max_frame_bytes", max_frame_bytes))
-        self._bom: bytes | None = b""  # an unfinished BOM at the start of the stream; None: past it
+        self._bom = Bom()
 
     def feed(self, chunk: Chunk) -> list[ServerSentEvent]:
         """The events that this chunk completes; `b""` completes none.
@@ -326,39 +350,36 @@ class SSEParser(Parser[ServerSentEvent]):
         try:
             out: list[ServerSentEvent] = []
             try:
-                self._push(data, out)
-            except Fault as fault:
-                caught = fault
+                self._advance(data, out)
+            except Failure as failure:
+                caught = failure
             else:
                 return out
             self._fail(caught, out)
         finally:
             self._lock.release()
 
-    def _push(self, chunk: bytes, out: list[ServerSentEvent]) -> None:
+    def _advance(self, chunk: bytes, out: list[ServerSentEvent]) -> None:
         base = self._fed
         self._fed = base + len(chunk)
         pos = 0
-        if self._bom is not None and chunk:
-            head = self._bom + chunk[: 3 - len(self._bom)]
-            if head == BOM:
-                pos = 3 - len(self._bom)
-            elif BOM.startswith(head):
-                self._bom = head
+        if not self._bom.done:
+            if self._bom.skip(chunk) is BomState.INCOMPLETE:
                 return
-            elif self._bom:  # it was no BOM: its bytes begin the first line after all
-                chunk = self._bom + chunk
+            pos = self._bom.position
+            if self._bom.taken:  # it was no BOM: its bytes begin the first line after all
+                chunk = self._bom.taken + chunk
                 base = 0
-            self._bom = None
         self._examined += len(chunk) - pos
         framer = self._framer
-        framer.begin(base)
-        while (pos := framer.step(chunk, pos)) >= 0:
+        framer.begin_chunk(base)
+        while (frame := framer.next_frame(chunk, pos)) is not None:
+            pos = framer.position
             out.append(
                 ServerSentEvent(
-                    framer.name.decode("utf-8", "replace") or "message",
-                    framer.payload.decode("utf-8", "replace"),
-                    framer.id,
+                    frame.name.decode("utf-8", "replace") or "message",
+                    frame.payload.decode("utf-8", "replace"),
+                    frame.id,
                 )
             )
 
@@ -372,7 +393,7 @@ class SSEParser(Parser[ServerSentEvent]):
         self._framer = framer
 
     def _pending(self) -> int:
-        return self._framer.pending + len(self._bom or b"")
+        return self._framer.pending + self._bom.held()
 
     @property
     def last_event_id(self) -> str:

@@ -1,153 +1,239 @@
-"""Prediction: a frame that equals an earlier one but for a string and some counters is parsed already.
+"""Templates: frames with holes, compiled to a matcher.
 
-Rules:
-1. A template is the bytes of a whole frame with holes: the value of its `id:` line, the answer's
-   string value, and integers that stand behind it. Equal fixed bytes and a valid value in each hole
-   mean an equal parse, so only the holes are read.
-2. A string hole holds what JSON allows between quotes, in UTF-8; an id hole what a line holds,
-   without NUL; an integer hole up to 18 digits without a sign. Anything else falls back to the full parse.
-3. Only whole frames within one chunk are predicted, and only where a frame begins with nothing held.
-4. A frame no longer than `max_frame_bytes` cannot break a limit; a longer one falls back. Its
-   brackets are those of the template, so its depth is fine too.
-5. At most 4 templates of 64 KiB, the last used first. Where templates do not pay, fewer are made:
-   a stream whose frames all differ costs little more than without prediction.
-6. Prediction never raises, and never changes what a full parse would give.
+Invariants:
+1. Prediction never raises, and never changes what a full parse would give. Anything unusual is no match.
+2. A string hole holds what JSON allows between quotes, in UTF-8; an id hole what a line holds, without NUL; a
+   counter up to 18 digits without a sign.
+3. A frame no longer than `max_frame_bytes` cannot exceed a limit (the caller checks it); a longer one is no
+   match. Its brackets are those of the template, so its depth is fine too.
+4. A parser has at most 4 templates of at most 64 KiB, the last used first.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
-from hangang._values import replace_surrogates, scanstring
+from ..json import has_control, skip_space, string_end, unescape
+from ..span import Span
+from .budget import MAX_TEMPLATES, Budget
 
-MAX_TEMPLATES = 4
-MAX_BYTES = 64 * 2**10
+MAX_TEMPLATE_BYTES = 64 * 2**10
+MAX_DIGITS = 18  # so that a counter fits 64 bits
 
-_STRING = re.compile(rb'(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+')
-_CONTROL = re.compile("[\x00-\x1f]")
-# What may stand before the payload: an id line, an event line, each at most once and in this order.
+# What may precede the payload: an id line, an event line, each at most once and in this order.
 _LEAD = re.compile(rb"(?:(id: ?)([^\r\n\0]*)(?=\r?\n))?((?:\r?\n)?(?:event: ?[^\r\n]*\r?\n)?data: ?)")
+
+Make: TypeAlias = Callable[["Template", str, str, bytes | None, tuple[int, ...]], Any]
+"""Makes the event of a frame that fits: template, string, id, `_raw` of the event, counters."""
+
+
+class LastId(Protocol):
+    """What has the last event id: the SSE framer; the other one has none."""
+
+    id: str
+
+
+Run: TypeAlias = Callable[[bytes, int, LastId, Callable[[Any], object], Make | None], int]
+"""Reads the frames that fit: chunk, position, framer, where to deliver, what makes an event (None to deliver
+only text); gives the position of the first frame that does not fit."""
+
+
+class HoleKind(Enum):
+    """Which field of the event the string hole is."""
+
+    TEXT = 1
+    THINKING = 2
 
 
 class Holes(NamedTuple):
-    """What a dialect finds in a frame it has just parsed.
+    """What a dialect finds in a frame that it has just parsed.
 
     Attributes:
-        thinking: the string hole is the event's thinking, not its text.
-        start: begin of the string's contents in the payload, after its quote.
-        end: their end, at the closing quote.
-        ints: begin and end of each integer hole in the payload, in order, all behind `end`.
-        names: what the dialect calls them.
-        common: the event's common fields; the last is set to the payload's parts if there are no
-            integer holes.
-        empty: whether an empty string leaves the event of the same kind.
+        kind: what the string is.
+        string: where its contents are in the payload, without the quotes.
+        counters: where each counter is, in order, all after the string.
+        names: what the dialect calls the counters.
+        common: the event's common fields; the last is set to the payload's parts if there are no counters.
+        may_be_empty: whether an empty string leaves the event of the same kind.
     """
 
-    thinking: bool
-    start: int
-    end: int
-    ints: tuple[tuple[int, int], ...]
+    kind: HoleKind
+    string: Span
+    counters: tuple[Span, ...]
     names: tuple[str, ...]
     common: tuple[Any, ...]
-    empty: bool
+    may_be_empty: bool
 
 
 class Template:
-    """One frame with holes."""
+    """One frame with holes.
 
-    __slots__ = (
-        "before",
-        "common",
-        "empty",
-        "follow",
-        "head",
-        "head_bytes",
-        "id_bytes",
-        "id_prefix",
-        "names",
-        "tail",
-        "tail_bytes",
-        "thinking",
-        "trailer",
-    )
+    Attributes:
+        run: reads the frames from a position of a chunk on, as long as they fit.
+        thinking: the string is the event's thinking, not its text.
+        names: what the dialect calls the counters.
+        common: the common fields of the events that it predicts.
+    """
 
-    def __init__(self, holes: Holes, lead: re.Match[bytes] | None, payload: bytes, trailer: bytes) -> None:
-        """A template from a frame: `lead` + payload + `trailer`; SSE has both, bare JSON none."""
-        self.thinking = holes.thinking
-        self.empty = holes.empty
+    __slots__ = ("_key", "common", "names", "run", "thinking")
+
+    def __init__(
+        self, holes: Holes, lead: re.Match[bytes] | None, payload: bytes, trailer: bytes, max_frame_bytes: int
+    ) -> None:
+        """A template of a frame: `lead` + payload + `trailer`; SSE has both, bare JSON none."""
+        start, end = holes.string
+        self.thinking = holes.kind is HoleKind.THINKING
         self.names = holes.names
-        self.before = holes.start  # payload bytes before the string
-        self.trailer = len(trailer)
         # Fixed bytes before the string; with an id line those from the end of its value on.
-        self.id_prefix: bytes | None = None
-        self.id_bytes = 0  # length of the id, a guess for the next one
-        head = payload[: holes.start]
+        head = payload[:start]
+        id_prefix: bytes | None = None
+        id_bytes = 0
         if lead is not None:
-            self.id_prefix = lead[1]
-            self.id_bytes = len(lead[2] or b"")
+            id_prefix = lead[1]
+            id_bytes = len(lead[2] or b"")
             head = lead[3] + head
-        self.head = head
-        self.head_bytes = len(head)
-        # Fixed bytes from the closing quote on: to the frame's end, or to the first integer.
-        cuts = [holes.end, *[place for pair in holes.ints for place in pair], len(payload)]
+        # Fixed bytes from the closing quote on: to the frame's end, or to the first counter.
+        cuts = [end, *[place for counter in holes.counters for place in counter], len(payload)]
         fixed = [payload[a:b] for a, b in zip(cuts[::2], cuts[1::2], strict=True)]
         fixed[-1] += trailer
-        self.tail = fixed[0]
-        self.tail_bytes = len(self.tail)
-        # What follows each integer. It begins with a comma, a bracket or white space, so no digit,
-        # fraction or exponent can stand between.
-        self.follow = tuple([(part[:1], part, len(part)) for part in fixed[1:]])
+        # What follows each counter. It begins with a comma, a bracket or white space, so no digit,
+        # fraction or exponent can be in between.
+        follow = tuple([(part[:1], part, len(part)) for part in fixed[1:]])
         self.common: tuple[Any, ...] = holes.common
-        if not self.follow:
-            parts = (payload[: holes.start], payload[holes.end :])
-            self.common = (*holes.common[:-1], parts)
-
-    def same(self, other: Template) -> bool:
-        """Whether the two match the same frames."""
-        return (
-            self.head == other.head
-            and self.tail == other.tail
-            and self.follow == other.follow
-            and self.id_prefix == other.id_prefix
+        if not follow:
+            self.common = (*holes.common[:-1], (payload[:start], payload[end:]))
+        self._key = (id_prefix, head, fixed[0], follow)
+        self.run: Run = self._compile(
+            None if lead is None else id_prefix,
+            id_bytes,
+            head,
+            fixed[0],
+            follow,
+            holes,
+            trailer,
+            max_frame_bytes,
         )
 
+    def is_same(self, other: Template) -> bool:
+        """Whether the two match the same frames."""
+        return self._key == other._key
 
-def lead_of(chunk: bytes, start: int, payload_at: int) -> re.Match[bytes] | None:
-    """The lines before a payload, if they are such as a template can have."""
-    return _LEAD.fullmatch(chunk, start, payload_at)
+    def _compile(
+        self,
+        id_prefix: bytes | None,
+        id_bytes: int,
+        head: bytes,
+        tail: bytes,
+        follow: tuple[tuple[bytes, bytes, int], ...],
+        holes: Holes,
+        trailer: bytes,
+        limit: int,
+    ) -> Run:
+        """The matcher: one closure that reads frame after frame.
+
+        A call a frame, and reading a dozen attributes a frame, would cost more than the comparisons.
+
+        Args:
+            id_prefix: the bytes before the id, None without an id line.
+            id_bytes: the length of the id, a guess for the next one.
+            head: the fixed bytes before the string.
+            tail: the fixed bytes from its closing quote on, to the first counter if there is one.
+            follow: what follows each counter: first byte, all bytes, their number.
+            holes: what the dialect found.
+            trailer: bytes of the frame after the payload; b"" in bare JSON.
+            limit: `max_frame_bytes`.
+        """
+        head_bytes = len(head)
+        tail_bytes = len(tail)
+        prefix_bytes = len(id_prefix or b"")
+        one_space = id_prefix == b"id:"
+        is_json = not trailer
+        before = holes.string[0]
+        after = len(trailer)
+        may_be_empty = holes.may_be_empty
+        is_text = not self.thinking
+
+        def run(
+            chunk: bytes, pos: int, framer: LastId, deliver: Callable[[Any], object], make: Make | None
+        ) -> int:
+            counters: tuple[int, ...] = ()
+            event_id = framer.id
+            while True:
+                # The id line, if there is one, and the fixed bytes up to the string.
+                if id_prefix is None:
+                    if not chunk.startswith(head, pos):
+                        break
+                    start = pos + head_bytes
+                else:
+                    if not chunk.startswith(id_prefix, pos):
+                        break
+                    start = pos + prefix_bytes
+                    stop = start + id_bytes
+                    if not chunk.startswith(head, stop):
+                        stop = chunk.find(head[:1], start)
+                        if stop < 0 or not chunk.startswith(head, stop):
+                            break
+                    try:
+                        event_id = chunk[start:stop].decode()
+                    except UnicodeDecodeError:
+                        break
+                    # Not printable: CR, LF and NUL among others. One space after the colon is not the id's.
+                    if not event_id.isprintable() or (one_space and event_id[:1] == " "):
+                        break
+                    start = stop + head_bytes
+                # The string, and the fixed bytes after it.
+                raw = None
+                stop = chunk.find(b'"', start)
+                if not chunk.startswith(tail, stop):
+                    # The quote may be an escaped one, or this is another frame.
+                    stop = string_end(chunk, start)
+                    if not chunk.startswith(tail, stop):
+                        break
+                try:
+                    text = chunk[start:stop].decode()
+                    if "\\" in text:
+                        raw = chunk[start:stop]
+                        text = unescape(text)
+                    elif not text.isprintable() and has_control(text):
+                        break
+                except ValueError:  # ill-formed UTF-8, or an invalid escape
+                    break
+                stop += tail_bytes
+                if follow:
+                    stop, counters = read_counters(chunk, stop, follow)
+                    if stop < 0:
+                        break
+                    raw = chunk[start - before : stop - after]
+                if stop - pos > limit or not (text or may_be_empty):
+                    break
+                pos = stop
+                if id_prefix is not None:
+                    framer.id = event_id
+                if make is not None:
+                    deliver(make(self, text, event_id, raw, counters))
+                elif is_text and text:
+                    deliver(text)
+                if is_json and chunk[pos : pos + 1] != b"{":
+                    pos = skip_space(chunk, pos)
+            return pos
+
+        return run
 
 
-def string_end(chunk: bytes, start: int) -> int:
-    """Where a string's contents end that begin at `start`: at its quote, or where it goes wrong."""
-    match = _STRING.match(chunk, start)
-    assert match is not None
-    return match.end()
-
-
-def unescape(text: str) -> str:
-    """The value of a string's contents, lone surrogate escapes as U+FFFD.
-
-    Raises:
-        ValueError: it is not what JSON allows between quotes.
-    """
-    value, end = scanstring(text + '"', 0)
-    if end != len(text) + 1:
-        raise ValueError("a quote inside the string")
-    return str(replace_surrogates(value)) if "\\u" in text else value
-
-
-def counters(
+def read_counters(
     chunk: bytes, pos: int, follow: tuple[tuple[bytes, bytes, int], ...]
 ) -> tuple[int, tuple[int, ...]]:
-    """The integers from `pos`, each before its fixed bytes: position after them or -1, values."""
+    """The counters from `pos`, each before its fixed bytes: position after them or -1, values."""
     values = []
     for first, part, length in follow:
-        end = chunk.find(first, pos, pos + 19)  # at most 18 digits: they fit 64 bits
+        end = chunk.find(first, pos, pos + MAX_DIGITS + 1)
         if end < 0:
             return -1, ()
         digits = chunk[pos:end]
-        # bytes.isdigit knows the ASCII digits only.
+        # bytes.isdigit accepts the ASCII digits only.
         if not digits.isdigit() or (digits[0] == 0x30 and end - pos > 1):
             return -1, ()
         if not chunk.startswith(part, end):
@@ -157,35 +243,46 @@ def counters(
     return pos, tuple(values)
 
 
-def has_control(text: str) -> bool:
-    """Whether a text holds a raw control character, which no JSON string may."""
-    return _CONTROL.search(text) is not None
+def lead_of(chunk: bytes, start: int, payload_start: int) -> re.Match[bytes] | None:
+    """The lines before a payload, if a template can have them."""
+    return _LEAD.fullmatch(chunk, start, payload_start)
 
 
 class Templates:
     """The templates of one parser, the last used first."""
 
-    __slots__ = ("cold", "items", "wait")
+    __slots__ = ("budget", "items")
 
     def __init__(self) -> None:
         self.items: list[Template] = []
-        self.cold = 0  # templates made since one last fitted; who finds a fit resets both
-        self.wait = 0  # frames to let pass before the next is made
+        self.budget = Budget()
 
-    def wants(self) -> bool:
-        """Whether a template should be made of the frame that was just parsed in full."""
-        if self.wait:
-            self.wait -= 1
-            return False
-        return True
-
-    def add(self, template: Template) -> None:
-        """Keeps a template; the more have been in vain, the longer until the next is wanted."""
-        self.cold += 1
-        if self.cold > MAX_TEMPLATES:
-            self.wait = 1 << min(self.cold - MAX_TEMPLATES, 8)
-            # Trying several templates in vain would examine a frame several times.
-            del self.items[1:]
-        self.items = [item for item in self.items if not item.same(template)]
+    def learn(self, template: Template) -> None:
+        """Keeps a template of a frame that was parsed in full."""
+        self.budget.charge()
+        if self.budget.is_exhausted():
+            del self.items[1:]  # trying several that do not match would examine a frame several times
+        self.items = [item for item in self.items if not item.is_same(template)]
         self.items.insert(0, template)
         del self.items[MAX_TEMPLATES:]
+
+    def read_frames(
+        self, chunk: bytes, pos: int, framer: LastId, deliver: Callable[[Any], object], make: Make | None
+    ) -> int:
+        """Reads the frames from `pos` on that fit a template; see `Run`."""
+        items = self.items
+        end = len(chunk)
+        while pos < end:
+            for template in items:
+                stop = template.run(chunk, pos, framer, deliver, make)
+                if stop > pos:
+                    break
+            else:
+                return pos
+            pos = stop
+            if template is not items[0]:
+                items.remove(template)
+                items.insert(0, template)
+            if self.budget.misses:
+                self.budget.earn()
+        return pos
