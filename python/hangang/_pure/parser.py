@@ -221,6 +221,7 @@ class StreamParser(Parser[E | Malformed], Generic[E]):
     def _advance_json(
         self, framer: JSONFramer, chunk: bytes, base: int, pos: int, out: list[Any], text_only: bool
     ) -> None:
+        end = len(chunk)
         templates = self._templates
         make = None if text_only else self._dialect.predicted
         framer.begin_chunk(base)
@@ -230,9 +231,12 @@ class StreamParser(Parser[E | Malformed], Generic[E]):
                 whole = True
                 if templates.items:
                     start = pos
-                    pos = skip_space(chunk, pos)
+                    if chunk[pos : pos + 1] != b"{":
+                        pos = skip_space(chunk, pos)
                     pos = templates.read_frames(chunk, pos, framer, out.append, make)
                     framer.examined += pos - start
+                    if pos == end:
+                        break
             frame = framer.next_frame(chunk, pos)
             if frame is None:
                 break

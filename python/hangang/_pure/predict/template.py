@@ -216,7 +216,7 @@ class Template:
                     deliver(make(self, text, event_id, raw, counters))
                 elif is_text and text:
                     deliver(text)
-                if is_json and chunk[pos : pos + 1] != b"{":
+                if is_json and pos < len(chunk) and chunk[pos] != 0x7B:
                     pos = skip_space(chunk, pos)
             return pos
 
