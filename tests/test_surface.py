@@ -28,7 +28,7 @@ PUBLIC = {
         UnprocessableEntityError UnsupportedMediaTypeError Usage __version__ a2a aiter_events clova exaone gov iter_events openai""",
     "hangang.clova": f"StreamParser Event Token Result Signal Error Unknown Malformed {CLIENTS}",
     "hangang.exaone": f"StreamParser Event Answer Error Unknown Malformed {CLIENTS}",
-    "hangang.openai": "StreamParser Event Chunk Choice Done Error Unknown Malformed",
+    "hangang.openai": "StreamParser Event Chunk Choice Done Error Unknown Malformed to_chunks",
     "hangang.a2a": "StreamParser Event Task Message StatusUpdate ArtifactUpdate Error Unknown Malformed",
     "hangang.gov": f"""StreamParser Event Chunk Choice Done Error Unknown Malformed {CLIENTS}
         AgentProfile PROFILES""",

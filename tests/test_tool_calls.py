@@ -440,7 +440,7 @@ def test_the_end_of_an_object_is_found_at_any_split(text: str, after: str, seed:
 
     call = PartialCall(0)
     for piece in cut(text, random.Random(seed)):
-        assert not call.is_whole() or call.arguments == "{}"
+        assert not call.is_whole() or call.arguments in ("{}", text)
         call.extend(piece)
     assert call.is_whole()
     call.extend(" ")

@@ -1,7 +1,7 @@
 """Events to one answer: `Completion`, and `Fold`, which builds it.
 
 The rules of this file:
-- Folding is linear: deltas go to lists and are joined once, when a `Completion` is asked for.
+- Folding is linear: deltas go to lists and are joined once, in `Fold.completion`.
 - Events are recognized by the public name of their class, so those of either backend, made by hand
   or unpickled, fold alike.
 - Neighbouring events of a stream share one object for the fields they repeat, and `Fold.extend` reads
@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from math import isfinite
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from ._backend import impl
 from ._openai_shape import call_id, error, finish_reason, new_id, tool_call, usage
@@ -313,6 +313,15 @@ class _Artifact:
         self.metadata: dict[str, Any] | None = None
 
 
+class _HasCommon(Protocol):
+    """An event of a kind whose neighbours share the object of their common fields."""
+
+    text: str
+    thinking: str
+    _common: Any
+    _rest: Any
+
+
 class Fold:
     """The state of a completion: takes events, gives a `Completion` at any time.
 
@@ -362,7 +371,7 @@ class Fold:
         is_renamed = False
         kind: type[Any] | None = None
         common: Any = None
-        for event in cast("Iterable[Any]", events):
+        for event in cast("Iterable[_HasCommon]", events):
             if type(event) is not kind:  # events come in runs of one kind
                 kind = type(event)
                 dialect, handler, is_renamed = _BY_TYPE.get(kind) or _learn(kind)
@@ -380,7 +389,7 @@ class Fold:
                 common = None
 
     def completion(self) -> Completion:
-        """Everything so far; joins what came since the last time it was asked."""
+        """The answer so far. Joins only what was added since the last call."""
         text = _joined(self.text)
         if self.dialect == "a2a":
             if self.artifacts:
@@ -519,7 +528,7 @@ def _add_calls(fold: Fold, deltas: Iterable[ToolCallDelta]) -> None:
     if fold.calls is None:
         fold.calls = ToolCalls()
     for delta in deltas:
-        fold.calls.place(delta)
+        fold.calls._place(delta)
 
 
 def _exaone_answer(fold: Fold, event: Any) -> bool:

@@ -12,8 +12,8 @@ the name in each delta, some send a new id each time, some number every call 0 (
 - The first id, name and type of a call stay.
 - Arguments that are exactly `{}` give way to arguments that begin with `{`: some servers open with it.
 
-Adding is linear: fragments go to a list and are joined when somebody asks, and the scanner that finds
-the end of an object resumes where it stopped. It runs only where the third case above asks for it, so
+Adding is linear: fragments go to a list and are joined when `calls` is read, and the scanner that finds
+the end of an object resumes where it stopped. It runs only where the third case above needs it, so
 the streams of well-behaved servers are never scanned.
 """
 
@@ -111,10 +111,10 @@ class ToolCalls:
     object a choice. A CLOVA `Result` repeats whole calls: do not add those after the deltas.
     """
 
-    __slots__ = ("_by_id", "_by_index", "_calls")
+    __slots__ = ("_by_id", "_by_index", "_partial")
 
     def __init__(self) -> None:
-        self._calls: list[PartialCall] = []
+        self._partial: list[PartialCall] = []
         self._by_id: dict[str, PartialCall] = {}
         self._by_index: dict[int, PartialCall] = {}  # the call opened last with each index
 
@@ -122,7 +122,7 @@ class ToolCalls:
         """Take deltas in order; returns them with the number of their call as `index`."""
         return [
             delta
-            if delta.index == (number := self.place(delta).number)
+            if delta.index == (number := self._place(delta).number)
             else ToolCallDelta(number, delta.id, delta.type, delta.name, delta.partial_json, delta.arguments)
             for delta in deltas
         ]
@@ -130,23 +130,23 @@ class ToolCalls:
     @property
     def calls(self) -> tuple[ToolCall, ...]:
         """The calls so far, in the order in which they were opened."""
-        return tuple([call.whole() for call in self._calls])
+        return tuple([call.whole() for call in self._partial])
 
     def __repr__(self) -> str:
         return f"ToolCalls(calls={self.calls!r})"
 
-    def place(self, delta: ToolCallDelta) -> PartialCall:
+    def _place(self, delta: ToolCallDelta) -> PartialCall:
         """Take one delta; returns its call."""
         index, identity, name = delta.index, delta.id, delta.name
         call = self._by_id.get(identity) if identity else None
         if call is None:
             if index is not None:
                 call = self._by_index.get(index)
-            elif self._calls:
-                call = self._calls[-1]
+            elif self._partial:
+                call = self._partial[-1]
         if call is None or (name and call.name and _opens(call, delta)):
-            call = PartialCall(len(self._calls))
-            self._calls.append(call)
+            call = PartialCall(len(self._partial))
+            self._partial.append(call)
             if index is not None:
                 call.index = index
                 self._by_index[index] = call
@@ -246,6 +246,12 @@ class PartialCall:
         else:
             self.opening = ""
             self._extend_opening("", text)
+
+    def settle(self) -> None:
+        """No arguments follow: a `{}` at the start stays."""
+        if self.opening:
+            self.fragments.insert(0, self.opening)
+        self.opening = None
 
     def is_whole(self) -> bool:
         """Whether the arguments so far are one whole JSON object, by its brackets."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from hangang._backend import impl
+
+if TYPE_CHECKING:
+    from hangang._to_chunks import to_chunks
 
 __all__ = [
     "Choice",
@@ -15,6 +18,7 @@ __all__ = [
     "Malformed",
     "StreamParser",
     "Unknown",
+    "to_chunks",
 ]
 
 Choice = impl.openai.Choice
@@ -27,3 +31,17 @@ Malformed = impl.Malformed
 
 Event: TypeAlias = Chunk | Done | Error | Unknown | Malformed
 """Everything that `StreamParser.feed` can return."""
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        # Not at the top: folding brings dataclasses and json along, half of an import's time.
+        if name == "to_chunks":
+            from hangang._to_chunks import to_chunks
+
+            return to_chunks
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
