@@ -661,6 +661,32 @@ def test_a_completion_is_a_value() -> None:
     assert Completion.__module__ == "hangang"
 
 
+def test_a_pickle_of_0_1_opens() -> None:
+    """It has the values of its fields in their order, and tool calls as deltas."""
+    values = [
+        "가", "음", "stop", Usage(1, 2, 3), call(index=0, id="a", name="f", arguments=None), ({"index": 1},),
+        "web_search", (), "assistant", False, None, "exaone", "질문", (), None, None, None, None, None, "req-1",
+    ]  # fmt: skip
+
+    class Old:
+        def __reduce__(self) -> Any:
+            return object.__new__, (hangang.streams.Completion,), values
+
+    assert pickle.loads(pickle.dumps(Old())) == Completion(
+        text="가",
+        thinking="음",
+        finish_reason="stop",
+        usage=Usage(1, 2, 3),
+        tool_calls=(ToolCall("a", "f", "", 0),),
+        references=({"index": 1},),
+        intent="web_search",
+        role="assistant",
+        dialect="exaone",
+        query="질문",
+        request_id="req-1",
+    )
+
+
 def _fold_lines(count: int) -> int:
     """Lines of Python that folding so many deltas runs, of text and of a call's arguments."""
     deltas = [token(text="가나다", tool_calls=call(partial_json="x")) for _ in range(count)]

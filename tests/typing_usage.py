@@ -191,10 +191,31 @@ def driven(chunks: Iterable[bytes]) -> hangang.Completion:
     completion = hangang.Completion.of(events)
     assert_type(completion, hangang.Completion)
     assert_type(completion.text, str)
+    assert_type(completion.refusal, str)
+    assert_type(completion.status_message, str | None)
+    assert_type(completion.tool_calls, tuple[hangang.ToolCall, ...])
+    assert_type(completion.references, tuple[dict[str, Any], ...])
+    for call in completion.tool_calls:
+        assert_type(call.id, str | None)
+        assert_type(call.name, str | None)
+        assert_type(call.arguments, str)
+        assert_type(call.args, dict[str, Any])
+        assert_type(call.index, int | None)
+        assert_type(completion.tool_message(call, ""), dict[str, Any])
+    assert_type(completion.to_openai("m"), dict[str, Any])
+    for chunk in openai.to_chunks(events, model="m", include_usage=True):
+        assert_type(chunk, dict[str, Any])
     return completion
 
 
+def folded(event: clova.Token, calls: hangang.ToolCalls) -> tuple[hangang.ToolCall, ...]:
+    assert_type(calls.add(event.tool_calls), list[hangang.ToolCallDelta])
+    return calls.calls
+
+
 async def driven_async(chunks: AsyncIterator[bytes]) -> list[str]:
+    async for chunk in openai.to_chunks(hangang.aiter_events(chunks, openai.StreamParser())):
+        assert_type(chunk, dict[str, Any])
     return [event.text async for event in hangang.aiter_events(chunks, openai.StreamParser())]
 
 
@@ -230,4 +251,4 @@ if __name__ == "__main__":
     of_a2a(b'data: {"result":{"message":{}}}\n\ndata: {"result":{"task":{}}}\n\ndata: {"error":"x"}\n\n')
     driven([b'event: result\ndata: {"message":{"content":"a"}}\n\n'])
     failed(b"{")
-    made_by_hand()
+    folded(made_by_hand(), hangang.ToolCalls())

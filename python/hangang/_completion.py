@@ -100,7 +100,7 @@ class Completion:
     finish_reason: str | None = None
     usage: Usage | None = None
     tool_calls: tuple[ToolCall, ...] = ()
-    references: tuple[Any, ...] = ()
+    references: tuple[dict[str, Any], ...] = ()
     intent: str = ""
     ai_filter: tuple[AIFilter, ...] = ()
     role: str | None = None
@@ -235,6 +235,16 @@ class Completion:
         """All fields as plain values that `json.dumps` takes; the same on both backends."""
         return _fields_of(self)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {one.name: getattr(self, one.name) for one in fields(self)}
+
+    def __setstate__(self, state: dict[str, Any] | list[Any]) -> None:
+        if isinstance(state, list):  # of 0.1: values without names, and the calls as deltas
+            state = dict(zip(_FIELDS_OF_0_1, state, strict=True))
+            state["tool_calls"] = tuple([whole_call(n, one) for n, one in enumerate(state["tool_calls"])])
+        for one in fields(self):
+            object.__setattr__(self, one.name, state.get(one.name, one.default))
+
     def __repr__(self) -> str:
         """Only the fields that are set."""
         shown = [
@@ -256,6 +266,12 @@ class Completion:
             parts.append(f"<pre>failed: {_escape(str(error_object(self)['message']))}</pre>")
         return "".join(parts) or f"<pre>{_escape(repr(self))}</pre>"
 
+
+_FIELDS_OF_0_1 = (
+    "text", "thinking", "finish_reason", "usage", "tool_calls", "references", "intent", "ai_filter", "role",
+    "failed", "error", "dialect", "query", "artifacts", "state", "task_id", "context_id", "metadata",
+    "rate_limit", "request_id",
+)  # fmt: skip
 
 Completion.__module__ = "hangang"  # where they are public, so that pickles do not name this file
 Artifact.__module__ = "hangang.streams"
