@@ -53,7 +53,7 @@ def to_chunks(
     artifact is replaced by a text that does not continue the old one, the new text follows it.
 
     Args:
-        events: from one stream, in order: a list, `iter_events(...)`, a client's stream. An async
+        events: of one stream, in order: a list, `iter_events(...)`, a client's stream in its `with`. An async
             iterable gives an async iterator. It is read lazily, one event at a time.
         model: the model's name in every chunk; None takes the stream's, or `""`.
         include_usage: end with a chunk of no choices that holds the token counts, if the service sent
@@ -111,7 +111,7 @@ class _Choice:
         self.has_calls = False
         self.calls = ToolCalls()
         self.sent: dict[int, int] = {}  # fragments of arguments that were sent, by the call's number
-        self.numbers: dict[int, int] = {}  # what the client knows as the call's index
+        self.numbers: dict[int, int] = {}  # the call's index as sent to the client
 
     def delta(
         self, text: str = "", thinking: str = "", refusal: str = "", calls: list[dict[str, Any]] | None = None
@@ -145,7 +145,7 @@ class _Choice:
             if call.number not in self.sent:
                 shaped.append(self._first(call, self._unsent(call) or "{}"))
             elif not call.fragments and not self.is_finished:
-                # No arguments at all: clients decode them, and `""` is no JSON.
+                # No arguments at all: clients decode them, and `""` cannot be decoded.
                 shaped.append(self._next(call, "{}"))
             elif rest := self._unsent(call):
                 shaped.append(self._next(call, rest))
