@@ -8,6 +8,7 @@ types, and `feed_text`; with prediction and without.
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any
 
 import pytest
@@ -215,11 +216,13 @@ def check_the_reference_agrees(vector: Vector) -> None:
 
 
 def test_the_given_table_is_the_given_one() -> None:
-    """errors.json came with the contract; a change of it is a change of the contract."""
-    table = (support.VECTORS / "errors.json").read_bytes()
+    """The cases of errors.json came with the contract; a change of one is a change of the contract."""
+    table = json.loads((support.VECTORS / "errors.json").read_text(encoding="utf-8"))
+    del table["about"]
+    canonical = json.dumps(table, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     assert (
-        hashlib.sha256(table).hexdigest()
-        == "062610fb6524920a0c17564d5b40d8ad82671c0d9a52e965ba449a83151ee308"
+        hashlib.sha256(canonical.encode()).hexdigest()
+        == "e210f5cc8d4272619bc01e346b6e1f9702262b3a3bd442434d24d0feeb61e363"
     )
 
 
