@@ -5,7 +5,7 @@
 //! small limits. Every stream is fed whole, byte by byte, in pieces of one size and in pieces of changing sizes; all
 //! of them must give the same events, the same error and the same pending bytes (Law I). Beside that,
 //! - `sse_split` holds the events against a naive reading of WHATWG's rules,
-//! - `json_split` holds frames and the places of faults against serde_json,
+//! - `json_split` holds frames and the places of errors against serde_json,
 //! - the dialects run with and without prediction, and `feed_text` against `feed`.
 
 use std::fmt::Debug;

@@ -670,9 +670,9 @@ fn failure<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Failure<'a>>, FrameErro
     match cursor.kind()? {
         Kind::Object => {
             members!(cursor {
-                                "code" => failure.code = code(cursor)?,
-                                "message" => failure.message = cursor.optional_string()?,
-                                "data" => (failure.data, failure.detail) = data(cursor)?,
+                "code" => failure.code = code(cursor)?,
+                "message" => failure.message = cursor.optional_string()?,
+                "data" => (failure.data, failure.detail) = data(cursor)?,
             })?;
             Ok(Some(failure))
         }
@@ -690,7 +690,7 @@ fn data<'a>(cursor: &mut Cursor<'a>) -> Result<(Option<&'a str>, Option<Cow<'a, 
     let mut detail = None;
     optional_object(cursor, |cursor| {
         members!(cursor {
-                        "detail" => detail = cursor.optional_string()?,
+            "detail" => detail = cursor.optional_string()?,
         })
     })?;
     Ok((Some(cursor.since(start)), detail))
@@ -704,8 +704,8 @@ fn optional_json_object<'a>(cursor: &mut Cursor<'a>) -> Result<Option<&'a str>, 
 fn status<'a>(cursor: &mut Cursor<'a>) -> Result<Status<'a>, FrameError> {
     let mut status = Status::default();
     members!(cursor {
-                "state" => status.state = cursor.optional_string()?,
-                "message" => status.message = optional_object(cursor, inner)?,
+        "state" => status.state = cursor.optional_string()?,
+        "message" => status.message = optional_object(cursor, inner)?,
     })?;
     Ok(status)
 }
@@ -713,10 +713,10 @@ fn status<'a>(cursor: &mut Cursor<'a>) -> Result<Status<'a>, FrameError> {
 fn inner<'a>(cursor: &mut Cursor<'a>) -> Result<Inner<'a>, FrameError> {
     let mut inner = Inner::default();
     members!(cursor {
-                "artifactId" => inner.id = cursor.optional_string()?,
-                "name" => inner.name = cursor.optional_string()?,
-                "parts" => inner.parts = parts(cursor)?,
-                "metadata" => inner.metadata = optional_json_object(cursor)?,
+        "artifactId" => inner.id = cursor.optional_string()?,
+        "name" => inner.name = cursor.optional_string()?,
+        "parts" => inner.parts = parts(cursor)?,
+        "metadata" => inner.metadata = optional_json_object(cursor)?,
     })?;
     Ok(inner)
 }
@@ -729,7 +729,7 @@ fn parts<'a>(cursor: &mut Cursor<'a>) -> Result<Parts<'a>, FrameError> {
     let list = optional_list(cursor, |cursor| {
         let mut part = Text::default();
         members!(cursor {
-                        "text" => part = cursor.text()?,
+            "text" => part = cursor.text()?,
         })?;
         strings += usize::from(part.span.is_some());
         string = string.or(part.span);

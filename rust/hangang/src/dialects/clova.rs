@@ -420,33 +420,33 @@ struct Members<'a> {
 impl<'a> Members<'a> {
     fn read(&mut self, cursor: &mut Cursor<'a>, outermost: bool) -> Result<(), FrameError> {
         members!(cursor {
-                        "message" => {
-                            (self.message, self.message_text) = (None, None);
-                            match cursor.kind()? {
-                                Kind::Object => self.message = Some(message(cursor)?),
-                                _ => self.message_text = cursor.optional_string()?,
-                            }
-                        },
-                        "finishReason" => self.finish_reason = cursor.optional_string()?,
-                        "stopReason" => self.stop_reason = cursor.optional_string()?,
-                        "index" => self.index = cursor.optional_integer()?,
-                        "inputLength" => self.input_length = cursor.optional_integer()?,
-                        "outputLength" => self.output_length = cursor.placed_integer()?,
-                        "created" => self.created = cursor.optional_integer()?,
-                        "seed" => self.seed = cursor.optional_integer()?,
-                        "usage" => self.usage = optional_object(cursor, usage)?,
-                        "aiFilter" => self.ai_filter = ai_filter(cursor)?,
-                        "data" => self.data = cursor.optional_string()?,
-                        "code" => self.code = cursor.optional_label()?,
-                        "status" => self.status = optional_object(cursor, status)?,
-                        "error" => self.error = optional_object(cursor, status)?,
-                        "result" if outermost => {
-                            self.result = optional_object(cursor, |cursor| {
-                                let mut inner = Box::<Self>::default();
-                                inner.read(cursor, false)?;
-                                Ok(inner)
-                            })?;
-                        },
+            "message" => {
+                (self.message, self.message_text) = (None, None);
+                match cursor.kind()? {
+                    Kind::Object => self.message = Some(message(cursor)?),
+                    _ => self.message_text = cursor.optional_string()?,
+                }
+            },
+            "finishReason" => self.finish_reason = cursor.optional_string()?,
+            "stopReason" => self.stop_reason = cursor.optional_string()?,
+            "index" => self.index = cursor.optional_integer()?,
+            "inputLength" => self.input_length = cursor.optional_integer()?,
+            "outputLength" => self.output_length = cursor.placed_integer()?,
+            "created" => self.created = cursor.optional_integer()?,
+            "seed" => self.seed = cursor.optional_integer()?,
+            "usage" => self.usage = optional_object(cursor, usage)?,
+            "aiFilter" => self.ai_filter = ai_filter(cursor)?,
+            "data" => self.data = cursor.optional_string()?,
+            "code" => self.code = cursor.optional_label()?,
+            "status" => self.status = optional_object(cursor, status)?,
+            "error" => self.error = optional_object(cursor, status)?,
+            "result" if outermost => {
+                self.result = optional_object(cursor, |cursor| {
+                    let mut inner = Box::<Self>::default();
+                    inner.read(cursor, false)?;
+                    Ok(inner)
+                })?;
+            },
         })
     }
 
@@ -550,17 +550,17 @@ impl<'a> Status<'a> {
 fn message<'a>(cursor: &mut Cursor<'a>) -> Result<Message<'a>, FrameError> {
     let mut message = Message::default();
     members!(cursor {
-                "role" => message.role = cursor.optional_string()?,
-                "content" => {
-                    message.content = match cursor.kind()? {
-                        Kind::Array => {
-                            Text { value: Cow::Owned(joined_parts(cursor)?.unwrap_or_default()), span: None }
-                        }
-                        _ => cursor.text()?,
-                    }
-                },
-                "thinkingContent" => message.thinking = cursor.text()?,
-                "toolCalls" => message.tool_calls = tool_calls(cursor, Pieces::PartialJson)?,
+        "role" => message.role = cursor.optional_string()?,
+        "content" => {
+            message.content = match cursor.kind()? {
+                Kind::Array => {
+                    Text { value: Cow::Owned(joined_parts(cursor)?.unwrap_or_default()), span: None }
+                }
+                _ => cursor.text()?,
+            }
+        },
+        "thinkingContent" => message.thinking = cursor.text()?,
+        "toolCalls" => message.tool_calls = tool_calls(cursor, Pieces::PartialJson)?,
     })?;
     Ok(message)
 }
@@ -568,17 +568,17 @@ fn message<'a>(cursor: &mut Cursor<'a>) -> Result<Message<'a>, FrameError> {
 fn usage(cursor: &mut Cursor<'_>) -> Result<Usage, FrameError> {
     let mut usage = Usage::default();
     members!(cursor {
-                "promptTokens" => usage.prompt_tokens = cursor.optional_integer()?,
-                "completionTokens" => usage.completion_tokens = cursor.optional_integer()?,
-                "totalTokens" => usage.total_tokens = cursor.optional_integer()?,
-                "completionTokensDetails" => {
-                    usage.thinking_tokens = None;
-                    optional_object(cursor, |cursor| {
-                        members!(cursor {
-                                "thinkingTokens" => usage.thinking_tokens = cursor.optional_integer()?,
-    })
-                    })?;
-                },
+        "promptTokens" => usage.prompt_tokens = cursor.optional_integer()?,
+        "completionTokens" => usage.completion_tokens = cursor.optional_integer()?,
+        "totalTokens" => usage.total_tokens = cursor.optional_integer()?,
+        "completionTokensDetails" => {
+            usage.thinking_tokens = None;
+            optional_object(cursor, |cursor| {
+                members!(cursor {
+                    "thinkingTokens" => usage.thinking_tokens = cursor.optional_integer()?,
+                })
+            })?;
+        },
     })?;
     Ok(usage)
 }
@@ -587,10 +587,10 @@ fn ai_filter(cursor: &mut Cursor<'_>) -> Result<Box<[AiFilter]>, FrameError> {
     let filters = optional_list(cursor, |cursor| {
         let mut filter = AiFilter::default();
         members!(cursor {
-                        "groupName" => filter.group_name = boxed(cursor.optional_label()?),
-                        "name" => filter.name = boxed(cursor.optional_label()?),
-                        "score" => filter.score = boxed(cursor.optional_label()?),
-                        "result" => filter.result = boxed(cursor.optional_label()?),
+            "groupName" => filter.group_name = boxed(cursor.optional_label()?),
+            "name" => filter.name = boxed(cursor.optional_label()?),
+            "score" => filter.score = boxed(cursor.optional_label()?),
+            "result" => filter.result = boxed(cursor.optional_label()?),
         })?;
         Ok(filter)
     })?;
@@ -602,9 +602,9 @@ fn status<'a>(cursor: &mut Cursor<'a>) -> Result<Status<'a>, FrameError> {
     let mut status = Status { code: None, message: Cow::Borrowed("") };
     let mut gateway_code = None;
     members!(cursor {
-                "code" => status.code = cursor.optional_label()?,
-                "errorCode" => gateway_code = cursor.optional_label()?,
-                "message" => status.message = cursor.optional_string()?.unwrap_or_default(),
+        "code" => status.code = cursor.optional_label()?,
+        "errorCode" => gateway_code = cursor.optional_label()?,
+        "message" => status.message = cursor.optional_string()?.unwrap_or_default(),
     })?;
     status.code = status.code.or(gateway_code);
     Ok(status)

@@ -188,9 +188,9 @@ impl Dialect for Exaone {
         let mut description = None;
         let mut data = Data::default();
         members!(cursor {
-                        "result_code" => result_code = cursor.optional_integer()?,
-                        "description" => description = cursor.optional_string()?,
-                        "data" => data = optional_object(cursor, read_data)?.unwrap_or_default(),
+            "result_code" => result_code = cursor.optional_integer()?,
+            "description" => description = cursor.optional_string()?,
+            "data" => data = optional_object(cursor, read_data)?.unwrap_or_default(),
         })?;
         cursor.end()?;
         let mut holes = None;
@@ -275,14 +275,14 @@ struct Data<'a> {
 fn read_data<'a>(cursor: &mut Cursor<'a>) -> Result<Data<'a>, FrameError> {
     let mut data = Data::default();
     members!(cursor {
-                "query" => data.query = cursor.optional_string()?.unwrap_or_default(),
-                "intent" => data.intent = cursor.optional_string()?.unwrap_or_default(),
-                "answer" => data.answer = cursor.text()?,
-                "progress_state" => data.progress_state = cursor.optional_string()?.unwrap_or_default(),
-                "references" => {
-                    let (kind, list) = cursor.raw()?;
-                    data.references = (kind == Kind::Array && has_content(list)).then_some(list);
-                },
+        "query" => data.query = cursor.optional_string()?.unwrap_or_default(),
+        "intent" => data.intent = cursor.optional_string()?.unwrap_or_default(),
+        "answer" => data.answer = cursor.text()?,
+        "progress_state" => data.progress_state = cursor.optional_string()?.unwrap_or_default(),
+        "references" => {
+            let (kind, list) = cursor.raw()?;
+            data.references = (kind == Kind::Array && has_content(list)).then_some(list);
+        },
     })?;
     Ok(data)
 }

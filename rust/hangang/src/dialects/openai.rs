@@ -317,38 +317,38 @@ struct Members<'a> {
 impl<'a> Members<'a> {
     fn read(&mut self, cursor: &mut Cursor<'a>, outermost: bool) -> Result<(), FrameError> {
         members!(cursor {
-                        "choices" => (self.choices, self.choice_error) = choices(cursor)?,
-                        "id" => self.id = cursor.optional_string()?,
-                        "object" => self.object = cursor.optional_string()?,
-                        "model" => self.model = cursor.optional_string()?,
-                        "created" => self.created = cursor.optional_integer()?,
-                        "usage" => self.usage = optional_object(cursor, usage)?,
-                        "error" => self.error = error(cursor)?,
-                        "code" => self.flat.code = code(cursor)?,
-                        "message" => self.flat.message = cursor.optional_string()?,
-                        "type" => self.flat.kind = cursor.optional_string()?,
-                        "param" => self.flat.param = cursor.optional_string()?,
-                        "error_code" => self.prefixed.code = code(cursor)?,
-                        "error_message" => self.prefixed.message = cursor.optional_string()?,
-                        "error_type" => self.prefixed.kind = cursor.optional_string()?,
-                        "custom_status" => {
-                            self.custom_status = Failure::default();
-                            let custom = &mut self.custom_status;
-                            optional_object(cursor, |cursor| {
-                                members!(cursor {
-                                        "Code" => custom.code = code(cursor)?,
-                                        "Description" => custom.message = cursor.optional_string()?,
-        })
-                            })?;
-                        },
-                        "status" => self.status = optional_object(cursor, status)?,
-                        "result" if outermost => {
-                            self.result = optional_object(cursor, |cursor| {
-                                let mut inner = Box::<Self>::default();
-                                inner.read(cursor, false)?;
-                                Ok(inner)
-                            })?;
-                        },
+            "choices" => (self.choices, self.choice_error) = choices(cursor)?,
+            "id" => self.id = cursor.optional_string()?,
+            "object" => self.object = cursor.optional_string()?,
+            "model" => self.model = cursor.optional_string()?,
+            "created" => self.created = cursor.optional_integer()?,
+            "usage" => self.usage = optional_object(cursor, usage)?,
+            "error" => self.error = error(cursor)?,
+            "code" => self.flat.code = code(cursor)?,
+            "message" => self.flat.message = cursor.optional_string()?,
+            "type" => self.flat.kind = cursor.optional_string()?,
+            "param" => self.flat.param = cursor.optional_string()?,
+            "error_code" => self.prefixed.code = code(cursor)?,
+            "error_message" => self.prefixed.message = cursor.optional_string()?,
+            "error_type" => self.prefixed.kind = cursor.optional_string()?,
+            "custom_status" => {
+                self.custom_status = Failure::default();
+                let custom = &mut self.custom_status;
+                optional_object(cursor, |cursor| {
+                    members!(cursor {
+                        "Code" => custom.code = code(cursor)?,
+                        "Description" => custom.message = cursor.optional_string()?,
+                    })
+                })?;
+            },
+            "status" => self.status = optional_object(cursor, status)?,
+            "result" if outermost => {
+                self.result = optional_object(cursor, |cursor| {
+                    let mut inner = Box::<Self>::default();
+                    inner.read(cursor, false)?;
+                    Ok(inner)
+                })?;
+            },
         })
     }
 
@@ -458,8 +458,8 @@ impl<'a> Failure<'a> {
 fn status<'a>(cursor: &mut Cursor<'a>) -> Result<(Option<Cow<'a, str>>, Cow<'a, str>), FrameError> {
     let mut status = (None, Cow::Borrowed(""));
     members!(cursor {
-                "code" => status.0 = cursor.optional_label()?,
-                "message" => status.1 = cursor.optional_string()?.unwrap_or_default(),
+        "code" => status.0 = cursor.optional_label()?,
+        "message" => status.1 = cursor.optional_string()?.unwrap_or_default(),
     })?;
     Ok(status)
 }
@@ -617,20 +617,20 @@ fn content<'a>(cursor: &mut Cursor<'a>) -> Result<Content<'a>, FrameError> {
 fn usage(cursor: &mut Cursor<'_>) -> Result<Usage, FrameError> {
     let mut usage = Usage::default();
     members!(cursor {
-                "prompt_tokens" => usage.prompt_tokens = cursor.optional_integer()?,
-                "completion_tokens" => usage.completion_tokens = cursor.optional_integer()?,
-                "total_tokens" => usage.total_tokens = cursor.optional_integer()?,
-                "completion_tokens_details" => {
-                    let mut reasoning = None;
-                    let mut thinking = None;
-                    optional_object(cursor, |cursor| {
-                        members!(cursor {
-                                "reasoning_tokens" => reasoning = cursor.optional_integer()?,
-                                "thinking_tokens" => thinking = cursor.optional_integer()?,
-    })
-                    })?;
-                    usage.thinking_tokens = reasoning.or(thinking);
-                },
+        "prompt_tokens" => usage.prompt_tokens = cursor.optional_integer()?,
+        "completion_tokens" => usage.completion_tokens = cursor.optional_integer()?,
+        "total_tokens" => usage.total_tokens = cursor.optional_integer()?,
+        "completion_tokens_details" => {
+            let mut reasoning = None;
+            let mut thinking = None;
+            optional_object(cursor, |cursor| {
+                members!(cursor {
+                    "reasoning_tokens" => reasoning = cursor.optional_integer()?,
+                    "thinking_tokens" => thinking = cursor.optional_integer()?,
+                })
+            })?;
+            usage.thinking_tokens = reasoning.or(thinking);
+        },
     })?;
     Ok(usage)
 }

@@ -129,7 +129,7 @@ pub(crate) fn joined_parts(cursor: &mut Cursor<'_>) -> Result<Option<String>, Fr
     let parts = optional_list(cursor, |cursor| {
         let mut text = None;
         members!(cursor {
-                        "text" => text = cursor.optional_string()?,
+            "text" => text = cursor.optional_string()?,
         })?;
         Ok(text)
     })?;
@@ -153,21 +153,21 @@ pub(crate) fn tool_calls(
     let calls = optional_list(cursor, |cursor| {
         let mut call = ToolCallDelta::default();
         members!(cursor {
-                        "index" => call.index = cursor.optional_integer()?,
-                        "id" => call.id = boxed(cursor.optional_string()?),
-                        "type" => call.kind = boxed(cursor.optional_string()?),
-                        "function" => {
-                            (call.name, call.partial_json, call.arguments) = (None, None, None);
-                            optional_object(cursor, |cursor| {
-                                members!(cursor {
-                                        "name" => call.name = boxed(cursor.optional_string()?),
-                                        "partialJson" if pieces == Pieces::PartialJson => {
-                                            call.partial_json = boxed(cursor.optional_string()?);
-                                        },
-                                        "arguments" => call.arguments = arguments(cursor)?,
-        })
-                            })?;
+            "index" => call.index = cursor.optional_integer()?,
+            "id" => call.id = boxed(cursor.optional_string()?),
+            "type" => call.kind = boxed(cursor.optional_string()?),
+            "function" => {
+                (call.name, call.partial_json, call.arguments) = (None, None, None);
+                optional_object(cursor, |cursor| {
+                    members!(cursor {
+                        "name" => call.name = boxed(cursor.optional_string()?),
+                        "partialJson" if pieces == Pieces::PartialJson => {
+                            call.partial_json = boxed(cursor.optional_string()?);
                         },
+                        "arguments" => call.arguments = arguments(cursor)?,
+                    })
+                })?;
+            },
         })?;
         Ok(call)
     })?;
