@@ -72,9 +72,9 @@ fn each_module_imports_only_what_is_below_it() {
                     let Some(other) = place(name) else { continue };
                     let here = place(parts[1]).unwrap_or_else(|| panic!("{relative:?} has no place"));
                     let beside = DIALECTS.contains(&name) && DIALECTS.contains(&parts[1]);
-                    let root = parts[1] == "mod";
+                    let is_top = parts[1] == "mod";
                     assert!(
-                        root || (other < here && !beside),
+                        is_top || (other < here && !beside),
                         "{relative:?} imports {import}, which is not below it"
                     );
                 }
