@@ -18,7 +18,6 @@ events! {
     /// A delta of the answer (`text`), of the reasoning (`thinking`) or of a tool call.
     ///
     /// `input_length` and `output_length` are sent by v1, `created`, `seed` and `usage` by v3.
-
     Token of hangang::clova::Token<'_>, common TokenCommon of hangang::clova::TokenCommon {
         /// The answer delta.
         text = "" by strings.text(py, &event.text),

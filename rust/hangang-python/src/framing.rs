@@ -65,19 +65,19 @@ impl SSEParser {
         self.0.with(|parser| list_or_error(PyList::empty(py), parser.close()))
     }
 
-    /// The last event ID, as the last blank line set it.
+    /// The last event ID, as committed by the last blank line; `""` at first.
     #[getter]
     fn last_event_id(&self) -> PyResult<String> {
         self.0.with(|parser| Ok(parser.last_event_id().into_owned()))
     }
 
-    /// The reconnection time in milliseconds that the stream asked for.
+    /// Reconnection time in milliseconds, as last set by the stream; None at first.
     #[getter]
     fn retry(&self) -> PyResult<Option<u64>> {
         self.0.with(|parser| Ok(parser.retry()))
     }
 
-    /// Bytes held of an unfinished frame.
+    /// Bytes held of an unfinished frame; depends on the bytes fed only, not on their split.
     #[getter]
     fn pending(&self) -> PyResult<usize> {
         self.0.with(|parser| Ok(parser.pending()))
@@ -134,7 +134,7 @@ impl JSONStreamParser {
         self.0.with(|parser| list_or_error(PyList::empty(py), parser.close()))
     }
 
-    /// Bytes held of an unfinished value.
+    /// Bytes held of an unfinished value; depends on the bytes fed only, not on their split.
     #[getter]
     fn pending(&self) -> PyResult<usize> {
         self.0.with(|parser| Ok(parser.pending()))

@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 mod a2a;
 mod arguments;
 mod chunk;
+mod class;
 mod clova;
 mod common;
 mod errors;

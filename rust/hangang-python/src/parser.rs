@@ -167,10 +167,10 @@ impl<D: ToPython> GuardedStream<D> {
 }
 
 /// What a call completed, or the error that carries it.
-pub(crate) fn list_or_error<'py>(
-    list: Bound<'py, PyList>,
+pub(crate) fn list_or_error(
+    list: Bound<'_, PyList>,
     outcome: Result<(), ParseError>,
-) -> PyResult<Bound<'py, PyList>> {
+) -> PyResult<Bound<'_, PyList>> {
     match outcome {
         Ok(()) => Ok(list),
         Err(error) => Err(raised(list.py(), &error, Some(list.clone()), None)),
@@ -216,15 +216,16 @@ macro_rules! stream_parser {
                 self.0.feed_text(chunk)
             }
 
-            /// Ends the stream: its last events. A second call returns `[]`.
+            /// Ends the stream: the events that its end completes. A second call returns [].
             ///
             /// Raises:
-            ///     TruncatedStreamError: the stream stopped early.
+            ///     ParseError: the stream was not at an end (TruncatedStreamError), or had failed before.
+            ///     RuntimeError: another thread is inside this parser.
             fn close<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, ::pyo3::types::PyList>> {
                 self.0.close(py)
             }
 
-            /// Bytes held of an unfinished frame.
+            /// Bytes held of an unfinished frame; depends on the bytes fed only, not on their split.
             #[getter]
             fn pending(&self) -> PyResult<usize> {
                 self.0.pending()

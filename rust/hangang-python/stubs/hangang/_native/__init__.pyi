@@ -44,7 +44,7 @@ class AIFilter:
         """
     def to_dict(self, /) -> dict:
         """
-        The fields by name, in plain values that `json.dumps` accepts.
+        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
         """
 
 @final
@@ -82,7 +82,7 @@ class JSONStreamParser:
     @property
     def pending(self, /) -> int:
         """
-        Bytes held of an unfinished value.
+        Bytes held of an unfinished value; depends on the bytes fed only, not on their split.
         """
 
 @final
@@ -111,7 +111,7 @@ class Malformed:
         """
     def json(self, /) -> Any:
         """
-        `json.loads` of the strictly decoded frame; raises ValueError.
+        `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
         """
     @property
     def raw(self, /) -> Any:
@@ -120,7 +120,7 @@ class Malformed:
         """
     def to_dict(self, /) -> dict:
         """
-        The fields by name, in plain values that `json.dumps` accepts.
+        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
         """
 
 @final
@@ -157,17 +157,17 @@ class SSEParser:
     @property
     def last_event_id(self, /) -> str:
         """
-        The last event ID, as the last blank line set it.
+        The last event ID, as committed by the last blank line; `""` at first.
         """
     @property
     def pending(self, /) -> int:
         """
-        Bytes held of an unfinished frame.
+        Bytes held of an unfinished frame; depends on the bytes fed only, not on their split.
         """
     @property
     def retry(self, /) -> int | None:
         """
-        The reconnection time in milliseconds that the stream asked for.
+        Reconnection time in milliseconds, as last set by the stream; None at first.
         """
 
 @final
@@ -198,7 +198,7 @@ class ServerSentEvent:
         """
     def to_dict(self, /) -> dict:
         """
-        The fields by name, in plain values that `json.dumps` accepts.
+        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
         """
 
 @final
@@ -241,7 +241,7 @@ class ToolCallDelta:
         """
     def to_dict(self, /) -> dict:
         """
-        The fields by name, in plain values that `json.dumps` accepts.
+        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
         """
     @property
     def type(self, /) -> Any:
@@ -277,7 +277,7 @@ class Usage:
         """
     def to_dict(self, /) -> dict:
         """
-        The fields by name, in plain values that `json.dumps` accepts.
+        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
         """
     @property
     def total_tokens(self, /) -> Any:

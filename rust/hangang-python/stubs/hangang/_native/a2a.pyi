@@ -46,7 +46,7 @@ class ArtifactUpdate:
         """
     def json(self, /) -> Any:
         """
-        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
+        `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
         """
     @property
     def last_chunk(self, /) -> Any:
@@ -71,7 +71,7 @@ class ArtifactUpdate:
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
+        The payload's bytes as received (`data` lines joined by LF); b"" if made by hand.
         """
     @property
     def task_id(self, /) -> Any:
@@ -85,7 +85,7 @@ class ArtifactUpdate:
         """
     def to_dict(self, /) -> dict:
         """
-        The fields by name, in plain values that `json.dumps` accepts.
+        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
         """
 
 @final
@@ -119,7 +119,7 @@ class Error:
         """
     def json(self, /) -> Any:
         """
-        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
+        `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
         """
     @property
     def message(self, /) -> Any:
@@ -129,11 +129,11 @@ class Error:
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
+        The payload's bytes as received (`data` lines joined by LF); b"" if made by hand.
         """
     def to_dict(self, /) -> dict:
         """
-        The fields by name, in plain values that `json.dumps` accepts.
+        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
         """
 
 @final
@@ -158,7 +158,7 @@ class Message:
         """
     def json(self, /) -> Any:
         """
-        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
+        `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
         """
     @property
     def message_id(self, /) -> Any:
@@ -178,7 +178,7 @@ class Message:
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
+        The payload's bytes as received (`data` lines joined by LF); b"" if made by hand.
         """
     @property
     def role(self, /) -> Any:
@@ -197,7 +197,7 @@ class Message:
         """
     def to_dict(self, /) -> dict:
         """
-        The fields by name, in plain values that `json.dumps` accepts.
+        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
         """
 
 @final
@@ -231,7 +231,7 @@ class StatusUpdate:
         """
     def json(self, /) -> Any:
         """
-        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
+        `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
         """
     @property
     def message(self, /) -> Any:
@@ -246,7 +246,7 @@ class StatusUpdate:
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
+        The payload's bytes as received (`data` lines joined by LF); b"" if made by hand.
         """
     @property
     def state(self, /) -> Any:
@@ -260,7 +260,7 @@ class StatusUpdate:
         """
     def to_dict(self, /) -> dict:
         """
-        The fields by name, in plain values that `json.dumps` accepts.
+        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
         """
 
 @final
@@ -290,10 +290,11 @@ class StreamParser:
         """
     def close(self, /) -> list:
         """
-        Ends the stream: its last events. A second call returns `[]`.
+        Ends the stream: the events that its end completes. A second call returns [].
 
         Raises:
-            TruncatedStreamError: the stream stopped early.
+            ParseError: the stream was not at an end (TruncatedStreamError), or had failed before.
+            RuntimeError: another thread is inside this parser.
         """
     def feed(self, /, chunk: Any) -> list:
         """
@@ -316,7 +317,7 @@ class StreamParser:
     @property
     def pending(self, /) -> int:
         """
-        Bytes held of an unfinished frame.
+        Bytes held of an unfinished frame; depends on the bytes fed only, not on their split.
         """
 
 @final
@@ -365,7 +366,7 @@ class Task:
         """
     def json(self, /) -> Any:
         """
-        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
+        `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
         """
     @property
     def metadata(self, /) -> Any:
@@ -375,7 +376,7 @@ class Task:
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
+        The payload's bytes as received (`data` lines joined by LF); b"" if made by hand.
         """
     @property
     def state(self, /) -> Any:
@@ -384,7 +385,7 @@ class Task:
         """
     def to_dict(self, /) -> dict:
         """
-        The fields by name, in plain values that `json.dumps` accepts.
+        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
         """
 
 @final
@@ -413,14 +414,14 @@ class Unknown:
         """
     def json(self, /) -> Any:
         """
-        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
+        `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
         """
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
+        The payload's bytes as received (`data` lines joined by LF); b"" if made by hand.
         """
     def to_dict(self, /) -> dict:
         """
-        The fields by name, in plain values that `json.dumps` accepts.
+        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
         """

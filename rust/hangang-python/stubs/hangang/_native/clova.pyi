@@ -38,7 +38,7 @@ class Error:
         """
     def json(self, /) -> Any:
         """
-        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
+        `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
         """
     @property
     def message(self, /) -> Any:
@@ -48,11 +48,11 @@ class Error:
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
+        The payload's bytes as received (`data` lines joined by LF); b"" if made by hand.
         """
     def to_dict(self, /) -> dict:
         """
-        The fields by name, in plain values that `json.dumps` accepts.
+        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
         """
 
 @final
@@ -106,7 +106,7 @@ class Result:
         """
     def json(self, /) -> Any:
         """
-        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
+        `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
         """
     @property
     def output_length(self, /) -> Any:
@@ -116,7 +116,7 @@ class Result:
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
+        The payload's bytes as received (`data` lines joined by LF); b"" if made by hand.
         """
     @property
     def role(self, /) -> Any:
@@ -135,7 +135,7 @@ class Result:
         """
     def to_dict(self, /) -> dict:
         """
-        The fields by name, in plain values that `json.dumps` accepts.
+        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
         """
     @property
     def tool_calls(self, /) -> Any:
@@ -179,16 +179,16 @@ class Signal:
         """
     def json(self, /) -> Any:
         """
-        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
+        `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
         """
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
+        The payload's bytes as received (`data` lines joined by LF); b"" if made by hand.
         """
     def to_dict(self, /) -> dict:
         """
-        The fields by name, in plain values that `json.dumps` accepts.
+        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
         """
 
 @final
@@ -216,10 +216,11 @@ class StreamParser:
         """
     def close(self, /) -> list:
         """
-        Ends the stream: its last events. A second call returns `[]`.
+        Ends the stream: the events that its end completes. A second call returns [].
 
         Raises:
-            TruncatedStreamError: the stream stopped early.
+            ParseError: the stream was not at an end (TruncatedStreamError), or had failed before.
+            RuntimeError: another thread is inside this parser.
         """
     def feed(self, /, chunk: Any) -> list:
         """
@@ -242,7 +243,7 @@ class StreamParser:
     @property
     def pending(self, /) -> int:
         """
-        Bytes held of an unfinished frame.
+        Bytes held of an unfinished frame; depends on the bytes fed only, not on their split.
         """
 
 @final
@@ -290,7 +291,7 @@ class Token:
         """
     def json(self, /) -> Any:
         """
-        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
+        `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
         """
     @property
     def output_length(self, /) -> Any:
@@ -300,7 +301,7 @@ class Token:
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
+        The payload's bytes as received (`data` lines joined by LF); b"" if made by hand.
         """
     @property
     def role(self, /) -> Any:
@@ -324,7 +325,7 @@ class Token:
         """
     def to_dict(self, /) -> dict:
         """
-        The fields by name, in plain values that `json.dumps` accepts.
+        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
         """
     @property
     def tool_calls(self, /) -> Any:
@@ -373,14 +374,14 @@ class Unknown:
         """
     def json(self, /) -> Any:
         """
-        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
+        `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
         """
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
+        The payload's bytes as received (`data` lines joined by LF); b"" if made by hand.
         """
     def to_dict(self, /) -> dict:
         """
-        The fields by name, in plain values that `json.dumps` accepts.
+        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
         """

@@ -39,7 +39,7 @@ class Answer:
         """
     def json(self, /) -> Any:
         """
-        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
+        `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
         """
     @property
     def progress_state(self, /) -> Any:
@@ -54,7 +54,7 @@ class Answer:
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
+        The payload's bytes as received (`data` lines joined by LF); b"" if made by hand.
         """
     @property
     def references(self, /) -> Any:
@@ -73,7 +73,7 @@ class Answer:
         """
     def to_dict(self, /) -> dict:
         """
-        The fields by name, in plain values that `json.dumps` accepts.
+        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
         """
 
 @final
@@ -102,7 +102,7 @@ class Error:
         """
     def json(self, /) -> Any:
         """
-        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
+        `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
         """
     @property
     def message(self, /) -> Any:
@@ -112,11 +112,11 @@ class Error:
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
+        The payload's bytes as received (`data` lines joined by LF); b"" if made by hand.
         """
     def to_dict(self, /) -> dict:
         """
-        The fields by name, in plain values that `json.dumps` accepts.
+        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
         """
 
 @final
@@ -144,10 +144,11 @@ class StreamParser:
         """
     def close(self, /) -> list:
         """
-        Ends the stream: its last events. A second call returns `[]`.
+        Ends the stream: the events that its end completes. A second call returns [].
 
         Raises:
-            TruncatedStreamError: the stream stopped early.
+            ParseError: the stream was not at an end (TruncatedStreamError), or had failed before.
+            RuntimeError: another thread is inside this parser.
         """
     def feed(self, /, chunk: Any) -> list:
         """
@@ -170,7 +171,7 @@ class StreamParser:
     @property
     def pending(self, /) -> int:
         """
-        Bytes held of an unfinished frame.
+        Bytes held of an unfinished frame; depends on the bytes fed only, not on their split.
         """
 
 @final
@@ -199,14 +200,14 @@ class Unknown:
         """
     def json(self, /) -> Any:
         """
-        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
+        `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
         """
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
+        The payload's bytes as received (`data` lines joined by LF); b"" if made by hand.
         """
     def to_dict(self, /) -> dict:
         """
-        The fields by name, in plain values that `json.dumps` accepts.
+        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
         """

@@ -45,7 +45,7 @@ class Choice:
         """
     def to_dict(self, /) -> dict:
         """
-        The fields by name, in plain values that `json.dumps` accepts.
+        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
         """
     @property
     def tool_calls(self, /) -> Any:
@@ -91,7 +91,7 @@ class Chunk:
         """
     def json(self, /) -> Any:
         """
-        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
+        `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
         """
     @property
     def model(self, /) -> Any:
@@ -101,7 +101,7 @@ class Chunk:
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
+        The payload's bytes as received (`data` lines joined by LF); b"" if made by hand.
         """
     @property
     def role(self, /) -> Any:
@@ -120,7 +120,7 @@ class Chunk:
         """
     def to_dict(self, /) -> dict:
         """
-        The fields by name, in plain values that `json.dumps` accepts.
+        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
         """
     @property
     def tool_calls(self, /) -> Any:
@@ -154,16 +154,16 @@ class Done:
     def __repr__(self, /) -> str: ...
     def json(self, /) -> Any:
         """
-        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
+        `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
         """
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
+        The payload's bytes as received (`data` lines joined by LF); b"" if made by hand.
         """
     def to_dict(self, /) -> dict:
         """
-        The fields by name, in plain values that `json.dumps` accepts.
+        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
         """
 
 @final
@@ -192,7 +192,7 @@ class Error:
         """
     def json(self, /) -> Any:
         """
-        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
+        `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
         """
     @property
     def message(self, /) -> Any:
@@ -207,11 +207,11 @@ class Error:
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
+        The payload's bytes as received (`data` lines joined by LF); b"" if made by hand.
         """
     def to_dict(self, /) -> dict:
         """
-        The fields by name, in plain values that `json.dumps` accepts.
+        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
         """
     @property
     def type(self, /) -> Any:
@@ -244,10 +244,11 @@ class StreamParser:
         """
     def close(self, /) -> list:
         """
-        Ends the stream: its last events. A second call returns `[]`.
+        Ends the stream: the events that its end completes. A second call returns [].
 
         Raises:
-            TruncatedStreamError: the stream stopped early.
+            ParseError: the stream was not at an end (TruncatedStreamError), or had failed before.
+            RuntimeError: another thread is inside this parser.
         """
     def feed(self, /, chunk: Any) -> list:
         """
@@ -270,7 +271,7 @@ class StreamParser:
     @property
     def pending(self, /) -> int:
         """
-        Bytes held of an unfinished frame.
+        Bytes held of an unfinished frame; depends on the bytes fed only, not on their split.
         """
 
 @final
@@ -299,14 +300,14 @@ class Unknown:
         """
     def json(self, /) -> Any:
         """
-        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
+        `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
         """
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
+        The payload's bytes as received (`data` lines joined by LF); b"" if made by hand.
         """
     def to_dict(self, /) -> dict:
         """
-        The fields by name, in plain values that `json.dumps` accepts.
+        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
         """
