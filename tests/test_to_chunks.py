@@ -508,3 +508,47 @@ def test_any_stream_agrees_with_completion() -> None:
         )
         if whole.finish_reason is not None:
             assert got.reasons == [whole.finish_reason]
+
+
+def test_any_clova_stream_agrees_with_completion() -> None:
+    rng = random.Random(8)
+
+    def event() -> Any:
+        text = {name: rng.choice(["", "", "가", "나\n"]) for name in ("text", "thinking")}
+        calls = [
+            ToolCallDelta(id=f"id{rng.randrange(2)}", type="function", name=rng.choice("fg")),
+            ToolCallDelta(type="function", partial_json=rng.choice(["{}", '{"x":', "1}"])),
+        ]
+        deltas = tuple(rng.sample(calls, rng.choice([0, 0, 1, 2])))
+        return clova.Token(**text, tool_calls=deltas, finish_reason=rng.choice([None, None, "stop"]))
+
+    for _ in range(300):
+        events = [event() for _ in range(rng.randrange(6))]
+        if rng.random() < 0.7:
+            whole_call = call(id="r", type="function", name="h", arguments='{"y":2}')
+            events.append(
+                clova.Result(
+                    content=rng.choice(["", "전체"]),
+                    thinking_content=rng.choice(["", "생각"]),
+                    tool_calls=rng.choice([(), whole_call]),
+                    usage=rng.choice([None, Usage(1, 2, 3)]),
+                    finish_reason="length",
+                )
+            )
+        whole = Completion.of(events)
+        got = Collected(chunks_of(*events, include_usage=True))
+        assert (got.text, got.thinking) == (whole.text, whole.thinking)
+        assert got.calls == [
+            {
+                "id": c.id or f"call_{c.index}",
+                "type": c.type or "function",
+                "name": c.name or "",
+                "arguments": c.arguments or "{}",
+            }
+            for c in whole.tool_calls
+        ]
+        assert got.reasons == (
+            [whole.finish_reason or ("tool_calls" if got.calls else "stop")] if events else []
+        )
+        assert (got.usage is None) is (whole.usage is None)
+        assert not got.order or got.order[-1] == "finish_reason"

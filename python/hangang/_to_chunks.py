@@ -8,7 +8,7 @@ The rules of this file:
   result has the last word on them; CLOVA's finish reason, which precedes the result.
 - A failure is the last thing sent, and no finish reason follows it: nothing that failed may look
   successful.
-- Memory: flags and open tool calls; of A2A, where a later event may replace text, also the text.
+- Memory: flags and tool calls; of A2A, where a later event may replace text, also the text.
 """
 
 from __future__ import annotations
