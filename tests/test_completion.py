@@ -581,6 +581,8 @@ def test_to_openai_of_a_failed_answer_does_not_look_successful() -> None:
     task = Completion.of([status("failed", "quota")]).to_openai()
     assert (task["error"]["message"], task["choices"][0]["finish_reason"]) == ("quota", None)
     assert Completion.of([status("rejected")]).to_openai()["error"]["message"] == "task rejected"
+    canceled = Completion.of([status("canceled")]).to_openai()
+    assert (canceled["error"]["code"], canceled["choices"][0]["finish_reason"]) == ("canceled", None)
 
 
 def test_to_openai_counts_v1() -> None:

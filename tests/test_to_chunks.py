@@ -368,9 +368,11 @@ def test_an_error_is_the_last_dict(event: Any, error: dict[str, Any]) -> None:
     assert (got.text, got.error, got.reasons) == ("가", error, [])
 
 
-def test_a_failed_task_does_not_look_successful() -> None:
-    got = Collected(chunks_of(update("가"), a2a.StatusUpdate(state="failed", message="quota")))
-    assert (got.text, got.error["message"], got.error["code"], got.reasons) == ("가", "quota", "failed", [])
+@pytest.mark.parametrize("state", ["failed", "rejected", "canceled"])
+def test_a_failed_task_does_not_look_successful(state: str) -> None:
+    got = Collected(chunks_of(update("가"), a2a.StatusUpdate(state=state, message="quota")))
+    assert (got.text, got.error["message"], got.error["code"], got.reasons) == ("가", "quota", state, [])
+    assert Collected(chunks_of(a2a.StatusUpdate(state=state))).error["message"] == f"task {state}"
 
 
 def test_what_the_events_raise_passes_through() -> None:

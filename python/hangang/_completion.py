@@ -200,8 +200,8 @@ class Completion:
 
         Thinking is `reasoning_content`, as servers of open models call it. If the service gave no
         finish reason because it has none (EXAONE, A2A), it is `"tool_calls"` or `"stop"`. A failed
-        answer has an `error` member beside what arrived before the error, and no finish reason of
-        ours.
+        answer, and that of a canceled A2A task, has an `error` member beside what arrived before the
+        error, and no finish reason of ours.
 
         Args:
             model: the model's name in the object; `""` if None.
@@ -216,7 +216,8 @@ class Completion:
         if self.tool_calls:
             message["tool_calls"] = [tool_call(call) for call in self.tool_calls]
         reason = None if self.finish_reason is None else finish_reason(self.finish_reason)
-        if reason is None and not self.failed and self.dialect in ("exaone", "a2a"):
+        has_failed = self.failed or self.state == "canceled"
+        if reason is None and not has_failed and self.dialect in ("exaone", "a2a"):
             reason = "tool_calls" if self.tool_calls else "stop"
         shaped: dict[str, Any] = {
             "id": new_id(),
@@ -227,7 +228,7 @@ class Completion:
         }
         if self.usage is not None:
             shaped["usage"] = usage(self.usage)
-        if self.failed:
+        if has_failed:
             shaped["error"] = error_object(self)
         return shaped
 

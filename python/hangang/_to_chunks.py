@@ -46,7 +46,7 @@ def to_chunks(
     reason. EXAONE's references and an A2A task's question have no place in this format: fold the
     events with `Completion` for those.
 
-    An `Error` event, and a failed A2A task, become `{"error": {"message", "type", "param", "code"}}`,
+    An `Error` event, and an A2A task that failed or was rejected or canceled, become `{"error": {"message", "type", "param", "code"}}`,
     for which OpenAI's clients raise an APIError. It is the last dict.
 
     Text of A2A's artifacts is sent in the order of arrival. What was sent cannot be taken back: if an
@@ -91,16 +91,8 @@ class _Choice:
     """What was sent of one choice."""
 
     __slots__ = (
-        "calls",
-        "has_calls",
-        "has_text",
-        "has_thinking",
-        "index",
-        "is_finished",
-        "is_open",
-        "numbers",
-        "sent",
-    )
+        "calls", "has_calls", "has_text", "has_thinking", "index", "is_finished", "is_open", "numbers", "sent",
+    )  # fmt: skip
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -310,7 +302,7 @@ class _Relay:
 
     # Ends
 
-    def error(self, event: Any) -> list[ChunkDict]:
+    def service_error(self, event: Any) -> list[ChunkDict]:
         self.failed = True
         return [{"error": error(event)}]
 
@@ -330,7 +322,7 @@ class _Relay:
     def end(self) -> list[ChunkDict]:
         """The end of the events."""
         whole = self._fold.completion()
-        if whole.failed:
+        if whole.failed or whole.state == "canceled":
             self.failed = True
             return [{"error": error_object(whole)}]
         chunks = self._filled_in(whole) if whole.dialect is not None else []
@@ -380,15 +372,15 @@ def _has_content(event: Any) -> bool:
 _HANDLERS: dict[tuple[str, str], Callable[[_Relay, Any], list[ChunkDict]]] = {
     ("hangang.openai", "Chunk"): _Relay.openai_chunk,
     ("hangang.openai", "Done"): _Relay.openai_done,
-    ("hangang.openai", "Error"): _Relay.error,
+    ("hangang.openai", "Error"): _Relay.service_error,
     ("hangang.clova", "Token"): _Relay.clova_token,
     ("hangang.clova", "Result"): _Relay.clova_result,
-    ("hangang.clova", "Error"): _Relay.error,
+    ("hangang.clova", "Error"): _Relay.service_error,
     ("hangang.exaone", "Answer"): _Relay.exaone_answer,
-    ("hangang.exaone", "Error"): _Relay.error,
+    ("hangang.exaone", "Error"): _Relay.service_error,
     ("hangang.a2a", "Message"): _Relay.a2a_message,
     ("hangang.a2a", "ArtifactUpdate"): _Relay.a2a_artifact,
     ("hangang.a2a", "Task"): _Relay.a2a_task,
     ("hangang.a2a", "StatusUpdate"): _Relay.a2a_status,
-    ("hangang.a2a", "Error"): _Relay.error,
+    ("hangang.a2a", "Error"): _Relay.service_error,
 }
