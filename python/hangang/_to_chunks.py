@@ -46,8 +46,9 @@ def to_chunks(
     reason. EXAONE's references and an A2A task's question have no place in this format: fold the
     events with `Completion` for those.
 
-    An `Error` event, and an A2A task that failed or was rejected or canceled, become `{"error": {"message", "type", "param", "code"}}`,
-    for which OpenAI's clients raise an APIError. It is the last dict.
+    An `Error` event, and an A2A task that failed or was rejected or canceled, become
+    `{"error": {"message", "type", "param", "code"}}`, for which OpenAI's clients raise an APIError. It is
+    the last dict.
 
     Text of A2A's artifacts is sent in the order of arrival. What was sent cannot be taken back: if an
     artifact is replaced by a text that does not continue the old one, the new text follows it.
@@ -91,7 +92,8 @@ class _Choice:
     """What was sent of one choice."""
 
     __slots__ = (
-        "calls", "has_calls", "has_text", "has_thinking", "index", "is_finished", "is_open", "numbers", "sent",
+        "calls", "has_calls", "has_text", "has_thinking", "index", "is_finished", "is_open", "numbers",
+        "sent",
     )  # fmt: skip
 
     def __init__(self, index: int) -> None:
