@@ -16,8 +16,7 @@ import support
 from support import CAPTURES, Implementation
 
 import hangang
-from hangang import ToolCall, a2a, clova, exaone, openai
-from hangang import ToolCallDelta, Usage
+from hangang import ToolCall, ToolCallDelta, Usage, a2a, clova, exaone, openai
 from hangang.streams import Completion, Fold
 
 PARSERS: dict[str, Any] = {
@@ -601,7 +600,6 @@ def test_the_openai_sdk_reads_it() -> None:
     assert message.reasoning_content == "날씨"
 
 
-@NEW_FIELDS
 @pytest.mark.parametrize("name", sorted(p.name for p in CAPTURES.iterdir() if p.is_dir()))
 def test_to_dict_is_plain(name: str, impl: Implementation) -> None:
     for path in sorted((CAPTURES / name).iterdir()):
@@ -617,7 +615,6 @@ def test_to_dict_is_plain(name: str, impl: Implementation) -> None:
         assert shaped["text"] == whole.text
 
 
-@NEW_FIELDS
 def test_to_dict() -> None:
     whole = Completion.of([*CALLED, clova.Result(ai_filter=(hangang.AIFilter("g", "n", "1", "OK"),))])
     shaped = whole.to_dict()

@@ -13,8 +13,7 @@ import support
 from support import CAPTURES, Implementation
 
 import hangang
-from hangang import Completion, ToolCallDelta, a2a, clova, exaone, openai
-from hangang._backend import Usage
+from hangang import Completion, ToolCallDelta, Usage, a2a, clova, exaone, openai
 from hangang._openai_shape import finish_reason
 
 STREAMS = sorted(

@@ -14,21 +14,20 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
-from math import isfinite
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from dataclasses import dataclass, field, fields
+from typing import Any, Protocol, TypeAlias, cast
 
 from ._backend import impl
 from ._openai_shape import call_id, error, finish_reason, new_id, tool_call, usage
 from ._tool_calls import ToolCall, ToolCalls, whole_call
-from ._values import is_object
-
-if TYPE_CHECKING:
-    from ._pure import AIFilter, ToolCallDelta
+from ._values import is_object, to_dict
 
 __all__ = ["Artifact", "Completion", "Fold"]
 
+AIFilter = impl.AIFilter
+ToolCallDelta = impl.ToolCallDelta
 Usage = impl.Usage
+ErrorEvent: TypeAlias = impl.clova.Error | impl.exaone.Error | impl.openai.Error | impl.a2a.Error
 
 _log = logging.getLogger("hangang.streams")
 
@@ -107,7 +106,7 @@ class Completion:
     state: str | None = None
     status_message: str | None = None
     failed: bool = False
-    error: Any = None
+    error: ErrorEvent | None = None
     dialect: str | None = None
     query: str = ""
     artifacts: tuple[Artifact, ...] = ()
@@ -133,9 +132,10 @@ class Completion:
         return fold.completion()
 
     @property
-    def chat_session_id(self) -> Any:
-        """CLOVA Studio Gov's session number for the agent's next turn, or None (docs/protocol/gov.md)."""
-        return (self.metadata or {}).get("chat_session_id")
+    def chat_session_id(self) -> int | str | None:
+        """CLOVA Studio Gov's session number for the agent's next turn, or None ([gov §1.4])."""
+        session = (self.metadata or {}).get("chat_session_id")
+        return session if isinstance(session, int | str) else None
 
     # The next turn
 
@@ -300,23 +300,9 @@ def _escape(text: str) -> str:
     return text
 
 
-def _fields_of(value: Any) -> dict[str, Any]:
-    """The fields of a dataclass as plain values."""
-    return {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
-
-
-def _plain(value: Any) -> Any:
-    if hasattr(value, "to_dict"):
-        return value.to_dict()
-    if is_dataclass(value):
-        return _fields_of(value)
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in cast("Sequence[Any]", value)]
-    if is_object(value):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, float) and not isfinite(value):
-        return None
-    return value
+def _fields_of(value: Artifact | Completion) -> dict[str, Any]:
+    names = tuple([one.name for one in fields(value)])
+    return to_dict(None, None, names, tuple([getattr(value, name) for name in names]))
 
 
 class _Artifact:
@@ -336,7 +322,6 @@ class _HasCommon(Protocol):
     text: str
     thinking: str
     _common: Any
-    _rest: Any
 
 
 class Fold:
@@ -385,25 +370,21 @@ class Fold:
         """Take events in order."""
         text, thinking = self.text, self.thinking
         handler: _Handler = _nothing
-        is_renamed = False
         kind: type[Any] | None = None
         common: Any = None
         for event in cast("Iterable[_HasCommon]", events):
             if type(event) is not kind:  # events come in runs of one kind
                 kind = type(event)
-                dialect, handler, is_renamed = _BY_TYPE.get(kind) or _learn(kind)
+                dialect, handler = _BY_TYPE.get(kind) or _learn(kind)
                 self.dialect = dialect or self.dialect
-            elif common is not None and (event._common if is_renamed else event._rest) is common:
+            elif common is not None and event._common is common:
                 # Everything but the deltas is as in the event before.
                 if delta := event.text:
                     text.append(delta)
                 if delta := event.thinking:
                     thinking.append(delta)
                 continue
-            if handler(self, event):
-                common = event._common if is_renamed else event._rest
-            else:
-                common = None
+            common = event._common if handler(self, event) else None
 
     def completion(self) -> Completion:
         """The answer so far. Joins only what was added since the last call."""
@@ -659,15 +640,13 @@ _BY_NAME: dict[tuple[str, str], _Handler] = {
     ("a2a", "ArtifactUpdate"): _a2a_artifact,
     ("a2a", "Error"): _error,
 }
-_Class = tuple[str | None, _Handler, bool]
+_Class = tuple[str | None, _Handler]
 _BY_TYPE: dict[type, _Class] = {}
 
 
 def _learn(cls: type) -> _Class:
-    """Dialect and handler of a class seen for the first time, and the name of its common fields."""
+    """Dialect and handler of a class seen for the first time."""
     package, _, dialect = cls.__module__.partition(".")
     if package != "hangang" or dialect not in ("clova", "exaone", "openai", "a2a"):
-        return _BY_TYPE.setdefault(cls, (None, _nothing, False))
-    # The attribute is being renamed; both names are read until both implementations have the new one.
-    is_renamed = hasattr(cls, "_common")
-    return _BY_TYPE.setdefault(cls, (dialect, _BY_NAME.get((dialect, cls.__name__), _nothing), is_renamed))
+        return _BY_TYPE.setdefault(cls, (None, _nothing))
+    return _BY_TYPE.setdefault(cls, (dialect, _BY_NAME.get((dialect, cls.__name__), _nothing)))
