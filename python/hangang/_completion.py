@@ -460,10 +460,9 @@ class Fold:
         if message and state == "completed":
             self.completed_message = message
 
-    def put_metadata(self, metadata: dict[str, Any] | None) -> None:
+    def put_metadata(self, metadata: dict[str, Any]) -> None:
         """Members of a later metadata object win over those of an earlier one."""
-        if metadata:
-            self.metadata = {**self.metadata, **metadata} if self.metadata else dict(metadata)
+        self.metadata = {**self.metadata, **metadata} if self.metadata else dict(metadata)
 
 
 def _joined(pieces: list[str]) -> str:
@@ -564,7 +563,8 @@ def _a2a_task(fold: Fold, event: Any) -> None:
     fold.task_id = event.id or fold.task_id
     fold.context_id = event.context_id or fold.context_id
     fold.put_status(event.state, getattr(event, "message", None))
-    fold.put_metadata(event.metadata)
+    if metadata := event.metadata:
+        fold.put_metadata(metadata)
     fold.task_content = event.content
     # A snapshot holds the artifacts so far and replaces what was built. `artifacts` is optional
     # on the wire: a task without it says nothing about them, and must not take text away.
@@ -590,14 +590,16 @@ def _a2a_message(fold: Fold, event: Any) -> None:
     fold.role = event.role or fold.role
     fold.task_id = event.task_id or fold.task_id
     fold.context_id = event.context_id or fold.context_id
-    fold.put_metadata(event.metadata)
+    if metadata := event.metadata:
+        fold.put_metadata(metadata)
 
 
 def _a2a_status(fold: Fold, event: Any) -> None:
     fold.task_id = event.task_id or fold.task_id
     fold.context_id = event.context_id or fold.context_id
     fold.put_status(event.state, event.message)
-    fold.put_metadata(event.metadata)
+    if metadata := event.metadata:
+        fold.put_metadata(metadata)
 
 
 def _a2a_artifact(fold: Fold, event: Any) -> None:
