@@ -18,7 +18,8 @@ import pytest
 from transports import KEY, QUESTION, Answer, Script, json_answer
 
 import hangang
-from hangang import _http, clova
+from hangang import clova
+from hangang._client.stream import Stream
 from hangang.emulator import run_in_thread
 
 CHILD = [sys.executable, "-c", f"print('{KEY}')"]
@@ -89,7 +90,7 @@ def test_metrics(client: clova.Client) -> None:
 
 
 def test_stream(client: clova.Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_http.Stream, "__repr__", lambda stream: repr(stream._transport._auth))
+    monkeypatch.setattr(Stream, "__repr__", lambda stream: repr(stream._transport._auth._headers))
     client.stream("HCX-005", QUESTION)
 
 

@@ -27,12 +27,15 @@ import pytest
 from starlette.applications import Starlette
 from transports import KEY
 
-from hangang import _attempt, _errors, _http, clova, exaone, gov
+from hangang import _errors, clova, exaone, gov, openai
+from hangang._client import attempt, stream, transport
 
 #: The key, and what is left of it where a text was cut.
 SECRETS = (KEY, KEY.partition("-")[2])
 LIBRARIES = ("hangang", "httpx", "httpcore", "h11", "anyio", "tenacity")
-CLIENTS = [getattr(module, name) for module in (clova, exaone, gov) for name in ("Client", "AsyncClient")]
+CLIENTS = [
+    getattr(module, name) for module in (clova, exaone, gov, openai) for name in ("Client", "AsyncClient")
+]
 
 #: What was looked at, so that a watch that sees nothing is noticed.
 looked = dict.fromkeys(
@@ -94,7 +97,7 @@ def chain(error: BaseException, seen: set[int]) -> Iterator[BaseException]:
 def is_stated(frame: FrameType) -> bool:
     """A frame that holds the key as SECURITY.md says: a constructor to which it was passed."""
     return frame.f_code.co_name == "__init__" and isinstance(
-        frame.f_locals.get("self"), (_http.Transport, *CLIENTS)
+        frame.f_locals.get("self"), (transport.Transport, *CLIENTS)
     )
 
 
@@ -170,9 +173,9 @@ def see_events(attempt: Any) -> None:
 def sends(original: Any) -> Any:
     """`send` of the blocking transport, or the coroutine of the other: what leaves it is looked at, whatever it is."""
 
-    def send(transport: Any, call: Any) -> Any:
+    def send(transport: Any, *arguments: Any) -> Any:
         try:
-            return original(transport, call)
+            return original(transport, *arguments)
         except BaseException as error:
             remember(error)
             raise
@@ -181,9 +184,9 @@ def sends(original: Any) -> Any:
 
 
 def awaits(original: Any) -> Any:
-    async def send(transport: Any, call: Any) -> Any:
+    async def send(transport: Any, *arguments: Any) -> Any:
         try:
-            return await original(transport, call)
+            return await original(transport, *arguments)
         except BaseException as error:
             remember(error)
             raise
@@ -306,11 +309,11 @@ def pytest_configure() -> None:
         after(cls, "__init__", see_client)
         around(cls, "__init__", refuses)
     for moment in ("__init__", "_end_metrics"):
-        after(_http._StreamBase, moment, see_stream)
+        after(stream._StreamBase, moment, see_stream)
     for moment in ("feed", "end", "broke"):
-        after(_attempt.Attempt, moment, see_events)
-    around(_http.SyncTransport, "send", sends)
-    around(_http.AsyncTransport, "send", awaits)
+        after(attempt.Attempt, moment, see_events)
+    around(transport.SyncTransport, "send", sends)
+    around(transport.AsyncTransport, "send", awaits)
     around(pytest.ExceptionInfo, "fill_unfilled", catches)
     around(Starlette, "__call__", serves)
     after(subprocess.Popen, "__init__", see_process)

@@ -25,7 +25,8 @@ import support
 from transports import KEY, QUESTION, SERVICES
 
 import hangang
-from hangang import _retry, clova, exaone, gov
+from hangang import clova, exaone, gov
+from hangang._client import retry
 from hangang.emulator import run_in_thread
 
 TOOL = [{"type": "function", "function": {"name": "get_weather", "description": "d", "parameters": {
@@ -34,8 +35,8 @@ TOOL = [{"type": "function", "function": {"name": "get_weather", "description": 
 
 @pytest.fixture(autouse=True)
 def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_retry, "FIRST_WAIT", 0.001)
-    monkeypatch.setattr(_retry, "JITTER", 0.001)
+    monkeypatch.setattr(retry, "FIRST_WAIT", 0.001)
+    monkeypatch.setattr(retry, "JITTER", 0.001)
 
 
 @pytest.fixture(scope="module")
@@ -287,11 +288,20 @@ def test_agent_profiles_of_the_public_client(face: Blocking) -> None:
 
 
 def test_agents_that_are_not_there(face: Blocking) -> None:
-    for profile in ("faq", "v1", "v2"):
+    for profile in ("faq", "v1"):
         with pytest.raises(hangang.NotFoundError):
             face.run(gov, lambda c, p=profile: c.agents.send("missing", "x", profile=p, team_id=1))
         with pytest.raises(hangang.PermissionDeniedError):
             face.run(gov, lambda c, p=profile: c.agents.send("undeployed", "x", profile=p, team_id=1))
+    with pytest.raises(hangang.NotFoundError):
+        face.stream(gov, lambda c: c.agents.stream("missing", "x", profile="v2"))
+
+
+def test_agents_that_only_send_or_only_stream(face: Blocking) -> None:
+    with pytest.raises(ValueError, match="only answer at once: use agents.send"):
+        face.stream(gov, lambda c: c.agents.stream("slug", "x", profile="v1"))
+    with pytest.raises(ValueError, match="only answer as a stream: use agents.stream"):
+        face.run(gov, lambda c: c.agents.send("slug", "x", profile="v2"))
 
 
 def test_rag(face: Blocking) -> None:
@@ -409,7 +419,7 @@ CLOVA_CODES = ["40000", "40001", "40003", "40004", "40080", "40100", "40103", "4
 
 @pytest.mark.parametrize("code", CLOVA_CODES)
 def test_every_code_reaches_its_class(emulator: Any, code: str) -> None:
-    from hangang._answers import CODES
+    from hangang._client.errors import CODES
 
     wanted = hangang.APIError.for_status(CODES[code][0])
     for face in (Blocking(emulator), Awaited(emulator)):
@@ -468,7 +478,8 @@ def test_a_malformed_frame(face: Blocking, name: str) -> None:
 
 def address(stream: Any) -> Any:
     """Our end of the connection that a stream came over."""
-    return stream._response.extensions["network_stream"].get_extra_info("client_addr")
+    response = stream._reply.close.__self__
+    return response.extensions["network_stream"].get_extra_info("client_addr")
 
 
 @pytest.mark.parametrize("library", [httpx, httpx2])
@@ -561,7 +572,7 @@ def test_200_offsets_over_sockets(emulator: Any) -> None:
                     fault = error
                 if fault is not None:
                     assert type(fault) is (
-                        hangang.TruncatedStreamError if events else hangang.APIConnectionError
+                        hangang.InterruptedStreamError if events else hangang.APIConnectionError
                     )
                 if events and fault is not None:
                     assert fault.completion == hangang.Completion.of(events)

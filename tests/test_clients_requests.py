@@ -20,7 +20,8 @@ from transports import KEY, QUESTION, SERVICES, Answer, Script, json_answer
 
 import hangang
 from hangang import clova, exaone, gov
-from hangang._answers import CODES, RateLimit, duration, service_error, status_of
+from hangang._client.errors import CODES, service_error, status_of
+from hangang._rate_limit import RateLimit, duration
 from hangang.gov._client import PROFILES, AgentProfile
 
 OK_V3 = {
@@ -327,7 +328,7 @@ def test_exaone_files_are_checked_before_sending(tmp_path: Path) -> None:
     script = Script([json_answer({"result_code": 200, "files": []})])
     client = exaone_with(script)
     for file in (b"x" * (30 * 2**20 + 1), io.BytesIO(b"x" * (30 * 2**20 + 1))):
-        with pytest.raises(ValueError, match="30 MB"):
+        with pytest.raises(hangang.PayloadTooLargeError, match="30 MB"):
             client.files.upload(file)
     with pytest.raises(TypeError, match="binary"):
         client.files.upload(io.StringIO("x"))  # type: ignore[arg-type]
@@ -764,7 +765,7 @@ def test_an_http_client_that_was_passed_in_stays_open() -> None:
         http.close()
     own = clova.Client(KEY)
     own.close()
-    assert own._transport._http.is_closed
+    assert own._transport._adapter.http.is_closed
 
 
 def test_a_subclass_of_an_http_client_will_do() -> None:
@@ -912,7 +913,7 @@ class Block:
             raise ModuleNotFoundError("No module named 'httpx'", name=name)
 sys.meta_path.insert(0, Block())
 from hangang import clova
-print(type(clova.Client("key")._transport._http).__module__.split(".")[0])
+print(type(clova.Client("key")._transport._adapter.http).__module__.split(".")[0])
 """
     assert run_python(code) == "httpx2"
 

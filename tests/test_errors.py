@@ -37,6 +37,8 @@ TREE = {
     "StreamError": "APIError",
     "APIConnectionError": "APIError",
     "APITimeoutError": "APIError",
+    "InterruptedStreamError": "TruncatedStreamError",
+    "StalledStreamError": "TruncatedStreamError",
 }
 PARSE = ("InvalidJSONError", "InvalidUTF8Error", "LimitExceededError", "TruncatedStreamError")
 STATUS = {
@@ -228,11 +230,14 @@ def test_hierarchy() -> None:
     classes = {
         name: cls
         for name, cls in vars(_errors).items()
-        if inspect.isclass(cls) and issubclass(cls, Exception) and cls.__module__ == _errors.__name__
+        if inspect.isclass(cls)
+        and issubclass(cls, Exception)
+        and cls.__module__ == _errors.__name__
+        and not name.startswith("_")
     }
     assert set(classes) == set(TREE) == set(_errors.__all__)
     for name, parent in TREE.items():
-        assert parent in [base.__name__ for base in classes[name].__bases__]
+        assert parent in [base.__name__ for base in classes[name].__mro__]
         assert getattr(hangang, name) is classes[name]
         assert classes[name].__doc__
     assert issubclass(hangang.ParseError, ValueError)

@@ -27,7 +27,7 @@ from raw_http_server import HALF, HANG, LAST_CHUNK, RESET, RawHTTPServer, Sleep,
 from transports import KEY, LIBRARIES, QUESTION, SERVICES
 
 import hangang
-from hangang import _retry
+from hangang._client import retry
 from hangang.streams import Completion
 
 CAPTURES = {
@@ -45,8 +45,8 @@ LATE = 10.0  # seconds after which a case has hung: far more than any of them ta
 
 @pytest.fixture(autouse=True)
 def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_retry, "FIRST_WAIT", 0.001)
-    monkeypatch.setattr(_retry, "JITTER", 0.001)
+    monkeypatch.setattr(retry, "FIRST_WAIT", 0.001)
+    monkeypatch.setattr(retry, "JITTER", 0.001)
 
 
 @pytest.fixture(params=WAYS, ids=lambda way: f"{way[0].__name__}-{way[1]}")

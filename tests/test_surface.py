@@ -19,19 +19,19 @@ from test_objects import FIELDS
 
 import hangang
 
-CLIENTS = "Client AsyncClient Stream AsyncStream Response"
+CLIENTS = "Client AsyncClient Stream AsyncStream Response ConnectionOptions CallOptions RateLimit Metrics"
 PUBLIC = {
     "hangang": """BACKEND AIFilter APIConnectionError APIError APITimeoutError AuthenticationError BadRequestError
-        Completion HangangError InvalidJSONError InvalidUTF8Error JSONStreamParser LimitExceededError Malformed
+        Completion HangangError InterruptedStreamError InvalidJSONError InvalidUTF8Error JSONStreamParser LimitExceededError Malformed
         NotFoundError ParseError PayloadTooLargeError PermissionDeniedError RateLimitError SSEParser ServerError
-        ServerSentEvent StreamError ToolCall ToolCallDelta ToolCalls TruncatedStreamError
+        ServerSentEvent StalledStreamError StreamError ToolCall ToolCallDelta ToolCalls TruncatedStreamError
         UnprocessableEntityError UnsupportedMediaTypeError Usage __version__ a2a aiter_events clova exaone gov iter_events openai""",
-    "hangang.clova": f"StreamParser Event Token Result Signal Error Unknown Malformed {CLIENTS}",
-    "hangang.exaone": f"StreamParser Event Answer Error Unknown Malformed {CLIENTS}",
-    "hangang.openai": "StreamParser Event Chunk Choice Done Error Unknown Malformed to_chunks",
+    "hangang.clova": f"StreamParser Event Token Result Signal Error Unknown Malformed {CLIENTS} ChatOptions",
+    "hangang.exaone": f"StreamParser Event Answer Error Unknown Malformed {CLIENTS} QueryOptions",
+    "hangang.openai": f"StreamParser Event Chunk Choice Done Error Unknown Malformed to_chunks {CLIENTS} ChatOptions",
     "hangang.a2a": "StreamParser Event Task Message StatusUpdate ArtifactUpdate Error Unknown Malformed",
     "hangang.gov": f"""StreamParser Event Chunk Choice Done Error Unknown Malformed {CLIENTS}
-        AgentProfile PROFILES""",
+        AgentProfile PROFILES AgentOptions ChatOptions""",
 }
 #: Everything of this kind must stay away from `import hangang`: HTTP libraries, and what only extras bring.
 FOREIGN = [

@@ -16,6 +16,7 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "HangangError",
+    "InterruptedStreamError",
     "InvalidJSONError",
     "InvalidUTF8Error",
     "LimitExceededError",
@@ -25,6 +26,7 @@ __all__ = [
     "PermissionDeniedError",
     "RateLimitError",
     "ServerError",
+    "StalledStreamError",
     "StreamError",
     "TruncatedStreamError",
     "UnprocessableEntityError",
@@ -137,6 +139,15 @@ class APIError(HangangError):
         self.request_id = request_id
         self.retry_after = retry_after
 
+    def __str__(self) -> str:
+        """`401 invalid_api_key: message (request id …)`; what is not known is left out."""
+        known = [str(part) for part in (self.status, self.code) if part is not None]
+        if len(known) == 2 and known[0] == known[1]:
+            del known[1]  # some services repeat the status as their code
+        prefix = f"{' '.join(known)}: " if known else ""
+        suffix = f" (request id {self.request_id})" if self.request_id is not None else ""
+        return f"{prefix}{self.message}{suffix}"
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore_api_error, (type(self), self.message), dict(self.__dict__)
 
@@ -200,6 +211,51 @@ class APIConnectionError(APIError):
 
 class APITimeoutError(APIError):
     """The service did not answer in time."""
+
+
+class _BrokenStreamError(TruncatedStreamError, APIError):
+    """What the two errors of a connection after the first event share: both constructors' attributes."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        offset: int,
+        events: Iterable[Any] = (),
+        text: str | None = None,
+        status: int | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        # By name, not `super()`: the constructors of the two bases do not know of each other.
+        ParseError.__init__(self, message, offset=offset, events=events, text=text)
+        self.message = message
+        self.status = status
+        self.code = None
+        self.body = None
+        self.request_id = request_id
+        self.retry_after = None
+
+    def __str__(self) -> str:
+        return self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ParseError.__reduce__(self)
+
+
+class InterruptedStreamError(_BrokenStreamError, APIConnectionError):
+    """The connection broke after the first event: the answer is incomplete.
+
+    Also an `APIConnectionError`. If you retry on that class, keep in mind that events of this answer were
+    delivered already: a retry starts the answer again.
+    """
+
+
+class StalledStreamError(_BrokenStreamError, APITimeoutError):
+    """The stream went silent after the first event: the answer is incomplete.
+
+    Also an `APITimeoutError`. If you retry on that class, keep in mind that events of this answer were
+    delivered already: a retry starts the answer again.
+    """
 
 
 _BY_STATUS: dict[int, type[APIError]] = {

@@ -6,24 +6,35 @@ imported when first asked for.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from hangang._backend import impl
+from ._events import Error, Event, Malformed, Result, Signal, Token, Unknown
 
 if TYPE_CHECKING:
     from ._client import AsyncClient as AsyncClient
     from ._client import AsyncStream as AsyncStream
+    from ._client import CallOptions as CallOptions
+    from ._client import ChatOptions as ChatOptions
     from ._client import Client as Client
+    from ._client import ConnectionOptions as ConnectionOptions
+    from ._client import Metrics as Metrics
+    from ._client import RateLimit as RateLimit
     from ._client import Response as Response
     from ._client import Stream as Stream
 
 __all__ = [
     "AsyncClient",
     "AsyncStream",
+    "CallOptions",
+    "ChatOptions",
     "Client",
+    "ConnectionOptions",
     "Error",
     "Event",
     "Malformed",
+    "Metrics",
+    "RateLimit",
     "Response",
     "Result",
     "Signal",
@@ -33,20 +44,22 @@ __all__ = [
     "Unknown",
 ]
 
-Error = impl.clova.Error
-Result = impl.clova.Result
-Signal = impl.clova.Signal
 StreamParser = impl.clova.StreamParser
-Token = impl.clova.Token
-Unknown = impl.clova.Unknown
-Malformed = impl.Malformed
-
-Event: TypeAlias = Token | Result | Signal | Error | Unknown | Malformed
-"""Everything that `StreamParser.feed` can return."""
 
 
 if not TYPE_CHECKING:
-    _CLIENTS = ("AsyncClient", "AsyncStream", "Client", "Response", "Stream")
+    _CLIENTS = (
+        "AsyncClient",
+        "AsyncStream",
+        "CallOptions",
+        "ChatOptions",
+        "Client",
+        "ConnectionOptions",
+        "Metrics",
+        "RateLimit",
+        "Response",
+        "Stream",
+    )
 
     def __getattr__(name: str) -> Any:
         # Not at the top: importing a parser must not import an HTTP library.

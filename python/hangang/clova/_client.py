@@ -1,54 +1,96 @@
 """Clients of CLOVA Studio: native chat v1 to v3, tuned tasks, the OpenAI-compatible base, tools.
 
-Facts and their sources: docs/protocol/clova.md. The request is built in one place for both clients, by
-`chat_call`; what the documentation states as a refusal is raised there, before anything is sent.
-Ranges are left to the service, which names them better.
+Facts and their sources: docs/protocol/clova.md. `chat_call` builds the request for both clients; what the
+documentation says is refused is raised there, before anything is sent. Ranges are left to the service, whose
+errors name them better.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict, TypeGuard, Unpack, cast
+from typing import Any, Generic, Literal, TypeAlias, TypedDict, TypeVar, Unpack, cast
 
-from hangang._call import CLOVA, Call, Response, Service, body_of, checked_key, required_key, segment
-from hangang._compatible import CompatibleOptions, compatible_call
-from hangang._http import (
+from hangang._client.base import (
     AsyncClientBase,
-    AsyncStream,
-    AsyncTransport,
+    AwaitedCompletion,
+    AwaitedResponse,
     ClientBase,
-    ConnectionOptions,
-    Stream,
-    SyncTransport,
+    Runner,
+    awaiting,
+    blocking,
 )
-from hangang.streams import Completion
+from hangang._client.messages import Messages, check_options, to_clova
+from hangang._client.openai_format import CompatibleOptions, embeddings_call, models_call
+from hangang._client.openai_format import chat_call as compatible_call
+from hangang._client.options import CallOptions, ConnectionOptions
+from hangang._client.request import (
+    CLOVA,
+    Call,
+    Service,
+    body_of,
+    checked_key,
+    required_key,
+    segment,
+    split_options,
+    strings,
+)
+from hangang._client.response import Response
+from hangang._client.stream import AsyncStream, Stream
+from hangang._client.transport import AsyncTransport, SyncTransport
+from hangang._rate_limit import RateLimit
+from hangang.openai._events import Event as OpenAIEvent
+from hangang.streams import Completion, Metrics
 
-__all__ = ["AsyncClient", "AsyncStream", "ChatOptions", "Client", "Response", "Stream"]
+from ._events import Event
 
-Messages = Sequence[Mapping[str, Any]]
+__all__ = [
+    "AsyncClient",
+    "AsyncStream",
+    "CallOptions",
+    "ChatOptions",
+    "Client",
+    "ConnectionOptions",
+    "Metrics",
+    "RateLimit",
+    "Response",
+    "Stream",
+]
 
-_SERVICE = Service(base_url="https://clovastudio.stream.ntruss.com", base_variable="CLOVA_STUDIO_BASE_URL")
+S = TypeVar("S")
+Q = TypeVar("Q")
+C = TypeVar("C")
+R = TypeVar("R")
+
+_SERVICE = Service(
+    name="clova",
+    base_url="https://clovastudio.stream.ntruss.com",
+    base_variable="CLOVA_STUDIO_BASE_URL",
+)
+_KEYS = ("CLOVA_STUDIO_API_KEY", "CLOVASTUDIO_API_KEY")  # the second is langchain-naver's
 _V1_MODELS = frozenset({"HCX-002", "HCX-003", "HCX-DASH-001"})
 
+Effort: TypeAlias = Literal["none", "low", "medium", "high"]
 
-class ChatOptions(TypedDict, total=False):
+
+class ChatOptions(CallOptions, total=False):
     """Keyword arguments of `stream` and `chat`; all optional. None leaves a field out.
 
-    - `thinking`: `"none"`, `"low"`, `"medium"`, `"high"`, or the wire's object. HCX-007 thinks (low)
-      unless told `"none"`.
+    - `thinking`: True (the service's default depth), False or `"none"`, `"low"`, `"medium"`, `"high"`, or
+      the wire's object. HCX-007 thinks unless this is False or `"none"`.
     - `tools`, `tool_choice`: function calling, as on the wire ([clova §2, §4]); v3.
     - `response_format`: structured outputs, `{"type": "json", "schema": {...}}`; HCX-007.
     - `temperature`, `top_p`, `top_k`, `seed`, `max_tokens`, `max_completion_tokens`: as on the wire.
     - `repetition_penalty`: v3's `repetitionPenalty`, v1's `repeatPenalty` (other range, other default).
     - `stop`: v3's `stop`, v1's `stopBefore`.
-    - `include_ai_filters`: ask for the AI filter's verdict.
+    - `include_ai_filters`: ask for the results of the AI filter.
     - `task_id`: a tuned task instead of a model; pass None as the model.
-    - `version`: `"v1"`, `"v2"` or `"v3"`; by default what the model speaks, for tasks `"v3"`.
+    - `version`: `"v1"`, `"v2"` or `"v3"`; by default the one of the model, for tasks `"v3"`.
     - `request_id`: sent as `X-NCP-CLOVASTUDIO-REQUEST-ID`.
-    - `extra_body`, `extra_headers`: fields and headers of this request, over all others.
+    - the options of every call: see `CallOptions`.
     """
 
-    thinking: str | Mapping[str, Any] | None
+    thinking: bool | Effort | Mapping[str, Any] | None
     tools: Sequence[Mapping[str, Any]] | None
     tool_choice: str | Mapping[str, Any] | None
     response_format: Mapping[str, Any] | None
@@ -64,118 +106,134 @@ class ChatOptions(TypedDict, total=False):
     task_id: str | None
     version: str | None
     request_id: str | None
-    extra_body: Mapping[str, Any] | None
-    extra_headers: Mapping[str, str] | None
+
+
+class TokenCountOptions(TypedDict, total=False):
+    """Keyword arguments of `count_chat_tokens`; see `ChatOptions`."""
+
+    tools: Sequence[Mapping[str, Any]] | None
+    tool_choice: str | Mapping[str, Any] | None
+    response_format: Mapping[str, Any] | None
+
+
+_OPTIONS = sorted({*ChatOptions.__annotations__, *CallOptions.__annotations__})
+
+# Option -> its name on the wire of v3, and of v1 and v2; None where the version does not have it.
+_WIRE_NAMES: dict[str, tuple[str, str | None]] = {
+    "temperature": ("temperature", "temperature"),
+    "top_p": ("topP", "topP"),
+    "top_k": ("topK", "topK"),
+    "seed": ("seed", "seed"),
+    "max_tokens": ("maxTokens", "maxTokens"),
+    "include_ai_filters": ("includeAiFilters", "includeAiFilters"),
+    "repetition_penalty": ("repetitionPenalty", "repeatPenalty"),
+    "stop": ("stop", "stopBefore"),
+    "thinking": ("thinking", None),
+    "tools": ("tools", None),
+    "tool_choice": ("toolChoice", None),
+    "response_format": ("responseFormat", None),
+    "max_completion_tokens": ("maxCompletionTokens", None),
+}
 
 
 # --- requests
 
 
 def chat_call(
+    method: str,
     prefix: str,
     model: str | None,
     messages: Messages,
+    options: Mapping[str, Any],
     *,
     streaming: bool,
-    thinking: str | Mapping[str, Any] | None = None,
-    tools: Sequence[Mapping[str, Any]] | None = None,
-    tool_choice: str | Mapping[str, Any] | None = None,
-    response_format: Mapping[str, Any] | None = None,
-    temperature: float | None = None,
-    top_p: float | None = None,
-    top_k: int | None = None,
-    seed: int | None = None,
-    max_tokens: int | None = None,
-    max_completion_tokens: int | None = None,
-    repetition_penalty: float | None = None,
-    stop: Sequence[str] | None = None,
-    include_ai_filters: bool | None = None,
-    task_id: str | None = None,
-    version: str | None = None,
-    request_id: str | None = None,
-    extra_body: Mapping[str, Any] | None = None,
-    extra_headers: Mapping[str, str] | None = None,
 ) -> Call:
-    """A chat request of any version; raises ValueError for what the documentation refuses."""
-    version, path = _path(prefix, model, task_id, version)
-    if isinstance(stop, str):
-        raise TypeError("stop must be a list of strings")
-    effort = {"effort": thinking} if isinstance(thinking, str) else thinking
-    if any("thinkingContent" in message for message in messages):
+    """A chat request of any version; raises ValueError for what the documentation refuses.
+
+    Args:
+        method: the public method, for errors.
+        prefix: before the path.
+        model: None for a tuned task.
+        messages: see `hangang._client.messages`.
+        options: `ChatOptions`.
+        streaming: whether to ask for a stream.
+    """
+    check_options(method, options, _OPTIONS)
+    handled, chosen = split_options(options)
+    version, path = _path(prefix, model, chosen.get("task_id"), chosen.get("version"))
+    chosen["stop"] = strings(chosen.get("stop"), "stop")
+    chosen["thinking"] = _thinking(chosen.get("thinking"), model)
+    turns = to_clova(messages)
+    if any("thinkingContent" in turn for turn in turns):
         raise ValueError(
             "thinkingContent must not be sent back: only an answer's content belongs to the next turn "
             "(CLOVA Studio, chat v3); use completion.to_message()"
         )
-    v3_only = {
-        "thinking": effort,
-        "tools": tools,
-        "toolChoice": tool_choice,
-        "responseFormat": response_format,
-        "maxCompletionTokens": max_completion_tokens,
-    }
-    common = body_of(
-        None,
-        messages=list(messages),
-        temperature=temperature,
-        topP=top_p,
-        topK=top_k,
-        seed=seed,
-        maxTokens=max_tokens,
-        includeAiFilters=include_ai_filters,
-    )
     if version == "v3":
-        refuse_v3(model, messages, effort, tools, response_format, stop, max_tokens, max_completion_tokens)
-        common.update(body_of(None, **v3_only, repetitionPenalty=repetition_penalty, stop=_list(stop)))
-    else:
-        for name, value in v3_only.items():
-            if value is not None:
-                raise ValueError(f"{version} of the chat API has no field {name}: it came with v3")
-        common.update(body_of(None, repeatPenalty=repetition_penalty, stopBefore=_list(stop)))
+        refuse_v3(model, turns, chosen)
+    body: dict[str, Any] = {"messages": turns}
+    for name, (v3_name, older_name) in _WIRE_NAMES.items():
+        value = chosen.get(name)
+        if value is None:
+            continue
+        wire_name = v3_name if version == "v3" else older_name
+        if wire_name is None:
+            raise ValueError(f"{version} of the chat API has no field {v3_name}: it came with v3")
+        body[wire_name] = value
     return Call(
         "POST",
         path,
-        json=body_of(extra_body, **common),
-        headers=_headers(request_id, extra_headers),
+        json=body_of(chosen.get("extra_body"), **body),
+        params=chosen.get("extra_query"),
+        headers=_headers(chosen.get("request_id"), chosen.get("extra_headers")),
         dialect=CLOVA,
         streaming=streaming,
+        options=handled,
     )
 
 
-def refuse_v3(
-    model: str | None,
-    messages: Messages,
-    thinking: Mapping[str, Any] | None,
-    tools: Sequence[Mapping[str, Any]] | None,
-    response_format: Mapping[str, Any] | None,
-    stop: Sequence[str] | None,
-    max_tokens: int | None,
-    max_completion_tokens: int | None,
-) -> None:
+def _thinking(thinking: object, model: str | None) -> Mapping[str, Any] | None:
+    """`thinking=` as the wire's object, or None to leave it to the model."""
+    if thinking is None or isinstance(thinking, Mapping):
+        return cast("Mapping[str, Any] | None", thinking)
+    if thinking is True:
+        return {"effort": "low"}  # the documented default
+    if thinking is False:
+        # Only HCX-007 takes the field, and only it thinks.
+        return {"effort": "none"} if _thinks_by_default(model) or model is None else None
+    if thinking in ("none", "low", "medium", "high"):
+        return {"effort": thinking}
+    raise ValueError(f"thinking must be True, False, 'none', 'low', 'medium' or 'high', not {thinking!r}")
+
+
+def _thinks_by_default(model: str | None) -> bool:
+    return (model or "").upper().startswith("HCX-007")
+
+
+def refuse_v3(model: str | None, messages: Sequence[Mapping[str, Any]], options: Mapping[str, Any]) -> None:
     """Raise ValueError for each combination that the v3 pages say is refused ([clova §4])."""
+    tools, response_format = options.get("tools"), options.get("response_format")
+    max_tokens, thinking = options.get("max_tokens"), options.get("thinking")
     if sum(message.get("role") == "system" for message in messages) > 1:
         raise ValueError("at most one system message per request (CLOVA Studio, chat v3)")
-    if max_tokens is not None and max_completion_tokens is not None:
+    if max_tokens is not None and options.get("max_completion_tokens") is not None:
         raise ValueError("max_tokens and max_completion_tokens exclude each other (CLOVA Studio, chat v3)")
     if tools and response_format is not None:
         raise ValueError("tools and response_format exclude each other (CLOVA Studio, chat v3)")
     if tools and any(_has_image(message) for message in messages):
         raise ValueError("tools cannot be combined with image parts (CLOVA Studio, function calling)")
     by_default = thinking is None
-    if by_default:
-        thinks = (model or "").upper().startswith("HCX-007")
-    else:
-        assert thinking is not None
-        thinks = thinking.get("effort") != "none"
+    thinks = _thinks_by_default(model) if thinking is None else thinking.get("effort") != "none"
     if not thinks:
         return
-    for name, used, instead in (
+    for name, is_used, instead in (
         ("tools", bool(tools), ""),
         ("response_format", response_format is not None, ""),
-        ("stop", bool(stop), ""),
+        ("stop", bool(options.get("stop")), ""),
         ("max_tokens", max_tokens is not None, "use max_completion_tokens, or "),
     ):
-        if used:
-            why = f"{model} thinks unless told not to: " if by_default else ""
+        if is_used:
+            why = f"{model} thinks by default: " if by_default else ""
             raise ValueError(
                 f"{name} cannot be combined with thinking (CLOVA Studio, chat v3); {why}{instead}"
                 "pass thinking='none'"
@@ -185,11 +243,10 @@ def refuse_v3(
 def _has_image(message: Mapping[str, Any]) -> bool:
     content = message.get("content")
     parts = cast("Sequence[Any]", content) if isinstance(content, list | tuple) else ()
-    return any(_is_part(part) and part.get("type") == "image_url" for part in parts)
-
-
-def _is_part(value: object) -> TypeGuard[Mapping[str, Any]]:
-    return isinstance(value, Mapping)
+    return any(
+        isinstance(part, Mapping) and cast("Mapping[str, Any]", part).get("type") == "image_url"
+        for part in parts
+    )
 
 
 def _path(prefix: str, model: str | None, task_id: str | None, version: str | None) -> tuple[str, str]:
@@ -217,42 +274,21 @@ def _headers(request_id: str | None, extra: Mapping[str, str] | None) -> dict[st
     return headers
 
 
-def _list(values: Sequence[str] | None) -> list[str] | None:
-    return None if values is None else list(values)
-
-
-def embedding_call(prefix: str, text: str) -> Call:
-    """Embedding v2 ([clova §9])."""
-    return Call("POST", f"{prefix}/v1/api-tools/embedding/v2", json={"text": text})
-
-
-def embedding_tokens_call(prefix: str, text: str) -> Call:
-    """Tokenizer of embedding v2 ([clova §9])."""
-    return Call("POST", f"{prefix}/v1/api-tools/embedding/v2/tokenize", json={"text": text})
-
-
-def chat_tokens_call(
-    prefix: str,
-    model: str,
-    messages: Messages,
-    tools: Sequence[Mapping[str, Any]] | None,
-    tool_choice: str | Mapping[str, Any] | None,
-    response_format: Mapping[str, Any] | None,
-) -> Call:
-    """Tokenizer of chat, v1 or v3 by the model ([clova §9])."""
-    version = "v1" if model.upper() in _V1_MODELS else "v3"
-    body = body_of(
-        None,
-        messages=list(messages),
-        tools=tools,
-        toolChoice=tool_choice,
-        responseFormat=response_format,
+def _tool_call(path: str, body: Mapping[str, Any], options: Mapping[str, Any]) -> Call:
+    """A request to one of the API tools ([clova §9])."""
+    handled, others = split_options(options)
+    return Call(
+        "POST",
+        path,
+        json=body_of(others.get("extra_body"), **body),
+        params=others.get("extra_query"),
+        headers=others.get("extra_headers") or {},
+        options=handled,
     )
-    return Call("POST", f"{prefix}/{version}/api-tools/chat-tokenize/{segment(model, 'model')}", json=body)
 
 
 def _auth(api_key: str | None, apigw_api_key: str | None) -> tuple[dict[str, str], tuple[str, ...]]:
-    key = required_key(api_key, "api_key", "CLOVA_STUDIO_API_KEY")
+    key = required_key(api_key, "api_key", *_KEYS)
     gateway = checked_key(apigw_api_key, "apigw_api_key", "CLOVA_STUDIO_APIGW_API_KEY")
     if gateway is None:
         return {"authorization": f"Bearer {key}"}, (key,)
@@ -266,98 +302,121 @@ def _checked_prefix(prefix: str) -> str:
     return prefix
 
 
-# --- the OpenAI-compatible base
+# --- the methods, once for both clients
 
 
-def _embeddings_body(
-    input: str | Sequence[str], model: str, extra_body: Mapping[str, Any] | None
-) -> dict[str, Any]:
-    texts = input if isinstance(input, str) else list(input)
-    # The endpoint knows float only; naming it keeps a gateway from choosing base64.
-    return body_of(extra_body, input=texts, model=model, encoding_format="float")
+class Compatible(Generic[Q, C, R]):
+    """CLOVA Studio's OpenAI-compatible endpoints, `/v1/openai` ([openai §2]). Awaited in `AsyncClient`."""
 
-
-class Compatible:
-    """CLOVA Studio's OpenAI-compatible endpoints, `/v1/openai` ([openai §2])."""
-
-    def __init__(self, transport: SyncTransport, path: str) -> None:
-        self._transport = transport
+    def __init__(self, run: Runner[Q, C, R], path: str) -> None:
+        self._run = run
         self._path = path
 
-    def stream(self, model: str, messages: Messages, **options: Unpack[CompatibleOptions]) -> Stream:
+    def stream(self, model: str, messages: Messages, **options: Unpack[CompatibleOptions]) -> Q:
         """Stream an answer: events of `hangang.openai`. Arguments: `CompatibleOptions`.
 
-        `stream_options` is not among what the endpoint supports, so nothing asks for usage.
+        The endpoint does not support `stream_options`, so usage is not asked for.
         """
-        return self._transport.stream(
-            compatible_call(f"{self._path}/chat/completions", model, messages, options, streaming=True)
-        )
+        return self._run.stream(self._chat("openai.stream", model, messages, options, streaming=True))
 
-    def chat(self, model: str, messages: Messages, **options: Unpack[CompatibleOptions]) -> Completion:
+    def chat(self, model: str, messages: Messages, **options: Unpack[CompatibleOptions]) -> C:
         """A whole answer at once. Arguments: `CompatibleOptions`; errors: as `Client.chat`."""
-        return self._transport.complete(
-            compatible_call(f"{self._path}/chat/completions", model, messages, options, streaming=False)
-        )
+        return self._run.complete(self._chat("openai.chat", model, messages, options, streaming=False))
+
+    def _chat(
+        self, method: str, model: str, messages: Messages, options: CompatibleOptions, *, streaming: bool
+    ) -> Call:
+        path = f"{self._path}/chat/completions"
+        return compatible_call(method, path, model, messages, options, streaming=streaming)
 
     def embeddings(
-        self,
-        input: str | Sequence[str],
-        *,
-        model: str = "bge-m3",
-        extra_body: Mapping[str, Any] | None = None,
-    ) -> Response:
+        self, input: str | Sequence[str], *, model: str = "bge-m3", **options: Unpack[CallOptions]
+    ) -> R:
         """Embeddings as an OpenAI list: `response["data"][0]["embedding"]`, 1,024 floats each."""
-        body = _embeddings_body(input, model, extra_body)
-        return self._transport.execute(Call("POST", f"{self._path}/embeddings", json=body))
+        # The endpoint knows float only; naming it keeps a gateway from choosing base64.
+        path = f"{self._path}/embeddings"
+        return self._run.execute(embeddings_call(path, input, model, options, encoding_format="float"))
 
-    def models(self) -> Response:
+    def models(self, **options: Unpack[CallOptions]) -> R:
         """The models that the key can use: `response["data"]`."""
-        return self._transport.execute(Call("GET", f"{self._path}/models"))
+        return self._run.execute(models_call(f"{self._path}/models", options))
 
 
-class AsyncCompatible:
-    """The same as `Compatible`, awaited."""
+class _Methods(Generic[S, Q, C, R]):
+    """The methods of both clients. In `AsyncClient` their results are awaited; streams need no await."""
 
-    def __init__(self, transport: AsyncTransport, path: str) -> None:
-        self._transport = transport
-        self._path = path
+    openai: Compatible[Q, C, R]
+    _run: Runner[S, C, R]
+    _prefix: str
 
-    def stream(self, model: str, messages: Messages, **options: Unpack[CompatibleOptions]) -> AsyncStream:
-        """As `Compatible.stream`; use it with `async with` and `async for`."""
-        return self._transport.stream(
-            compatible_call(f"{self._path}/chat/completions", model, messages, options, streaming=True)
-        )
+    def stream(self, model: str | None, messages: Messages, **options: Unpack[ChatOptions]) -> S:
+        """Stream an answer: `Token` events, then `Result` and usually `Signal`.
 
-    async def chat(self, model: str, messages: Messages, **options: Unpack[CompatibleOptions]) -> Completion:
-        """As `Compatible.chat`."""
-        return await self._transport.complete(
-            compatible_call(f"{self._path}/chat/completions", model, messages, options, streaming=False)
-        )
+        Args:
+            model: `HCX-007`, `HCX-005`, `HCX-DASH-002` (v3), `HCX-003`, `HCX-DASH-001` (v1), or None
+                with `task_id=`.
+            messages: a str (one user message), or a list of dicts as on the wire ([clova §4]) or in
+                OpenAI's form, and of `Completion`s.
+            **options: see `ChatOptions`.
 
-    async def embeddings(
+        Returns:
+            A `Stream`; nothing is sent before it is entered, opened or iterated.
+
+        Raises:
+            TypeError: an argument of the wrong type, or an unknown option.
+            ValueError: the documentation refuses this request; the message names the rule.
+            APIError: on entering: what the service answered ([clova §7]), by class; an error
+                event that comes first is one too.
+            APIConnectionError, APITimeoutError: no answer, after the retries.
+        """
+        return self._run.stream(chat_call("stream", self._prefix, model, messages, options, streaming=True))
+
+    def chat(self, model: str | None, messages: Messages, **options: Unpack[ChatOptions]) -> C:
+        """A whole answer at once. Arguments and errors as `stream`."""
+        return self._run.complete(chat_call("chat", self._prefix, model, messages, options, streaming=False))
+
+    def embedding(self, text: str, **options: Unpack[CallOptions]) -> R:
+        """Embedding v2 of up to 8,192 tokens: `response["embedding"]`, 1,024 floats."""
+        path = f"{self._prefix}/v1/api-tools/embedding/v2"
+        return self._run.execute(_tool_call(path, {"text": text}, options))
+
+    def count_embedding_tokens(self, text: str, **options: Unpack[CallOptions]) -> R:
+        """Tokens of a text for embedding v2: `response["numTokens"]`."""
+        path = f"{self._prefix}/v1/api-tools/embedding/v2/tokenize"
+        return self._run.execute(_tool_call(path, {"text": text}, options))
+
+    def count_chat_tokens(
         self,
-        input: str | Sequence[str],
+        model: str,
+        messages: Messages,
         *,
-        model: str = "bge-m3",
-        extra_body: Mapping[str, Any] | None = None,
-    ) -> Response:
-        """As `Compatible.embeddings`."""
-        body = _embeddings_body(input, model, extra_body)
-        return await self._transport.execute(Call("POST", f"{self._path}/embeddings", json=body))
-
-    async def models(self) -> Response:
-        """As `Compatible.models`."""
-        return await self._transport.execute(Call("GET", f"{self._path}/models"))
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        tool_choice: str | Mapping[str, Any] | None = None,
+        response_format: Mapping[str, Any] | None = None,
+        **options: Unpack[CallOptions],
+    ) -> R:
+        """Tokens of each message, and (v3) of tools and response format ([clova §9])."""
+        version = "v1" if model.upper() in _V1_MODELS else "v3"
+        path = f"{self._prefix}/{version}/api-tools/chat-tokenize/{segment(model, 'model')}"
+        body = body_of(
+            None,
+            messages=to_clova(messages),
+            tools=tools,
+            toolChoice=tool_choice,
+            responseFormat=response_format,
+        )
+        return self._run.execute(_tool_call(path, body, options))
 
 
 # --- the clients
 
 
-class Client(ClientBase):
+class Client(_Methods[Stream[Event], Stream[OpenAIEvent], Completion, Response], ClientBase):
     """CLOVA Studio, blocking.
 
     Args:
-        api_key: `nv-...`; by default `CLOVA_STUDIO_API_KEY` from the environment.
+        api_key: `nv-...`; by default `CLOVA_STUDIO_API_KEY` from the environment, then
+            `CLOVASTUDIO_API_KEY`.
         apigw_api_key: with it the deprecated header pair is sent instead of Bearer; by default
             `CLOVA_STUDIO_APIGW_API_KEY` from the environment.
         prefix: before every native path: `""`, or `"/testapp"` or `"/serviceapp"` for the public
@@ -366,6 +425,9 @@ class Client(ClientBase):
         **options: see `ConnectionOptions`; `base_url` defaults to `CLOVA_STUDIO_BASE_URL`, then to
             the documented address. The public region is
             `base_url="https://clovastudio.stream.gov-ntruss.com"` ([gov §2]).
+
+    Attributes:
+        openai: the OpenAI-compatible endpoints: `stream`, `chat`, `embeddings`, `models`.
 
     Raises:
         ValueError: no key, a key that cannot be one, or an address the key must not be sent to.
@@ -383,58 +445,28 @@ class Client(ClientBase):
     ) -> None:
         auth, secrets = _auth(api_key, apigw_api_key)
         self._prefix = _checked_prefix(prefix)
-        self._transport = SyncTransport(_SERVICE, auth=auth, secrets=secrets, **options)
-        self.openai = Compatible(self._transport, openai_path)
-
-    def stream(self, model: str | None, messages: Messages, **options: Unpack[ChatOptions]) -> Stream:
-        """Stream an answer: `Token` events, then `Result` and usually `Signal`.
-
-        Args:
-            model: `HCX-007`, `HCX-005`, `HCX-DASH-002` (v3), `HCX-003`, `HCX-DASH-001` (v1), or None
-                with `task_id=`.
-            messages: plain dicts as on the wire ([clova §4]), passed on as they are.
-            **options: see `ChatOptions`.
-
-        Returns:
-            A `Stream`; nothing is sent before it is entered or iterated.
-
-        Raises:
-            ValueError: the documentation refuses this request; the message names the rule.
-            APIError: on entering: what the service answered ([clova §7]), by class; an error
-                event that comes first is one too.
-            APIConnectionError, APITimeoutError: no answer, after the retries.
-        """
-        return self._transport.stream(chat_call(self._prefix, model, messages, streaming=True, **options))
-
-    def chat(self, model: str | None, messages: Messages, **options: Unpack[ChatOptions]) -> Completion:
-        """A whole answer at once. Arguments and errors as `stream`."""
-        return self._transport.complete(chat_call(self._prefix, model, messages, streaming=False, **options))
-
-    def embedding(self, text: str) -> Response:
-        """Embedding v2 of up to 8,192 tokens: `response["embedding"]`, 1,024 floats."""
-        return self._transport.execute(embedding_call(self._prefix, text))
-
-    def count_embedding_tokens(self, text: str) -> Response:
-        """Tokens of a text for embedding v2: `response["numTokens"]`."""
-        return self._transport.execute(embedding_tokens_call(self._prefix, text))
-
-    def count_chat_tokens(
-        self,
-        model: str,
-        messages: Messages,
-        *,
-        tools: Sequence[Mapping[str, Any]] | None = None,
-        tool_choice: str | Mapping[str, Any] | None = None,
-        response_format: Mapping[str, Any] | None = None,
-    ) -> Response:
-        """Tokens of each message, and (v3) of tools and response format ([clova §9])."""
-        return self._transport.execute(
-            chat_tokens_call(self._prefix, model, messages, tools, tool_choice, response_format)
+        self._openai_path = openai_path
+        self._bind(
+            SyncTransport(
+                _SERVICE,
+                auth=auth,
+                secrets=secrets,
+                default_base_url=os.environ.get(_SERVICE.base_variable),
+                options=options,
+            )
         )
 
+    def _bind(self, transport: SyncTransport) -> None:
+        super()._bind(transport)
+        self._run = blocking(transport)
+        self.openai = Compatible(blocking(transport), self._openai_path)
 
-class AsyncClient(AsyncClientBase):
-    """CLOVA Studio, awaited. Arguments as `Client`; `http_client` is an async one."""
+
+class AsyncClient(
+    _Methods[AsyncStream[Event], AsyncStream[OpenAIEvent], AwaitedCompletion, AwaitedResponse],
+    AsyncClientBase,
+):
+    """CLOVA Studio, awaited. Arguments and attributes as `Client`; `http_client` is an async one."""
 
     def __init__(
         self,
@@ -447,37 +479,18 @@ class AsyncClient(AsyncClientBase):
     ) -> None:
         auth, secrets = _auth(api_key, apigw_api_key)
         self._prefix = _checked_prefix(prefix)
-        self._transport = AsyncTransport(_SERVICE, auth=auth, secrets=secrets, **options)
-        self.openai = AsyncCompatible(self._transport, openai_path)
-
-    def stream(self, model: str | None, messages: Messages, **options: Unpack[ChatOptions]) -> AsyncStream:
-        """As `Client.stream`; use it with `async with` and `async for`."""
-        return self._transport.stream(chat_call(self._prefix, model, messages, streaming=True, **options))
-
-    async def chat(self, model: str | None, messages: Messages, **options: Unpack[ChatOptions]) -> Completion:
-        """As `Client.chat`."""
-        return await self._transport.complete(
-            chat_call(self._prefix, model, messages, streaming=False, **options)
+        self._openai_path = openai_path
+        self._bind(
+            AsyncTransport(
+                _SERVICE,
+                auth=auth,
+                secrets=secrets,
+                default_base_url=os.environ.get(_SERVICE.base_variable),
+                options=options,
+            )
         )
 
-    async def embedding(self, text: str) -> Response:
-        """As `Client.embedding`."""
-        return await self._transport.execute(embedding_call(self._prefix, text))
-
-    async def count_embedding_tokens(self, text: str) -> Response:
-        """As `Client.count_embedding_tokens`."""
-        return await self._transport.execute(embedding_tokens_call(self._prefix, text))
-
-    async def count_chat_tokens(
-        self,
-        model: str,
-        messages: Messages,
-        *,
-        tools: Sequence[Mapping[str, Any]] | None = None,
-        tool_choice: str | Mapping[str, Any] | None = None,
-        response_format: Mapping[str, Any] | None = None,
-    ) -> Response:
-        """As `Client.count_chat_tokens`."""
-        return await self._transport.execute(
-            chat_tokens_call(self._prefix, model, messages, tools, tool_choice, response_format)
-        )
+    def _bind(self, transport: AsyncTransport) -> None:
+        super()._bind(transport)
+        self._run = awaiting(transport)
+        self.openai = Compatible(awaiting(transport), self._openai_path)

@@ -6,14 +6,20 @@ imported when first asked for.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from hangang._backend import impl
+from ._events import Answer, Error, Event, Malformed, Unknown
 
 if TYPE_CHECKING:
     from ._client import AsyncClient as AsyncClient
     from ._client import AsyncStream as AsyncStream
+    from ._client import CallOptions as CallOptions
     from ._client import Client as Client
+    from ._client import ConnectionOptions as ConnectionOptions
+    from ._client import Metrics as Metrics
+    from ._client import QueryOptions as QueryOptions
+    from ._client import RateLimit as RateLimit
     from ._client import Response as Response
     from ._client import Stream as Stream
 
@@ -21,28 +27,37 @@ __all__ = [
     "Answer",
     "AsyncClient",
     "AsyncStream",
+    "CallOptions",
     "Client",
+    "ConnectionOptions",
     "Error",
     "Event",
     "Malformed",
+    "Metrics",
+    "QueryOptions",
+    "RateLimit",
     "Response",
     "Stream",
     "StreamParser",
     "Unknown",
 ]
 
-Answer = impl.exaone.Answer
-Error = impl.exaone.Error
 StreamParser = impl.exaone.StreamParser
-Unknown = impl.exaone.Unknown
-Malformed = impl.Malformed
-
-Event: TypeAlias = Answer | Error | Unknown | Malformed
-"""Everything that `StreamParser.feed` can return."""
 
 
 if not TYPE_CHECKING:
-    _CLIENTS = ("AsyncClient", "AsyncStream", "Client", "Response", "Stream")
+    _CLIENTS = (
+        "AsyncClient",
+        "AsyncStream",
+        "CallOptions",
+        "Client",
+        "ConnectionOptions",
+        "Metrics",
+        "QueryOptions",
+        "RateLimit",
+        "Response",
+        "Stream",
+    )
 
     def __getattr__(name: str) -> Any:
         # Not at the top: importing a parser must not import an HTTP library.

@@ -6,28 +6,61 @@ public: `request` reaches them for users who know the path.
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Awaitable, Mapping, Sequence
-from typing import Any, Literal, TypedDict, Unpack, overload
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Generic, Literal, TypeVar, Unpack, overload
 
-from hangang._call import EXAONE, Call, Files, Response, Service, body_of, required_key
-from hangang._errors import APIError, APITimeoutError
-from hangang._files import FileInput, read_file
-from hangang._http import (
+from hangang._client.base import (
     AsyncClientBase,
-    AsyncStream,
-    AsyncTransport,
+    AwaitedCompletion,
+    AwaitedResponse,
     ClientBase,
-    ConnectionOptions,
-    Stream,
-    SyncTransport,
+    Runner,
+    awaiting,
+    blocking,
 )
+from hangang._client.files import FileInput, read_file
+from hangang._client.messages import check_options
+from hangang._client.options import CallOptions, ConnectionOptions
+from hangang._client.request import (
+    EXAONE,
+    Call,
+    Files,
+    Service,
+    body_of,
+    required_key,
+    split_options,
+    strings,
+)
+from hangang._client.response import Response
+from hangang._client.stream import AsyncStream, Stream
+from hangang._client.transport import AsyncTransport, SyncTransport
+from hangang._errors import APIError, APITimeoutError
+from hangang._rate_limit import RateLimit
 from hangang._values import is_list, is_object
-from hangang.streams import Completion
+from hangang.streams import Completion, Metrics
 
-__all__ = ["AsyncClient", "AsyncStream", "Client", "QueryOptions", "Response", "Stream"]
+from ._events import Event
 
-_SERVICE = Service(base_url="https://api.lgresearch.ai", base_variable="EXAONE_BASE_URL")
+__all__ = [
+    "AsyncClient",
+    "AsyncStream",
+    "CallOptions",
+    "Client",
+    "ConnectionOptions",
+    "Metrics",
+    "QueryOptions",
+    "RateLimit",
+    "Response",
+    "Stream",
+]
+
+S = TypeVar("S")
+C = TypeVar("C")
+R = TypeVar("R")
+
+_SERVICE = Service(name="exaone", base_url="https://api.lgresearch.ai", base_variable="EXAONE_BASE_URL")
 _MAX_FILE = 30 * 2**20
 _FILE_RULE = "EXAONE takes files of up to 30 MB (it answers 413)"
 
@@ -36,80 +69,103 @@ PreviousField = Literal["previous_messages", "previous_message"]
 Uploads = Mapping[str, FileInput | list[FileInput]]
 
 
-class QueryOptions(TypedDict, total=False):
+class QueryOptions(CallOptions, total=False):
     """Keyword arguments of every question; all optional. None leaves a field out.
 
     - `previous_messages`: past turns, oldest first: `{query, intent, answer}`, or completions.
     - `temperature`: 0 to 1.0, by default 0.8 at the service.
-    - `extra_body`, `extra_headers`: fields and headers of this request, over all others.
+    - the options of every call: see `CallOptions`.
     """
 
     previous_messages: PreviousMessages | None
     temperature: float | None
-    extra_body: Mapping[str, Any] | None
-    extra_headers: Mapping[str, str] | None
+
+
+_OPTIONS = sorted({*QueryOptions.__annotations__, *CallOptions.__annotations__})
 
 
 # --- requests
 
 
 def query_call(
+    method: str,
     previous_field: PreviousField,
     endpoint: str,
     query: str,
+    options: Mapping[str, Any],
     *,
     streaming: bool,
     model: str | None = None,
     doc_ids: Sequence[str] | None = None,
-    previous_messages: PreviousMessages | None = None,
-    temperature: float | None = None,
-    extra_body: Mapping[str, Any] | None = None,
-    extra_headers: Mapping[str, str] | None = None,
 ) -> Call:
-    """A question to one of the ChatEXAONE endpoints ([exaone §3])."""
-    if isinstance(doc_ids, str):
-        raise TypeError("doc_ids must be a list of file ids")
+    """A question to one of the ChatEXAONE endpoints ([exaone §3]); `method` is the public one, for errors."""
+    check_options(method, options, [*_OPTIONS, "model", "doc_ids"])
+    if type(query) is not str:
+        raise TypeError(f"query must be a str (EXAONE takes one question), not {type(query).__name__}")
+    handled, others = split_options(options)
     body = body_of(
         None,
         query=query,
         model=model,
-        doc_ids=None if doc_ids is None else list(doc_ids),
-        temperature=temperature,
+        doc_ids=strings(doc_ids, "doc_ids"),
+        temperature=others.get("temperature"),
     )
-    if previous_messages:
-        body[previous_field] = [
-            turn.as_previous_message() if isinstance(turn, Completion) else turn for turn in previous_messages
-        ]
+    if previous := others.get("previous_messages"):
+        body[previous_field] = [_previous(turn, place) for place, turn in enumerate(previous)]
     # The documented streams are asked for with */*, and nothing documents how to ask for one answer.
-    headers = {"accept": "*/*" if streaming else "application/json", **(extra_headers or {})}
+    headers: dict[str, str] = {"accept": "*/*" if streaming else "application/json"}
+    headers.update(others.get("extra_headers") or {})
     return Call(
         "POST",
         f"/v1/chatexaone/{endpoint}",
-        json={**body, **(extra_body or {})},
+        json={**body, **(others.get("extra_body") or {})},
+        params=others.get("extra_query"),
         headers=headers,
         dialect=EXAONE,
         streaming=streaming,
+        options=handled,
     )
 
 
-def stream_call(
+def _previous(turn: Any, place: int) -> Any:
+    if isinstance(turn, Completion):
+        return turn.as_previous_message()
+    if not isinstance(turn, Mapping):
+        raise TypeError(
+            "previous_messages must be a list of {'query', 'intent', 'answer'} and Completions; "
+            f"previous_messages[{place}] is {type(turn).__name__}"
+        )
+    return turn  # pyright: ignore[reportUnknownVariableType]
+
+
+def chat_call(
+    method: str,
     previous_field: PreviousField,
     query: str,
     model: str | None,
     doc_ids: Sequence[str] | None,
-    options: QueryOptions,
+    options: Mapping[str, Any],
+    *,
+    streaming: bool,
 ) -> Call:
-    """text-generation where a model is named, which only that endpoint takes; else chat-completion."""
+    """text-generation if a model is named, which only that endpoint takes; else chat-completion."""
     if model is not None and doc_ids is not None:
         raise ValueError("doc_ids belong to chat-completion, which takes no model ([exaone §3])")
     endpoint = "chat-completion" if model is None else "text-generation"
     return query_call(
-        previous_field, endpoint, query, streaming=True, model=model, doc_ids=doc_ids, **options
+        method,
+        previous_field,
+        endpoint,
+        query,
+        options,
+        streaming=streaming,
+        model=model,
+        doc_ids=doc_ids,
     )
 
 
 def upload_call(files: Sequence[FileInput], upsert: bool | None, content_type: str | None) -> Call:
-    """Files as multipart field `files`; what is larger than 30 MB is refused here ([exaone §6])."""
+    """Files as multipart field `files`; one larger than 30 MB is refused here ([exaone §6])."""
     if not files:
         raise ValueError("nothing to upload")
     parts: Files = [
@@ -162,10 +218,12 @@ def request_call(
     params: Mapping[str, Any] | None,
     headers: Mapping[str, str] | None,
     stream: bool,
+    options: Mapping[str, Any],
 ) -> Call:
     """A request to any path of the service."""
     if json is not None and (data is not None or files is not None):
         raise ValueError("json excludes data and files: a body has one form")
+    check_options("request", options, ("timeout", "stall_timeout", "total_timeout", "max_retries", "record"))
     parts: Files | None = None
     if files is not None:
         parts = [
@@ -184,17 +242,37 @@ def request_call(
         dialect=EXAONE,
         streaming=stream,
         decode="any",
+        options=options,
     )
 
 
 # --- files
 
 
-class FilesAPI:
-    """Files for Document QA ([exaone §6], from a public client: paths are not in the guide)."""
+class _FilesMethods(Generic[R]):
+    """Files for Document QA ([exaone §6], from a public client: the guide has no paths).
 
-    def __init__(self, transport: SyncTransport) -> None:
-        self._transport = transport
+    In `AsyncClient` the results are awaited.
+    """
+
+    def __init__(self, execute: Callable[[Call], R]) -> None:
+        self._execute = execute
+
+    def status(self, file_ids: Sequence[str]) -> R:
+        """`response["files"]`: `id` and `status` (`processing`, `ready`, `failed`) of each."""
+        return self._execute(status_call(file_ids))
+
+    def list(self) -> R:
+        """The files of the key."""
+        return self._execute(Call("GET", "/v1/files"))
+
+    def delete(self, file_ids: Sequence[str]) -> R:
+        """Delete files; NotFoundError if one does not exist."""
+        return self._execute(delete_call(file_ids))
+
+
+class FilesAPI(_FilesMethods[Response]):
+    """Files for Document QA ([exaone §6], from a public client: the guide has no paths)."""
 
     def upload(
         self, *files: FileInput, upsert: bool | None = None, content_type: str | None = None
@@ -210,14 +288,10 @@ class FilesAPI:
             `response["files"]`: `id` and `name` of each; a name may come back URL-encoded.
 
         Raises:
-            ValueError: a file is larger than 30 MB; nothing was sent.
+            PayloadTooLargeError: a file is larger than 30 MB; nothing was sent.
             UnsupportedMediaTypeError: the service does not take this type; it publishes no list.
         """
-        return self._transport.execute(upload_call(files, upsert, content_type))
-
-    def status(self, file_ids: Sequence[str]) -> Response:
-        """`response["files"]`: `id` and `status` (`processing`, `ready`, `failed`) of each."""
-        return self._transport.execute(status_call(file_ids))
+        return self._execute(upload_call(files, upsert, content_type))
 
     def wait(self, file_ids: Sequence[str], *, interval: float = 2.0, timeout: float = 180.0) -> Response:
         """Ask for the status every `interval` seconds until all files are ready.
@@ -233,20 +307,9 @@ class FilesAPI:
             time.sleep(interval)
         return response
 
-    def list(self) -> Response:
-        """The files of the key."""
-        return self._transport.execute(Call("GET", "/v1/files"))
 
-    def delete(self, file_ids: Sequence[str]) -> Response:
-        """Delete files; NotFoundError where one is not there."""
-        return self._transport.execute(delete_call(file_ids))
-
-
-class AsyncFilesAPI:
+class AsyncFilesAPI(_FilesMethods[AwaitedResponse]):
     """The same as `FilesAPI`, awaited."""
-
-    def __init__(self, transport: AsyncTransport) -> None:
-        self._transport = transport
 
     async def upload(
         self, *files: FileInput, upsert: bool | None = None, content_type: str | None = None
@@ -255,11 +318,7 @@ class AsyncFilesAPI:
         from anyio import to_thread
 
         call = await to_thread.run_sync(upload_call, files, upsert, content_type)
-        return await self._transport.execute(call)
-
-    async def status(self, file_ids: Sequence[str]) -> Response:
-        """As `FilesAPI.status`."""
-        return await self._transport.execute(status_call(file_ids))
+        return await self._execute(call)
 
     async def wait(
         self, file_ids: Sequence[str], *, interval: float = 2.0, timeout: float = 180.0
@@ -274,23 +333,176 @@ class AsyncFilesAPI:
             await sleep(interval)
         return response
 
-    async def list(self) -> Response:
-        """As `FilesAPI.list`."""
-        return await self._transport.execute(Call("GET", "/v1/files"))
-
-    async def delete(self, file_ids: Sequence[str]) -> Response:
-        """As `FilesAPI.delete`."""
-        return await self._transport.execute(delete_call(file_ids))
-
 
 def _not_ready(timeout: float) -> APITimeoutError:
     return APITimeoutError(f"the files were not ready within {timeout} seconds")
 
 
+# --- the methods, once for both clients
+
+
+class _Methods(Generic[S, C, R]):
+    """The methods of both clients. In `AsyncClient` their results are awaited; streams need no await."""
+
+    _run: Runner[S, C, R]
+    _previous_field: PreviousField
+
+    def stream(
+        self,
+        query: str,
+        *,
+        model: str | None = None,
+        doc_ids: Sequence[str] | None = None,
+        **options: Unpack[QueryOptions],
+    ) -> S:
+        """Stream an answer: `Answer` events, whose `progress_state` ends at `answering`.
+
+        Args:
+            query: the question; the service refuses an empty one (422).
+            model: with one (`"32b"`) the question goes to text-generation, without to
+                chat-completion.
+            doc_ids: ids of uploaded files, for chat-completion.
+            **options: see `QueryOptions`.
+
+        Returns:
+            A `Stream`; nothing is sent before it is entered, opened or iterated.
+
+        Raises:
+            TypeError: an argument of the wrong type, or an unknown option.
+            APIError: on entering: what the service answered ([exaone §7]), by class.
+            APIConnectionError, APITimeoutError: no answer, after the retries.
+        """
+        field = self._previous_field
+        return self._run.stream(chat_call("stream", field, query, model, doc_ids, options, streaming=True))
+
+    def chat(
+        self,
+        query: str,
+        *,
+        model: str | None = None,
+        doc_ids: Sequence[str] | None = None,
+        **options: Unpack[QueryOptions],
+    ) -> C:
+        """A whole answer, from the endpoint that `stream` would use. Arguments and errors as `stream`."""
+        field = self._previous_field
+        return self._run.complete(chat_call("chat", field, query, model, doc_ids, options, streaming=False))
+
+    def chat_completion(
+        self,
+        query: str,
+        *,
+        doc_ids: Sequence[str] | None = None,
+        **options: Unpack[QueryOptions],
+    ) -> C:
+        """A whole answer of chat-completion, whether the service sends it at once or streams it.
+
+        `completion.references` are the sources, `completion.as_previous_message()` the next turn's
+        history. Arguments and errors as `stream`.
+        """
+        call = query_call(
+            "chat_completion",
+            self._previous_field,
+            "chat-completion",
+            query,
+            options,
+            streaming=False,
+            doc_ids=doc_ids,
+        )
+        return self._run.complete(call)
+
+    def text_generation(self, query: str, *, model: str = "32b", **options: Unpack[QueryOptions]) -> C:
+        """A whole answer of text-generation. Arguments and errors as `stream`."""
+        call = query_call(
+            "text_generation",
+            self._previous_field,
+            "text-generation",
+            query,
+            options,
+            streaming=False,
+            model=model,
+        )
+        return self._run.complete(call)
+
+    @overload
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        data: Mapping[str, Any] | None = None,
+        files: Uploads | None = None,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        stream: Literal[False] = False,
+        **options: Unpack[CallOptions],
+    ) -> R: ...
+
+    @overload
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        data: Mapping[str, Any] | None = None,
+        files: Uploads | None = None,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        stream: Literal[True],
+        **options: Unpack[CallOptions],
+    ) -> S: ...
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        data: Mapping[str, Any] | None = None,
+        files: Uploads | None = None,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        stream: bool = False,
+        **options: Unpack[CallOptions],
+    ) -> R | S:
+        """Reach any endpoint of the service, with its key, retries, errors and stream format.
+
+        Args:
+            method: `GET`, `POST`, `PATCH`, `DELETE`.
+            path: from the root, e.g. `"/v1/..."`; never another host.
+            json: a JSON body; or
+            data, files: a form: text fields, and files by field name.
+            params: for the query string; never put a key there.
+            headers: over the usual ones; `accept` is `*/*`.
+            stream: read the answer as a stream of EXAONE frames.
+            **options: `timeout`, `stall_timeout`, `total_timeout`, `max_retries`, `record`.
+
+        Returns:
+            A `Response` (`data` is None if the answer is not JSON), or a `Stream`.
+
+        Raises:
+            ValueError: the path does not begin with `/`, or two forms of body.
+            APIError: as `stream`.
+        """
+        call = request_call(
+            method,
+            path,
+            json=json,
+            data=data,
+            files=files,
+            params=params,
+            headers=headers,
+            stream=stream,
+            options=options,
+        )
+        return self._run.stream(call) if stream else self._run.execute(call)
+
+
 # --- the clients
 
 
-class Client(ClientBase):
+class Client(_Methods[Stream[Event], Completion, Response], ClientBase):
     """EXAONE, blocking.
 
     Args:
@@ -300,143 +512,15 @@ class Client(ClientBase):
         **options: see `ConnectionOptions`; `base_url` defaults to `EXAONE_BASE_URL`, then to the
             documented address.
 
+    Attributes:
+        files: files for Document QA: `upload`, `status`, `wait`, `list`, `delete`.
+
     Raises:
         ValueError: no key, a key that cannot be one, or an address the key must not be sent to.
         ImportError: the extra `hangang[client]` is not installed.
     """
 
-    def __init__(
-        self,
-        api_key: str | None = None,
-        *,
-        previous_field: PreviousField = "previous_messages",
-        **options: Unpack[ConnectionOptions],
-    ) -> None:
-        key = required_key(api_key, "api_key", "EXAONE_API_KEY")
-        self._previous_field: PreviousField = _checked_field(previous_field)
-        self._transport = SyncTransport(_SERVICE, auth={"x-api-key": key}, secrets=(key,), **options)
-        self.files = FilesAPI(self._transport)
-
-    def stream(
-        self,
-        query: str,
-        *,
-        model: str | None = None,
-        doc_ids: Sequence[str] | None = None,
-        **options: Unpack[QueryOptions],
-    ) -> Stream:
-        """Stream an answer: `Answer` events, whose `progress_state` ends at `answering`.
-
-        Args:
-            query: the question; an empty one is refused by the service (422).
-            model: with one (`"32b"`) the question goes to text-generation, without to
-                chat-completion.
-            doc_ids: ids of uploaded files, for chat-completion.
-            **options: see `QueryOptions`.
-
-        Returns:
-            A `Stream`; nothing is sent before it is entered or iterated.
-
-        Raises:
-            APIError: on entering: what the service answered ([exaone §7]), by class.
-            APIConnectionError, APITimeoutError: no answer, after the retries.
-        """
-        return self._transport.stream(stream_call(self._previous_field, query, model, doc_ids, options))
-
-    def chat_completion(
-        self,
-        query: str,
-        *,
-        doc_ids: Sequence[str] | None = None,
-        **options: Unpack[QueryOptions],
-    ) -> Completion:
-        """A whole answer of chat-completion, whether the service sends it at once or streams it.
-
-        `completion.references` are the sources, `completion.as_previous_message()` the next turn's
-        history. Arguments and errors as `stream`.
-        """
-        return self._transport.complete(
-            query_call(
-                self._previous_field, "chat-completion", query, streaming=False, doc_ids=doc_ids, **options
-            )
-        )
-
-    def text_generation(
-        self, query: str, *, model: str = "32b", **options: Unpack[QueryOptions]
-    ) -> Completion:
-        """A whole answer of text-generation. Arguments and errors as `stream`."""
-        return self._transport.complete(
-            query_call(
-                self._previous_field, "text-generation", query, streaming=False, model=model, **options
-            )
-        )
-
-    @overload
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        json: Any = None,
-        data: Mapping[str, Any] | None = None,
-        files: Uploads | None = None,
-        params: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None,
-        stream: Literal[False] = False,
-    ) -> Response: ...
-
-    @overload
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        json: Any = None,
-        data: Mapping[str, Any] | None = None,
-        files: Uploads | None = None,
-        params: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None,
-        stream: Literal[True],
-    ) -> Stream: ...
-
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        json: Any = None,
-        data: Mapping[str, Any] | None = None,
-        files: Uploads | None = None,
-        params: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None,
-        stream: bool = False,
-    ) -> Response | Stream:
-        """Reach any endpoint of the service, with its key, retries, errors and stream format.
-
-        Args:
-            method: `GET`, `POST`, `PATCH`, `DELETE`.
-            path: from the root, e.g. `"/v1/..."`; never another host.
-            json: a JSON body; or
-            data, files: a multipart body: text fields, and files by field name.
-            params: for the query string; never put a key there.
-            headers: over the usual ones; `accept` is `*/*`.
-            stream: read the answer as a stream of EXAONE frames.
-
-        Returns:
-            A `Response` (`data` is None where the answer is not JSON), or a `Stream`.
-
-        Raises:
-            ValueError: the path does not begin with `/`, or two forms of body.
-            APIError: as `stream`.
-        """
-        call = request_call(
-            method, path, json=json, data=data, files=files, params=params, headers=headers, stream=stream
-        )
-        return self._transport.stream(call) if stream else self._transport.execute(call)
-
-
-class AsyncClient(AsyncClientBase):
-    """EXAONE, awaited. Arguments as `Client`; `http_client` is an async one."""
+    files: FilesAPI
 
     def __init__(
         self,
@@ -446,90 +530,51 @@ class AsyncClient(AsyncClientBase):
         **options: Unpack[ConnectionOptions],
     ) -> None:
         key = required_key(api_key, "api_key", "EXAONE_API_KEY")
-        self._previous_field: PreviousField = _checked_field(previous_field)
-        self._transport = AsyncTransport(_SERVICE, auth={"x-api-key": key}, secrets=(key,), **options)
-        self.files = AsyncFilesAPI(self._transport)
-
-    def stream(
-        self,
-        query: str,
-        *,
-        model: str | None = None,
-        doc_ids: Sequence[str] | None = None,
-        **options: Unpack[QueryOptions],
-    ) -> AsyncStream:
-        """As `Client.stream`; use it with `async with` and `async for`."""
-        return self._transport.stream(stream_call(self._previous_field, query, model, doc_ids, options))
-
-    async def chat_completion(
-        self,
-        query: str,
-        *,
-        doc_ids: Sequence[str] | None = None,
-        **options: Unpack[QueryOptions],
-    ) -> Completion:
-        """As `Client.chat_completion`."""
-        return await self._transport.complete(
-            query_call(
-                self._previous_field, "chat-completion", query, streaming=False, doc_ids=doc_ids, **options
+        self._previous_field = _checked_field(previous_field)
+        self._bind(
+            SyncTransport(
+                _SERVICE,
+                auth={"x-api-key": key},
+                secrets=(key,),
+                default_base_url=os.environ.get(_SERVICE.base_variable),
+                options=options,
             )
         )
 
-    async def text_generation(
-        self, query: str, *, model: str = "32b", **options: Unpack[QueryOptions]
-    ) -> Completion:
-        """As `Client.text_generation`."""
-        return await self._transport.complete(
-            query_call(
-                self._previous_field, "text-generation", query, streaming=False, model=model, **options
+    def _bind(self, transport: SyncTransport) -> None:
+        super()._bind(transport)
+        self._run = blocking(transport)
+        self.files = FilesAPI(transport.execute)
+
+
+class AsyncClient(_Methods[AsyncStream[Event], AwaitedCompletion, AwaitedResponse], AsyncClientBase):
+    """EXAONE, awaited. Arguments and attributes as `Client`; `http_client` is an async one."""
+
+    files: AsyncFilesAPI
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        previous_field: PreviousField = "previous_messages",
+        **options: Unpack[ConnectionOptions],
+    ) -> None:
+        key = required_key(api_key, "api_key", "EXAONE_API_KEY")
+        self._previous_field = _checked_field(previous_field)
+        self._bind(
+            AsyncTransport(
+                _SERVICE,
+                auth={"x-api-key": key},
+                secrets=(key,),
+                default_base_url=os.environ.get(_SERVICE.base_variable),
+                options=options,
             )
         )
 
-    @overload
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        json: Any = None,
-        data: Mapping[str, Any] | None = None,
-        files: Uploads | None = None,
-        params: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None,
-        stream: Literal[False] = False,
-    ) -> Awaitable[Response]: ...
-
-    @overload
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        json: Any = None,
-        data: Mapping[str, Any] | None = None,
-        files: Uploads | None = None,
-        params: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None,
-        stream: Literal[True],
-    ) -> AsyncStream: ...
-
-    def request(
-        self,
-        method: str,
-        path: str,
-        *,
-        json: Any = None,
-        data: Mapping[str, Any] | None = None,
-        files: Uploads | None = None,
-        params: Mapping[str, Any] | None = None,
-        headers: Mapping[str, str] | None = None,
-        stream: bool = False,
-    ) -> Awaitable[Response] | AsyncStream:
-        """As `Client.request`: `await` it, or with `stream=True` use the `AsyncStream` it returns."""
-        call = request_call(
-            method, path, json=json, data=data, files=files, params=params, headers=headers, stream=stream
-        )
-        return self._transport.stream(call) if stream else self._transport.execute(call)
+    def _bind(self, transport: AsyncTransport) -> None:
+        super()._bind(transport)
+        self._run = awaiting(transport)
+        self.files = AsyncFilesAPI(transport.execute)
 
 
 def _checked_field(name: PreviousField) -> PreviousField:

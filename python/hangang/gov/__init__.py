@@ -1,57 +1,77 @@
 """CLOVA Studio Gov: clients, with the parser and events of its chat.
 
 Chat speaks the OpenAI-compatible format, so these are the classes of `hangang.openai`; the agents
-speak A2A, see `hangang.a2a`. The clients need `hangang[client]`, and are imported when first asked
-for.
+speak A2A, see `hangang.a2a`.
+
+The parser and the events need nothing but Python; the clients need `hangang[client]`, and are
+imported when first asked for.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from hangang._backend import impl
+from hangang.openai._events import Choice, Chunk, Done, Error, Event, Malformed, Unknown
 
 if TYPE_CHECKING:
     from ._client import PROFILES as PROFILES
+    from ._client import AgentOptions as AgentOptions
     from ._client import AgentProfile as AgentProfile
     from ._client import AsyncClient as AsyncClient
     from ._client import AsyncStream as AsyncStream
+    from ._client import CallOptions as CallOptions
+    from ._client import ChatOptions as ChatOptions
     from ._client import Client as Client
+    from ._client import ConnectionOptions as ConnectionOptions
+    from ._client import Metrics as Metrics
+    from ._client import RateLimit as RateLimit
     from ._client import Response as Response
     from ._client import Stream as Stream
 
 __all__ = [
     "PROFILES",
+    "AgentOptions",
     "AgentProfile",
     "AsyncClient",
     "AsyncStream",
+    "CallOptions",
+    "ChatOptions",
     "Choice",
     "Chunk",
     "Client",
+    "ConnectionOptions",
     "Done",
     "Error",
     "Event",
     "Malformed",
+    "Metrics",
+    "RateLimit",
     "Response",
     "Stream",
     "StreamParser",
     "Unknown",
 ]
 
-Choice = impl.openai.Choice
-Chunk = impl.openai.Chunk
-Done = impl.openai.Done
-Error = impl.openai.Error
 StreamParser = impl.openai.StreamParser
-Unknown = impl.openai.Unknown
-Malformed = impl.Malformed
-
-Event: TypeAlias = Chunk | Done | Error | Unknown | Malformed
-"""Everything that `StreamParser.feed` can return."""
 
 
 if not TYPE_CHECKING:
-    _CLIENTS = ("PROFILES", "AgentProfile", "AsyncClient", "AsyncStream", "Client", "Response", "Stream")
+    _CLIENTS = (
+        "PROFILES",
+        "AgentOptions",
+        "AgentProfile",
+        "AsyncClient",
+        "AsyncStream",
+        "CallOptions",
+        "ChatOptions",
+        "Client",
+        "ConnectionOptions",
+        "Metrics",
+        "RateLimit",
+        "Response",
+        "Stream",
+    )
 
     def __getattr__(name: str) -> Any:
         # Not at the top: importing a parser must not import an HTTP library.

@@ -1,7 +1,7 @@
-"""Requests to agents over A2A: Gov's three dialects and the protocol's own ([gov §1.4]).
+"""Requests to agents over A2A: Gov's three profiles and the protocol's own ([gov §1.4]).
 
-The dialects differ in path, method names, whether parts carry `kind`, and what a stream's end is; an
-`AgentProfile` holds those, so that a fourth is a value and no code.
+The profiles differ in path, method names, whether parts carry `kind`, and what ends a stream. An
+`AgentProfile` holds these, so that another profile is a value and needs no code.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeAlias, TypedDict, TypeVar, Unpack
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, Unpack
 
-from hangang._call import A2A, A2A_LAST_CHUNK, Call, body_of, segment
+from hangang._client.messages import check_options
+from hangang._client.options import CallOptions
+from hangang._client.request import A2A, A2A_LAST_CHUNK, Call, body_of, segment, split_options
 from hangang.streams import Completion
 
 __all__ = ["PROFILES", "AgentOptions", "AgentProfile", "Agents"]
@@ -28,7 +30,7 @@ class AgentProfile:
 
     Attributes:
         path: with `{agent_id}` and, where the service has teams, `{team_id}`.
-        send_method, stream_method: names of the JSON-RPC methods.
+        send_method, stream_method: names of the JSON-RPC methods, None for one that such agents lack.
         role: of the user's message; 1.0 wants `ROLE_USER`, Gov's second profile `user` all the same.
         kind: whether the message and its text part carry `kind` (0.2, 0.3).
         version: value of the `A2A-Version` header, or None for no header.
@@ -38,8 +40,8 @@ class AgentProfile:
     """
 
     path: str
-    send_method: str = "message/send"
-    stream_method: str = "message/stream"
+    send_method: str | None = "message/send"
+    stream_method: str | None = "message/stream"
     role: str = "user"
     kind: bool = False
     version: str | None = None
@@ -49,10 +51,12 @@ class AgentProfile:
 
 PROFILES: Mapping[str, AgentProfile] = {
     "faq": AgentProfile(path="/api/v1/teams/{team_id}/agent/{agent_id}/a2a"),
-    "v1": AgentProfile(path="/api/v1/external/agents/{agent_id}/a2a", kind=True, host=GATEWAY),
+    "v1": AgentProfile(
+        path="/api/v1/external/agents/{agent_id}/a2a", stream_method=None, kind=True, host=GATEWAY
+    ),
     "v2": AgentProfile(
         path="/api/v1/external/agents/v2/{agent_id}/a2a",
-        send_method="SendMessage",
+        send_method=None,
         stream_method="SendStreamingMessage",
         end="last_chunk",
         host=GATEWAY,
@@ -71,7 +75,7 @@ PROFILES: Mapping[str, AgentProfile] = {
 Parts: TypeAlias = str | Sequence[Mapping[str, Any]]
 
 
-class AgentOptions(TypedDict, total=False):
+class AgentOptions(CallOptions, total=False):
     """Keyword arguments of `Agents.send` and `Agents.stream`; all optional.
 
     - `profile`: a name of `PROFILES` or an `AgentProfile`; by default the client's `agent_profile`.
@@ -84,7 +88,7 @@ class AgentOptions(TypedDict, total=False):
     - `message_id`: by default a fresh UUID.
     - `metadata`: further members of `params.metadata`.
     - `configuration`: `params.configuration`, as on the wire.
-    - `extra_headers`: headers of this request.
+    - the options of every call: see `CallOptions`.
     """
 
     profile: str | AgentProfile | None
@@ -97,65 +101,78 @@ class AgentOptions(TypedDict, total=False):
     message_id: str | None
     metadata: Mapping[str, Any] | None
     configuration: Mapping[str, Any] | None
-    extra_headers: Mapping[str, str] | None
+
+
+_OPTIONS = sorted({*AgentOptions.__annotations__, *CallOptions.__annotations__})
 
 
 def agent_call(
+    method: str,
     defaults: AgentDefaults,
     agent_id: str | int | None,
     parts: Parts,
+    options: Mapping[str, Any],
     *,
     streaming: bool,
-    profile: str | AgentProfile | None = None,
-    team_id: str | int | None = None,
-    path: str | None = None,
-    previous: Completion | None = None,
-    chat_session_id: int | str | None = None,
-    context_id: str | None = None,
-    task_id: str | None = None,
-    message_id: str | None = None,
-    metadata: Mapping[str, Any] | None = None,
-    configuration: Mapping[str, Any] | None = None,
-    extra_headers: Mapping[str, str] | None = None,
 ) -> Call:
-    """A JSON-RPC request to an agent."""
-    chosen = _profile(defaults.profile if profile is None else profile)
+    """A JSON-RPC request to an agent; `method` is the public one, for errors."""
+    check_options(method, options, _OPTIONS)
+    handled, chosen = split_options(options)
+    given = chosen.get("profile")
+    profile = _profile(defaults.profile if given is None else given)
+    rpc_method = profile.stream_method if streaming else profile.send_method
+    if rpc_method is None:
+        raise ValueError(
+            "these agents only answer as a stream: use agents.stream()"
+            if profile.send_method is None
+            else "these agents only answer at once: use agents.send()"
+        )
+    team_id = chosen.get("team_id")
+    body = {
+        "jsonrpc": "2.0",
+        "id": str(uuid.uuid4()),
+        "method": rpc_method,
+        "params": _params(profile, parts, chosen),
+    }
+    version = {"a2a-version": profile.version} if profile.version is not None else {}
+    return Call(
+        "POST",
+        _path(chosen.get("path") or profile.path, agent_id, defaults.team_id if team_id is None else team_id),
+        json={**body, **(chosen.get("extra_body") or {})},
+        params=chosen.get("extra_query"),
+        headers={**version, **(chosen.get("extra_headers") or {})},
+        dialect=A2A_LAST_CHUNK if profile.end == "last_chunk" else A2A,
+        streaming=streaming,
+        base_url=profile.host if defaults.use_host else None,
+        options=handled,
+    )
+
+
+def _params(profile: AgentProfile, parts: Parts, chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """The message with its context, and what goes beside it."""
+    previous: Completion | None = chosen.get("previous")
+    session, context_id = chosen.get("chat_session_id"), chosen.get("context_id")
+    task_id = chosen.get("task_id")
     if previous is not None:
-        if chat_session_id is None and context_id is None:
-            chat_session_id = previous.chat_session_id
-            context_id = None if chat_session_id is not None else previous.context_id
+        if session is None and context_id is None:
+            session = previous.chat_session_id
+            context_id = None if session is not None else previous.context_id
         if task_id is None and previous.state in ("input-required", "auth-required"):
             task_id = previous.task_id
-    kind = {"kind": "text"} if chosen.kind else {}
+    kind = {"kind": "text"} if profile.kind else {}
     message = body_of(
-        {"kind": "message"} if chosen.kind else None,
-        role=chosen.role,
-        messageId=message_id or str(uuid.uuid4()),
+        {"kind": "message"} if profile.kind else None,
+        role=profile.role,
+        messageId=chosen.get("message_id") or str(uuid.uuid4()),
         parts=[{**kind, "text": parts}] if isinstance(parts, str) else list(parts),
         contextId=context_id,
         taskId=task_id,
     )
-    session = {} if chat_session_id is None else {"chat_session_id": chat_session_id}
-    body = {
-        "jsonrpc": "2.0",
-        "id": str(uuid.uuid4()),
-        "method": chosen.stream_method if streaming else chosen.send_method,
-        "params": body_of(
-            None,
-            message=message,
-            metadata={**(metadata or {}), **session} or None,
-            configuration=configuration,
-        ),
-    }
-    version = {"a2a-version": chosen.version} if chosen.version is not None else {}
-    return Call(
-        "POST",
-        _path(path or chosen.path, agent_id, defaults.team_id if team_id is None else team_id),
-        json=body,
-        headers={**version, **(extra_headers or {})},
-        dialect=A2A_LAST_CHUNK if chosen.end == "last_chunk" else A2A,
-        streaming=streaming,
-        base_url=chosen.host if defaults.use_host else None,
+    metadata: dict[str, Any] = {**(chosen.get("metadata") or {})}
+    if session is not None:
+        metadata["chat_session_id"] = session
+    return body_of(
+        None, message=message, metadata=metadata or None, configuration=chosen.get("configuration")
     )
 
 
@@ -213,15 +230,19 @@ class Agents(Generic[C, S]):
             `chat_session_id`. An agent may answer with a task that is still at work; see `state`.
 
         Raises:
-            ValueError: a missing `team_id` or `agent_id`, an unknown profile.
+            ValueError: a missing `team_id` or `agent_id`, an unknown profile, or agents that only stream.
             NotFoundError, PermissionDeniedError: no such agent; it is not deployed (docs/protocol/gov.md).
             APIError: another error, also a JSON-RPC error, which comes with HTTP 200.
         """
-        return self._complete(agent_call(self._defaults, agent_id, message, streaming=False, **options))
+        return self._complete(
+            agent_call("agents.send", self._defaults, agent_id, message, options, streaming=False)
+        )
 
     def stream(self, agent_id: str | int | None, message: Parts, **options: Unpack[AgentOptions]) -> S:
         """Stream an agent's answer: the events of `hangang.a2a`. Arguments and errors as `send`.
 
         `append` and replacement of artifacts are applied by `stream.completion`, not by the events.
         """
-        return self._stream(agent_call(self._defaults, agent_id, message, streaming=True, **options))
+        return self._stream(
+            agent_call("agents.stream", self._defaults, agent_id, message, options, streaming=True)
+        )

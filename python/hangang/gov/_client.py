@@ -6,21 +6,30 @@ an argument.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping, Sequence
-from typing import Any, Unpack
+import os
+from typing import Generic, TypeVar, Unpack
 
-from hangang._call import Response, Service, required_key
-from hangang._compatible import CompatibleOptions, compatible_call
-from hangang._http import (
+from hangang._client.base import (
     AsyncClientBase,
-    AsyncStream,
-    AsyncTransport,
+    AwaitedCompletion,
+    AwaitedResponse,
     ClientBase,
-    ConnectionOptions,
-    Stream,
-    SyncTransport,
+    Runner,
+    awaiting,
+    blocking,
 )
-from hangang.streams import Completion
+from hangang._client.messages import Messages
+from hangang._client.openai_format import CompatibleOptions as ChatOptions
+from hangang._client.openai_format import chat_call, models_call
+from hangang._client.options import CallOptions, ConnectionOptions
+from hangang._client.request import Call, Service, required_key
+from hangang._client.response import Response
+from hangang._client.stream import AsyncStream, Stream
+from hangang._client.transport import AsyncTransport, SyncTransport
+from hangang._rate_limit import RateLimit
+from hangang.a2a import Event as AgentEvent
+from hangang.openai._events import Event
+from hangang.streams import Completion, Metrics
 
 from ._agents import PROFILES, AgentDefaults, AgentOptions, AgentProfile, Agents
 from ._rag import RAG
@@ -32,14 +41,23 @@ __all__ = [
     "AgentProfile",
     "AsyncClient",
     "AsyncStream",
+    "CallOptions",
+    "ChatOptions",
     "Client",
+    "ConnectionOptions",
+    "Metrics",
+    "RateLimit",
     "Response",
     "Stream",
 ]
 
-Messages = Sequence[Mapping[str, Any]]
+S = TypeVar("S")
+C = TypeVar("C")
+R = TypeVar("R")
 
-_SERVICE = Service(base_url="https://api.clovastudio.go.kr", base_variable="CLOVA_STUDIO_GOV_BASE_URL")
+_SERVICE = Service(
+    name="gov", base_url="https://api.clovastudio.go.kr", base_variable="CLOVA_STUDIO_GOV_BASE_URL"
+)
 _KEY = "CLOVA_STUDIO_GOV_API_KEY"
 
 
@@ -47,7 +65,46 @@ def _tenant(tenant_id: str | None) -> dict[str, str]:
     return {} if tenant_id is None else {"csg-tenant-id": tenant_id}
 
 
-class Client(ClientBase):
+class _Methods(Generic[S, C, R]):
+    """The methods of both clients. In `AsyncClient` their results are awaited; streams need no await."""
+
+    _run: Runner[S, C, R]
+    _chat_path: str
+
+    def stream(self, model: str, messages: Messages, **options: Unpack[ChatOptions]) -> S:
+        """Stream an answer: `Chunk` events, then `Done`.
+
+        Args:
+            model: `HCX-GOV-THINK` (it reasons by default), `HCX-GOV`, ... ([gov §1.1]).
+            messages: a str (one user message), or a list of dicts and `Completion`s.
+            **options: see `ChatOptions`.
+
+        Returns:
+            A `Stream`; nothing is sent before it is entered, opened or iterated.
+
+        Raises:
+            TypeError: an argument of the wrong type, or an unknown option.
+            APIError: on entering: what the service answered, in either of its two forms, by class.
+            APIConnectionError, APITimeoutError: no answer, after the retries.
+        """
+        return self._run.stream(self._chat("stream", model, messages, options, streaming=True))
+
+    def chat(self, model: str, messages: Messages, **options: Unpack[ChatOptions]) -> C:
+        """A whole answer at once. Arguments and errors as `stream`."""
+        return self._run.complete(self._chat("chat", model, messages, options, streaming=False))
+
+    def _chat(
+        self, method: str, model: str, messages: Messages, options: ChatOptions, *, streaming: bool
+    ) -> Call:
+        return chat_call(method, self._chat_path, model, messages, options, streaming=streaming)
+
+    def models(self, **options: Unpack[CallOptions]) -> R:
+        """The models that the key can use: `response["data"]`. The path is beside that of the chat."""
+        base = self._chat_path.removesuffix("/chat/completions")
+        return self._run.execute(models_call(f"{base}/models", options))
+
+
+class Client(_Methods[Stream[Event], Completion, Response], ClientBase):
     """CLOVA Studio Gov, blocking.
 
     Args:
@@ -55,7 +112,7 @@ class Client(ClientBase):
         chat_path: `/api/v1/chat/completions` (API reference) or `/v1/chat/completions` (FAQ).
         rag_path: before all paths of RAG42.
         tenant_id: sent with RAG42 requests as `CSG-TENANT-ID`.
-        agent_profile: which dialect agents are asked in, a name of `PROFILES` or an `AgentProfile`.
+        agent_profile: how agents are asked: a name of `PROFILES` or an `AgentProfile`.
         team_id: for agent paths with a team.
         **options: see `ConnectionOptions`; `base_url` defaults to `CLOVA_STUDIO_GOV_BASE_URL`, then to
             the documented address. With a `base_url` of your own all requests go there, agents too.
@@ -70,7 +127,7 @@ class Client(ClientBase):
         ImportError: the extra `hangang[client]` is not installed.
     """
 
-    agents: Agents[Completion, Stream]
+    agents: Agents[Completion, Stream[AgentEvent]]
     rag: RAG[Response]
     tools: Tools[Response]
 
@@ -86,47 +143,35 @@ class Client(ClientBase):
         **options: Unpack[ConnectionOptions],
     ) -> None:
         key = required_key(api_key, "api_key", _KEY)
-        auth = {"authorization": f"Bearer {key}"}
-        transport = SyncTransport(_SERVICE, auth=auth, secrets=(key,), **options)
-        self._transport = transport
         self._chat_path = chat_path
-        defaults = AgentDefaults(agent_profile, team_id, transport.has_default_base_url)
-        self.agents = Agents(transport.complete, transport.stream, defaults)
-        self.rag = RAG(transport.execute, rag_path, _tenant(tenant_id))
-        self.tools = Tools(transport.execute)
-
-    def stream(self, model: str, messages: Messages, **options: Unpack[CompatibleOptions]) -> Stream:
-        """Stream an answer: `Chunk` events, then `Done`.
-
-        Args:
-            model: `HCX-GOV-THINK` (it reasons by default), `HCX-GOV`, ... ([gov §1.1]).
-            messages: plain dicts as on the wire.
-            **options: see `CompatibleOptions`.
-
-        Returns:
-            A `Stream`; nothing is sent before it is entered or iterated.
-
-        Raises:
-            APIError: on entering: what the service answered, in either of its two forms, by class.
-            APIConnectionError, APITimeoutError: no answer, after the retries.
-        """
-        return self._transport.stream(
-            compatible_call(self._chat_path, model, messages, options, streaming=True)
+        self._rag = rag_path, _tenant(tenant_id)
+        self._agent = agent_profile, team_id
+        self._bind(
+            SyncTransport(
+                _SERVICE,
+                auth={"authorization": f"Bearer {key}"},
+                secrets=(key,),
+                default_base_url=os.environ.get(_SERVICE.base_variable),
+                options=options,
+            )
         )
 
-    def chat(self, model: str, messages: Messages, **options: Unpack[CompatibleOptions]) -> Completion:
-        """A whole answer at once. Arguments and errors as `stream`."""
-        return self._transport.complete(
-            compatible_call(self._chat_path, model, messages, options, streaming=False)
+    def _bind(self, transport: SyncTransport) -> None:
+        super()._bind(transport)
+        self._run = run = blocking(transport)
+        self.agents = Agents(
+            run.complete, run.stream, AgentDefaults(*self._agent, transport.has_documented_address)
         )
+        self.rag = RAG(run.execute, *self._rag)
+        self.tools = Tools(run.execute)
 
 
-class AsyncClient(AsyncClientBase):
+class AsyncClient(_Methods[AsyncStream[Event], AwaitedCompletion, AwaitedResponse], AsyncClientBase):
     """CLOVA Studio Gov, awaited. Arguments and attributes as `Client`; `http_client` is an async one."""
 
-    agents: Agents[Awaitable[Completion], AsyncStream]
-    rag: RAG[Awaitable[Response]]
-    tools: Tools[Awaitable[Response]]
+    agents: Agents[AwaitedCompletion, AsyncStream[AgentEvent]]
+    rag: RAG[AwaitedResponse]
+    tools: Tools[AwaitedResponse]
 
     def __init__(
         self,
@@ -140,23 +185,24 @@ class AsyncClient(AsyncClientBase):
         **options: Unpack[ConnectionOptions],
     ) -> None:
         key = required_key(api_key, "api_key", _KEY)
-        auth = {"authorization": f"Bearer {key}"}
-        transport = AsyncTransport(_SERVICE, auth=auth, secrets=(key,), **options)
-        self._transport = transport
         self._chat_path = chat_path
-        defaults = AgentDefaults(agent_profile, team_id, transport.has_default_base_url)
-        self.agents = Agents(transport.complete, transport.stream, defaults)
-        self.rag = RAG(transport.execute, rag_path, _tenant(tenant_id))
-        self.tools = Tools(transport.execute)
-
-    def stream(self, model: str, messages: Messages, **options: Unpack[CompatibleOptions]) -> AsyncStream:
-        """As `Client.stream`; use it with `async with` and `async for`."""
-        return self._transport.stream(
-            compatible_call(self._chat_path, model, messages, options, streaming=True)
+        self._rag = rag_path, _tenant(tenant_id)
+        self._agent = agent_profile, team_id
+        self._bind(
+            AsyncTransport(
+                _SERVICE,
+                auth={"authorization": f"Bearer {key}"},
+                secrets=(key,),
+                default_base_url=os.environ.get(_SERVICE.base_variable),
+                options=options,
+            )
         )
 
-    async def chat(self, model: str, messages: Messages, **options: Unpack[CompatibleOptions]) -> Completion:
-        """As `Client.chat`."""
-        return await self._transport.complete(
-            compatible_call(self._chat_path, model, messages, options, streaming=False)
+    def _bind(self, transport: AsyncTransport) -> None:
+        super()._bind(transport)
+        self._run = run = awaiting(transport)
+        self.agents = Agents(
+            run.complete, run.stream, AgentDefaults(*self._agent, transport.has_documented_address)
         )
+        self.rag = RAG(run.execute, *self._rag)
+        self.tools = Tools(run.execute)

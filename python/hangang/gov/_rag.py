@@ -10,8 +10,8 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
-from hangang._call import Call, body_of, segment
-from hangang._files import FileInput, read_file
+from hangang._client.files import FileInput, read_file
+from hangang._client.request import Call, body_of, segment, strings
 
 __all__ = ["RAG", "Chunks", "Collections", "Documents"]
 
@@ -49,11 +49,11 @@ class Collections(_Resource[R]):
         return self._call("POST", "/collections", json=body)
 
     def list(self, *, size: int | None = None, start: int | None = None) -> R:
-        """Collections, `size` (1 to 100, 20 by default) from the `start`-th on."""
+        """Collections, `size` (1 to 100, 20 by default) from the `start`-th."""
         return self._call("GET", "/collections", params=_page(size, start))
 
     def get(self, collection_id: str) -> R:
-        """One collection; NotFoundError where there is none."""
+        """One collection; NotFoundError if it does not exist."""
         return self._call("GET", _collection(collection_id))
 
     def update(self, collection_id: str, **fields: Any) -> R:
@@ -91,7 +91,7 @@ class Documents(_Resource[R]):
         data = body_of(
             extra,
             title=title,
-            tags=None if tags is None else json.dumps(list(tags), ensure_ascii=False),
+            tags=None if tags is None else json.dumps(strings(tags, "tags"), ensure_ascii=False),
             metadata=None if metadata is None else json.dumps(dict(metadata), ensure_ascii=False),
         )
         return self._call(
@@ -102,12 +102,12 @@ class Documents(_Resource[R]):
         )
 
     def list(self, collection_id: str, *, size: int | None = None, start: int | None = None) -> R:
-        """Documents of a collection, `size` (1 to 100, 20 by default) from the `start`-th on."""
+        """Documents of a collection, `size` (1 to 100, 20 by default) from the `start`-th."""
         path = _collection(collection_id) + "/documents"
         return self._call("GET", path, params=_page(size, start))
 
     def get(self, collection_id: str, document_id: str) -> R:
-        """One document; NotFoundError where there is none."""
+        """One document; NotFoundError if it does not exist."""
         return self._call("GET", _document(collection_id, document_id))
 
     def update(self, collection_id: str, document_id: str, **fields: Any) -> R:
@@ -130,7 +130,7 @@ class Chunks(_Resource[R]):
         size: int | None = None,
         start: int | None = None,
     ) -> R:
-        """Chunks in order, `size` (1 to 100, 20 by default) from the `start`-th on."""
+        """Chunks in order, `size` (1 to 100, 20 by default) from the `start`-th."""
         path = _document(collection_id, document_id) + "/chunks"
         return self._call("GET", path, params=_page(size, start))
 
@@ -142,7 +142,7 @@ class Chunks(_Resource[R]):
         return self._call("POST", _document(collection_id, document_id) + "/chunks", json=body)
 
     def get(self, collection_id: str, document_id: str, chunk_id: str) -> R:
-        """One chunk; NotFoundError where there is none."""
+        """One chunk; NotFoundError if it does not exist."""
         return self._call("GET", _chunk(collection_id, document_id, chunk_id))
 
     def update(self, collection_id: str, document_id: str, chunk_id: str, **fields: Any) -> R:
@@ -184,7 +184,7 @@ class RAG(_Resource[R]):
 
         Args:
             query: what to look for.
-            collection_id, collection_ids: where; one of them.
+            collection_id, collection_ids: where; one of the two.
             search_type: `"keyword"`, `"vector"` or `"hybrid"`; by default the collection's.
             top_k: how many hits.
             alpha: weight of the vector part of a hybrid search, 0 to 1.
@@ -196,12 +196,12 @@ class RAG(_Resource[R]):
             extra,
             query=query,
             collection_id=collection_id,
-            collection_ids=None if collection_ids is None else list(collection_ids),
+            collection_ids=strings(collection_ids, "collection_ids"),
             search_type=search_type,
             top_k=top_k,
             alpha=alpha,
             rerank=rerank,
-            tags=None if tags is None else list(tags),
+            tags=strings(tags, "tags"),
         )
         return self._call("POST", "/search", json=body)
 

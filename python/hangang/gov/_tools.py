@@ -1,7 +1,7 @@
 """Gov's tools: masking, embeddings, document parsers, speech ([gov §1.3]).
 
 Each path is an argument: the FAQ and the API reference disagree on some, and for the document parsers
-our sources have none.
+no source has one.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
-from hangang._call import Call, body_of, segment
-from hangang._files import FileInput, read_file
+from hangang._client.files import FileInput, read_file
+from hangang._client.request import Call, body_of, segment, strings
 
 __all__ = ["Tools"]
 
@@ -51,8 +51,8 @@ class Tools(Generic[R]):
         body = body_of(
             extra,
             text=text,
-            pii_types=None if pii_types is None else list(pii_types),
-            mask_types=None if mask_types is None else list(mask_types),
+            pii_types=strings(pii_types, "pii_types"),
+            mask_types=strings(mask_types, "mask_types"),
         )
         return self._run(Call("POST", path, json=body))
 
@@ -78,7 +78,7 @@ class Tools(Generic[R]):
         """
         body = body_of(
             extra,
-            input=input if isinstance(input, str) else list(input),
+            input=input if isinstance(input, str) else strings(input, "input"),
             model=model,
             encoding_format=encoding_format,
             dimensions=dimensions,
@@ -99,7 +99,7 @@ class Tools(Generic[R]):
         Args:
             file: a path, bytes, an open binary file, or `(name, content[, content type])`.
             parser: `"rag42"` (for RAG) or `"lomin"` (layout).
-            path: by default `/v1/tools/document-parser/{parser}`, which no source states.
+            path: by default `/v1/tools/document-parser/{parser}`, which is a guess.
             content_type: by default guessed from the name.
             extra: text fields of the form, as the parser takes them.
         """
@@ -131,7 +131,7 @@ class Tools(Generic[R]):
             model: as the service names it.
             language: `ko` or `en`.
             response_format: `json`, `verbose_json`, `text`, `srt`, `vtt`.
-            timestamps: `"segment"`, `"word"` or both; asks for `verbose_json` where nothing else is.
+            timestamps: `"segment"`, `"word"` or both; implies `verbose_json` by default.
             path: of the endpoint.
             content_type: by default guessed from the name.
             extra: further text fields of the form.

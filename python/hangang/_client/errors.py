@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
+from dataclasses import dataclass
 from typing import Any
 
-from ._errors import APIError
-from ._values import is_object
+from hangang._errors import APIError
+from hangang._rate_limit import request_id_of, retry_after
+from hangang._values import is_object
 
-__all__ = ["CODES", "RateLimit", "ServiceError", "error_of", "retry_after", "service_error", "status_of"]
+__all__ = ["CODES", "ServiceError", "error_of", "service_error", "status_of"]
 
-# code -> (HTTP status, whether trying again can help). [clova §7.2]: "R" in its table;
-# 42902 by analogy with 42901; 40063 has four messages of which two are worth another try.
+# code -> (HTTP status, whether a retry can help). [clova §7.2]: "R" in its table;
+# 42902 by analogy with 42901; 40063 has four messages of which two are worth a retry.
 CODES: dict[str, tuple[int, bool]] = {
     "40000": (400, False),
     "40001": (400, False),
@@ -79,7 +78,7 @@ CODES: dict[str, tuple[int, bool]] = {
     "65400": (400, False),
 }
 
-# JSON-RPC answers come with HTTP 200 whatever they say ([a2a §5]); this is what they mean.
+# JSON-RPC errors come with HTTP 200 ([a2a §5]); these are the statuses that they mean.
 _JSON_RPC: dict[int, int] = {
     -32700: 400,
     -32600: 400,
@@ -145,7 +144,7 @@ def status_of(code: str | int | None, kind: str | None = None) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class ServiceError:
-    """An error as a body states it: the service's words, its code, its type."""
+    """An error as a body states it: the service's message, its code, its type."""
 
     message: str
     code: str | int | None = None
@@ -153,7 +152,7 @@ class ServiceError:
 
 
 def service_error(value: Any) -> ServiceError | None:
-    """The error that a decoded body states, or None where it states none.
+    """The error that a decoded body states, or None.
 
     Reads native `{status:{code,message}}`, OpenAI's and API-gateway `{error:{…}}`, flat
     `{object:"error"}`, EXAONE's `{result_code, description}`, JSON-RPC errors, problem+json and
@@ -193,9 +192,9 @@ def service_error(value: Any) -> ServiceError | None:
 
 def _error_by_status(value: Any) -> ServiceError | None:
     """`service_error`, and bodies that are errors only because the HTTP status says so."""
-    if (fault := service_error(value)) is not None or not is_object(value):
-        return fault
-    for key in ("detail", "message", "title"):  # problem+json; FastAPI's list of faults
+    if (stated := service_error(value)) is not None or not is_object(value):
+        return stated
+    for key in ("detail", "message", "title"):  # problem+json; FastAPI's list of errors
         if detail := value.get(key):
             words = detail if isinstance(detail, str) else json.dumps(detail, ensure_ascii=False)
             return ServiceError(words, _code(value.get("code")))
@@ -217,27 +216,27 @@ def error_of(
     status: int | None,
     headers: Mapping[str, str],
     body: bytes = b"",
-    fault: ServiceError | None = None,
+    stated: ServiceError | None = None,
     secrets: Iterable[str] = (),
 ) -> APIError:
     """The exception for an answer that is an error.
 
     Args:
-        status: the HTTP status, or that which the fault's code means.
+        status: the HTTP status, or the one that the service's code means.
         headers: the answer's headers, any mapping with a case-insensitive `get`.
-        body: the body as received; it is kept as text, whatever it is.
-        fault: what the body states, if it was read already.
+        body: the body as received; it is kept as text.
+        stated: what the body states, if it was already read.
         secrets: strings that must not appear: a service may repeat the key in its message.
     """
     text = body.decode("utf-8", "replace")
-    if fault is None:
+    if stated is None:
         try:
-            fault = _error_by_status(json.loads(text))
+            stated = _error_by_status(json.loads(text))
         except (ValueError, RecursionError):
-            fault = None
-    if status is None and fault is not None:
-        status = status_of(fault.code, fault.kind)
-    message = fault.message if fault is not None else " ".join(text.split())[:200]
+            stated = None
+    if status is None and stated is not None:
+        status = status_of(stated.code, stated.kind)
+    message = stated.message if stated is not None else " ".join(text.split())[:200]
     if not message:
         message = f"HTTP {status}" if status is not None else "the service reported an error"
     for secret in secrets:
@@ -246,135 +245,8 @@ def error_of(
     return cls(
         message,
         status=status,
-        code=fault.code if fault is not None else None,
+        code=stated.code if stated is not None else None,
         body=text,
         request_id=request_id_of(headers),
         retry_after=retry_after(headers, status),
     )
-
-
-def request_id_of(headers: Mapping[str, str]) -> str | None:
-    """The service's id of a request; no documentation names the header, so the usual ones."""
-    for name in ("x-ncp-clovastudio-request-id", "x-request-id", "request-id", "x-ncp-trace-id"):
-        if value := headers.get(name):
-            return value
-    return None
-
-
-# --- rate limits
-
-
-@dataclass(frozen=True, slots=True)
-class RateLimit:
-    """What the headers of one answer say about the quota; None where they say nothing.
-
-    Requests and tokens are counted apart (`x-ratelimit-*-requests`, `x-ratelimit-*-tokens`); a
-    header without either word, such as Gov's `X-RateLimit-Remaining`, counts as requests.
-    Times are seconds from when the answer came. Sources: [clova §8], [gov §1.2].
-    """
-
-    limit_requests: int | None = None
-    remaining_requests: int | None = None
-    reset_requests: float | None = None
-    limit_tokens: int | None = None
-    remaining_tokens: int | None = None
-    reset_tokens: float | None = None
-    retry_after: float | None = None
-    headers: Mapping[str, str] = field(default_factory=dict[str, str], compare=False)
-
-    @classmethod
-    def of(cls, headers: Mapping[str, str]) -> RateLimit:
-        """Read the headers of an answer; `headers` keeps those that were found, as received."""
-        found = {
-            name.lower(): value
-            for name, value in headers.items()
-            if name.lower().startswith("x-ratelimit-") or name.lower() == "retry-after"
-        }
-
-        def number(what: str, unit: str) -> int | None:
-            value = found.get(f"x-ratelimit-{what}-{unit}")
-            if value is None and unit == "requests":
-                value = found.get(f"x-ratelimit-{what}")
-            return int(value) if value and re.fullmatch(r"[0-9]{1,18}", value, re.ASCII) else None
-
-        def reset(unit: str) -> float | None:
-            value = found.get(f"x-ratelimit-reset-{unit}")
-            if value is None and unit == "requests":
-                value = found.get("x-ratelimit-reset")
-            return None if value is None else duration(value)
-
-        return cls(
-            limit_requests=number("limit", "requests"),
-            remaining_requests=number("remaining", "requests"),
-            reset_requests=reset("requests"),
-            limit_tokens=number("limit", "tokens"),
-            remaining_tokens=number("remaining", "tokens"),
-            reset_tokens=reset("tokens"),
-            retry_after=_retry_after_header(found.get("retry-after")),
-            headers=found,
-        )
-
-    @property
-    def wait(self) -> float | None:
-        """Seconds until the quota allows a request again, as far as the headers tell.
-
-        `Retry-After` where given; else the reset of what is used up; else the later reset.
-        """
-        if self.retry_after is not None:
-            return self.retry_after
-        if self.remaining_requests == 0 and self.reset_requests is not None:
-            return self.reset_requests
-        if self.remaining_tokens == 0 and self.reset_tokens is not None:
-            return self.reset_tokens
-        resets = [r for r in (self.reset_requests, self.reset_tokens) if r is not None]
-        return max(resets) if resets else None
-
-
-def retry_after(headers: Mapping[str, str], status: int | None) -> float | None:
-    """Seconds the service asks to wait before another try, or None.
-
-    The reset headers come with every answer, so they count only where the quota was the reason.
-    """
-    limit = RateLimit.of(headers)
-    return limit.wait if status == 429 else limit.retry_after
-
-
-_UNITS = {
-    "ns": 1e-9,
-    "us": 1e-6,
-    "µs": 1e-6,
-    "μs": 1e-6,
-    "ms": 1e-3,
-    "s": 1.0,
-    "m": 60.0,
-    "h": 3600.0,
-}
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
-_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
-
-
-def duration(text: str) -> float | None:
-    """Seconds of a Go duration (`"2.5s"`, `"1m30s"`, `"120ms"`) or of a bare number; else None."""
-    text = text.strip(" \t")
-    if _NUMBER.fullmatch(text):
-        return float(text)
-    total, end = 0.0, 0
-    for match in _DURATION.finditer(text):
-        if match.start() != end:
-            return None
-        total += float(match[1]) * _UNITS[match[2]]
-        end = match.end()
-    return total if text and end == len(text) else None
-
-
-def _retry_after_header(value: str | None) -> float | None:
-    """RFC 9110: a number of seconds, or an HTTP date."""
-    if value is None:
-        return None
-    value = value.strip(" \t")
-    if _NUMBER.fullmatch(value):
-        return float(value)
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, TypeError, OverflowError):
-        return None

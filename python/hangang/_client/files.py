@@ -9,12 +9,14 @@ import mimetypes
 import os
 from typing import IO, Any, TypeAlias, cast
 
+from hangang._errors import PayloadTooLargeError
+
 __all__ = ["FileInput", "read_file"]
 
 Content: TypeAlias = bytes | IO[bytes]
 FileInput: TypeAlias = str | os.PathLike[str] | Content | tuple[str, Content] | tuple[str, Content, str]
 
-# What the table of the standard library lacks; the formats are those of the Gov FAQ.
+# Missing in the standard library's table; the formats of the Gov FAQ.
 _TYPES = {
     ".hwp": "application/x-hwp",
     ".hwpx": "application/hwp+zip",
@@ -33,16 +35,16 @@ def read_file(
     Args:
         file: a path, bytes, an open binary file, or a tuple that names it.
         content_type: as given, else of the tuple, else guessed from the name.
-        limit: most bytes allowed; no more than one byte over it is read.
+        limit: most bytes allowed; at most one byte more is read.
         rule: the documented rule behind `limit`, for the error.
 
     Raises:
-        ValueError: the file is larger than `limit`.
+        PayloadTooLargeError: the file is larger than `limit`; nothing was sent.
         OSError: it cannot be read.
         TypeError: it is none of the above.
     """
     name: str | None = None
-    content: Any  # whatever was passed: what it is not is said below
+    content: Any  # not yet checked
     if isinstance(file, tuple):
         name, content = file[0], file[1]
         if content_type is None and len(file) == 3:
@@ -66,7 +68,7 @@ def read_file(
             f"{type(content).__name__}"
         )
     if limit is not None and len(data) > limit:
-        raise ValueError(f"{name or 'the file'} is larger than {limit} bytes: {rule}")
+        raise PayloadTooLargeError(f"{name or 'the file'} is larger than {limit} bytes: {rule}")
     name = name or "file"
     if content_type is None:
         extension = os.path.splitext(name)[1].lower()

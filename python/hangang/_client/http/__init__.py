@@ -1,0 +1,1 @@
+"""HTTP libraries behind one interface: `interface` declares it, `choose` picks the adapter of a library."""

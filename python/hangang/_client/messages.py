@@ -1,0 +1,145 @@
+"""Chat messages as users write them, to what a service takes.
+
+`messages` may be a `str` (one user message) or a sequence of dicts as on the service's wire, dicts in
+OpenAI's form, and `Completion`s (the assistant's turn). Members that need no change are passed on.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias, TypeGuard, cast
+
+from hangang._values import is_object
+from hangang.streams import Completion
+
+__all__ = ["Messages", "check_options", "to_clova", "to_openai"]
+
+Messages: TypeAlias = str | Sequence[Mapping[str, Any] | Completion]
+
+_FORM = "messages must be a str or a list of dicts such as {'role': 'user', 'content': '...'} and Completions"
+
+# Members of an OpenAI message that CLOVA does not have. Empty ones come with every answer of OpenAI's SDK.
+_OPENAI_ONLY = ("refusal", "audio", "function_call", "annotations", "reasoning_content", "reasoning")
+
+
+def to_clova(messages: Messages) -> list[dict[str, Any]]:
+    """Messages in CLOVA's native form ([clova §4]).
+
+    Raises:
+        TypeError: a wrong type.
+        ValueError: tool arguments that are not a JSON object.
+    """
+    return [_clova_message(message, place) for place, message in enumerate(_dicts(messages))]
+
+
+def to_openai(messages: Messages) -> list[dict[str, Any]]:
+    """Messages in OpenAI's form.
+
+    Raises:
+        TypeError: a wrong type.
+    """
+    return [_openai_message(message) for message in _dicts(messages)]
+
+
+def _is_mapping(value: object) -> TypeGuard[Mapping[str, Any]]:
+    """`isinstance`, as the type checkers understand it."""
+    return isinstance(value, Mapping)
+
+
+def _dicts(messages: object) -> Iterable[dict[str, Any]]:
+    if isinstance(messages, str):
+        return [{"role": "user", "content": messages}]
+    if (
+        _is_mapping(messages)
+        or isinstance(messages, bytes | Completion)
+        or not isinstance(messages, Iterable)
+    ):
+        raise TypeError(f"{_FORM}, not {type(messages).__name__}")
+    found: list[dict[str, Any]] = []
+    for place, message in enumerate(cast("Iterable[object]", messages)):
+        if isinstance(message, Completion):
+            found.append(message.to_message())
+        elif _is_mapping(message):
+            found.append(dict(message))
+        else:
+            raise TypeError(f"{_FORM}; messages[{place}] is {type(message).__name__}")
+    return found
+
+
+def _clova_message(message: dict[str, Any], place: int) -> dict[str, Any]:
+    if message.get("role") == "developer":
+        message["role"] = "system"
+    for name in _OPENAI_ONLY:
+        message.pop(name, None)
+    if "tool_call_id" in message:
+        message["toolCallId"] = message.pop("tool_call_id")
+    if "tool_calls" in message:
+        calls = message.pop("tool_calls")
+        if calls:
+            message["toolCalls"] = [_clova_call(call, f"messages[{place}]") for call in calls]
+    content = message.get("content", "")
+    if content is None:
+        message["content"] = ""  # null is refused
+    elif isinstance(content, list | tuple):
+        message["content"] = [_clova_part(part) for part in cast("Sequence[Any]", content)]
+    return message
+
+
+def _clova_call(call: object, where: str) -> object:
+    function = call.get("function") if _is_mapping(call) else None
+    if not _is_mapping(call) or not _is_mapping(function):
+        return call
+    arguments: Any = function.get("arguments")
+    if isinstance(arguments, str):
+        try:
+            arguments = json.loads(arguments or "{}")
+        except ValueError:
+            arguments = None
+        if not is_object(arguments):
+            raise ValueError(
+                f"{where}: the arguments of tool call {function.get('name')!r} are not a JSON object, which "
+                "CLOVA Studio needs"
+            )
+    return {
+        "id": call.get("id"),
+        "type": call.get("type") or "function",
+        "function": {**function, "arguments": arguments},
+    }
+
+
+def _clova_part(part: object) -> object:
+    if not _is_mapping(part) or part.get("type") != "image_url" or "image_url" not in part:
+        return part
+    image: object = part["image_url"]
+    url: object = image.get("url") if _is_mapping(image) else image
+    if isinstance(url, str) and url.startswith("data:"):
+        return {"type": "image_url", "dataUri": {"data": url.partition(",")[2]}}
+    return {"type": "image_url", "imageUrl": {"url": url}}
+
+
+def _openai_message(message: dict[str, Any]) -> dict[str, Any]:
+    if "toolCallId" in message:
+        message["tool_call_id"] = message.pop("toolCallId")
+    if "toolCalls" in message:
+        message["tool_calls"] = [_openai_call(call) for call in message.pop("toolCalls") or ()]
+    return message
+
+
+def _openai_call(call: object) -> object:
+    function = call.get("function") if _is_mapping(call) else None
+    if not _is_mapping(call) or not _is_mapping(function) or isinstance(function.get("arguments"), str):
+        return call
+    arguments = json.dumps(function.get("arguments") or {}, ensure_ascii=False)
+    return {**call, "function": {**function, "arguments": arguments}}
+
+
+def check_options(method: str, given: Iterable[str], known: Iterable[str], hint: str = "") -> None:
+    """Raise a TypeError that names the method and the nearest option if one of `given` is not known."""
+    names = list(known)
+    for name in given:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+            guess = f"; did you mean {near[0]}?" if near else ""
+            raise TypeError(f"{method}() has no option {name!r}{guess}{hint}")

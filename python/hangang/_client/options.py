@@ -1,0 +1,232 @@
+"""What can be configured, for a client and for one call, and the checks of it."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Protocol, TypedDict
+from urllib.parse import urlsplit
+
+from .http.interface import Timeouts, is_loopback
+
+__all__ = [
+    "CALL_OPTIONS",
+    "CallOptions",
+    "ConnectionOptions",
+    "HTTPClient",
+    "Settings",
+    "TimeoutLike",
+    "checked_base_url",
+    "insecure_is_allowed",
+]
+
+DEFAULT_TIMEOUTS: Timeouts = {"connect": 10.0, "read": 600.0, "write": 60.0, "pool": None}
+"""Seconds. Reading is long because a one-shot answer of a thinking model sends nothing until it is
+whole; streams have `stall_timeout`."""
+
+
+class HTTPClient(Protocol):
+    """What identifies a client object of httpx and httpx2, sync or async."""
+
+    @property
+    def build_request(self) -> Callable[..., Any]:
+        """Builds a request."""
+        ...
+
+    @property
+    def send(self) -> Callable[..., Any]:
+        """Sends one."""
+        ...
+
+
+class TimeoutLike(Protocol):
+    """`httpx.Timeout` and `httpx2.Timeout`."""
+
+    def as_dict(self) -> dict[str, float | None]:
+        """Seconds for connect, read, write and pool."""
+        ...
+
+
+class ConnectionOptions(TypedDict, total=False):
+    """Keyword arguments that every client takes.
+
+    - `base_url`: where the service is, without the paths of its endpoints. By default the service's
+      variable in the environment, then the documented address. Plain http only to loopback, or with
+      `allow_insecure=True`.
+    - `http_client`: a client of httpx or httpx2 of the right kind, which stays open when ours is closed;
+      or the name of the library to use. By default `HANGANG_HTTP_CLIENT`, then httpx.
+    - `timeout`: seconds for connecting, for each read and write, and for a free connection; or the
+      `Timeout` of the HTTP library. By default 10 to connect, 600 to read, 60 to write, or those of
+      `http_client`.
+    - `stall_timeout`: seconds a stream may go without a complete event (120); keep-alive comments do
+      not count. It is checked when bytes arrive and when a read times out: a silent connection ends
+      after this time, one that only sends comments at the first comment after it. None: no limit.
+    - `total_timeout`: seconds that a whole call may take, retries and reading included. None: no limit.
+    - `max_retries`: tries after the first (2), only before the first event.
+    - `max_retry_wait`: the longest wait before a retry, in seconds (30). If the service asks for more,
+      its error is raised at once, with `retry_after`.
+    - `max_frame_bytes`: the longest frame of a stream (16 MiB).
+    - `max_response_bytes`: most bytes, decompressed, of an answer that is not a chat. None: no limit.
+    - `allow_insecure`: send the key over plain http to any host; `HANGANG_ALLOW_INSECURE=1` does the same.
+    - `headers`: sent with each request; they cannot replace the key.
+    """
+
+    base_url: str | None
+    http_client: HTTPClient | str | None
+    timeout: float | TimeoutLike | None
+    stall_timeout: float | None
+    total_timeout: float | None
+    max_retries: int
+    max_retry_wait: float
+    max_frame_bytes: int
+    max_response_bytes: int | None
+    allow_insecure: bool
+    headers: Mapping[str, str] | None
+
+
+class CallOptions(TypedDict, total=False):
+    """Keyword arguments of a single call, over those of its client.
+
+    - `timeout`, `stall_timeout`, `total_timeout`, `max_retries`: see `ConnectionOptions`.
+    - `extra_headers`: more headers of this request.
+    - `extra_query`: more parameters of the address.
+    - `extra_body`: adds or replaces fields of the body.
+    - `record`: a path. The answer's body is written to it as it arrives, without headers and without the
+      key; a retry starts the file again. The file can be attached to a bug report and read with
+      `hangang decode`.
+    """
+
+    timeout: float | TimeoutLike | None
+    stall_timeout: float | None
+    total_timeout: float | None
+    max_retries: int
+    extra_headers: Mapping[str, str] | None
+    extra_query: Mapping[str, Any] | None
+    extra_body: Mapping[str, Any] | None
+    record: str | os.PathLike[str] | None
+
+
+#: Those that the transport handles. The others become part of the request.
+CALL_OPTIONS = frozenset({"timeout", "stall_timeout", "total_timeout", "max_retries", "record"})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Checked options: of a client, or of a client and one call."""
+
+    timeouts: Timeouts = field(default_factory=lambda: DEFAULT_TIMEOUTS)
+    stall_timeout: float | None = 120.0
+    total_timeout: float | None = None
+    max_retries: int = 2
+    max_retry_wait: float = 30.0
+    max_frame_bytes: int = 16 * 2**20
+    max_response_bytes: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    record: str | None = None
+
+    def changed(self, changes: Mapping[str, Any]) -> Settings:
+        """These settings with options over them.
+
+        Raises:
+            TypeError: an option that does not exist here.
+            ValueError: a value that an option cannot have.
+        """
+        if not changes:
+            return self
+        new: dict[str, Any] = {}
+        for name, value in changes.items():
+            if name == "timeout":
+                if value is not None:
+                    new["timeouts"] = _timeouts(value)
+            elif name == "headers":
+                if value is not None:
+                    more = {key.lower(): text for key, text in value.items()}
+                    new["headers"] = {**self.headers, **more}
+            elif name == "record":
+                new["record"] = None if value is None else os.fspath(value)
+            elif name in _CHECKS:
+                new[name] = _CHECKS[name](name, value)
+            else:
+                raise TypeError(f"{name} cannot be changed here: pass it when you make the client")
+        return replace(self, **new)
+
+
+def _timeouts(timeout: float | TimeoutLike | Any) -> Timeouts:
+    if isinstance(timeout, int | float):
+        if isinstance(timeout, bool) or not timeout > 0 or math.isinf(timeout):
+            raise ValueError(f"timeout must be seconds above 0, not {timeout!r}")
+        return dict.fromkeys(("connect", "read", "write", "pool"), float(timeout))
+    if not hasattr(timeout, "as_dict"):
+        raise TypeError(f"timeout must be seconds or a Timeout of the HTTP library, not {timeout!r}")
+    return dict(timeout.as_dict())
+
+
+def _count(name: str, value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{name} must be an int of 0 or more, not {value!r}")
+    return value
+
+
+def _limit(name: str, value: Any) -> int | None:
+    if value is not None and (type(value) is not int or value < 1):
+        raise ValueError(f"{name} must be an int above 0, or None, not {value!r}")
+    limit: int | None = value
+    return limit
+
+
+def _seconds_or_none(name: str, value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise ValueError(f"{name} must be seconds above 0, or None, not {value!r}")
+    return value
+
+
+def _seconds(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        raise ValueError(f"{name} must be seconds of 0 or more, not {value!r}")
+    return value
+
+
+def _as_it_is(_: str, value: Any) -> Any:
+    return value  # the parser checks it
+
+
+_CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "stall_timeout": _seconds_or_none,
+    "total_timeout": _seconds_or_none,
+    "max_retries": _count,
+    "max_retry_wait": _seconds,
+    "max_frame_bytes": _as_it_is,
+    "max_response_bytes": _limit,
+}
+assert {*_CHECKS, "timeouts", "headers", "record"} == {one.name for one in fields(Settings)}
+
+
+def checked_base_url(url: str, *, allow_insecure: bool) -> str:
+    """An address that a key may be sent to, without a slash at its end.
+
+    Raises:
+        ValueError: it is not absolute, holds a password, a query or a fragment, or is plain http to a host
+            that is not loopback.
+    """
+    parts = urlsplit(url)
+    if any(char <= " " for char in url) or parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("base_url must be an absolute http or https URL")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("base_url must not hold a user name or a password")
+    if parts.query or parts.fragment:
+        raise ValueError("base_url must not have a query or a fragment")
+    if parts.scheme == "http" and not is_loopback(parts.hostname) and not allow_insecure:
+        raise ValueError(
+            "the API key would travel unencrypted: use https, or pass allow_insecure=True (or set "
+            f"HANGANG_ALLOW_INSECURE=1) if you trust the network between here and {parts.hostname}"
+        )
+    return url.rstrip("/")
+
+
+def insecure_is_allowed() -> bool:
+    """Whether `HANGANG_ALLOW_INSECURE` allows plain http to any host."""
+    return os.environ.get("HANGANG_ALLOW_INSECURE", "").strip().lower() in ("1", "true", "yes", "on")

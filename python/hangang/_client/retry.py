@@ -1,0 +1,112 @@
+"""What is tried again, and after how long. The loop itself is tenacity's.
+
+One rule for all services: only before the first event was delivered, and only if a retry can help. `RETRIED`
+and the flags of `errors.CODES` are the whole table.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from hangang._errors import APIConnectionError, APIError, APITimeoutError, TruncatedStreamError
+
+from .errors import CODES
+from .logs import log
+from .options import Settings
+
+if TYPE_CHECKING:
+    import tenacity
+
+__all__ = ["RETRIED", "async_retrying", "retrying", "should_retry"]
+
+RETRIED: frozenset[int] = frozenset({408, 424, 429, *range(500, 600)} - {501})
+"""HTTP statuses that are tried again, unless the service's own code says otherwise.
+
+Not 501, "not yet implemented" (CLOVA 50100): it will not be implemented a second later.
+"""
+
+FIRST_WAIT = 0.5  # seconds; doubles with each try
+LONGEST_WAIT = 8.0
+JITTER = 0.5  # added at random, so that many clients do not come back together
+
+
+def should_retry(error: BaseException, max_retry_wait: float = 30.0) -> bool:
+    """Whether a retry can help, and the service does not ask for a longer wait than `max_retry_wait`."""
+    # An interrupted stream is a connection error too, but its events were delivered already.
+    if not isinstance(error, APIError) or isinstance(error, TruncatedStreamError):
+        return False
+    if error.retry_after is not None and error.retry_after > max_retry_wait:
+        return False
+    if isinstance(error, APIConnectionError | APITimeoutError):
+        return True
+    if str(error.code) in CODES:
+        return CODES[str(error.code)][1]
+    return error.status in RETRIED
+
+
+def _wait(state: tenacity.RetryCallState) -> float:
+    """Seconds before the next try: what the service asks for, or doubling; both with jitter."""
+    from tenacity import wait_exponential, wait_random
+
+    backoff = (wait_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT) + wait_random(0, JITTER))(state)
+    error = state.outcome.exception() if state.outcome is not None else None
+    demand = error.retry_after if isinstance(error, APIError) else None
+    if demand is None:
+        return backoff
+    # Never before the time that the service named; the jitter is a small share of the backoff.
+    return demand + min(backoff, 1.0) * 0.1
+
+
+def _log_retry(label: str, settings: Settings) -> Callable[[tenacity.RetryCallState], None]:
+    def before_sleep(state: tenacity.RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome is not None else None
+        log.warning(
+            "%s: attempt %d of %d failed (%s, status %s, code %s); trying again in %.2f s",
+            label,
+            state.attempt_number,
+            settings.max_retries + 1,
+            type(error).__name__,
+            getattr(error, "status", None),
+            getattr(error, "code", None),
+            state.next_action.sleep if state.next_action is not None else 0.0,
+        )
+
+    return before_sleep
+
+
+def retrying(label: str, settings: Settings) -> tenacity.Retrying:
+    """tenacity's loop for a function; the last error is raised unchanged."""
+    import tenacity
+
+    return tenacity.Retrying(
+        stop=_stop(settings),
+        wait=_wait,
+        retry=tenacity.retry_if_exception(lambda error: should_retry(error, settings.max_retry_wait)),
+        before_sleep=_log_retry(label, settings),
+        sleep=lambda seconds: time.sleep(seconds),  # looked up at the call, so that tests can replace it
+        reraise=True,
+    )
+
+
+def async_retrying(label: str, settings: Settings) -> tenacity.AsyncRetrying:
+    """The same for a coroutine function, on asyncio or trio."""
+    import tenacity
+
+    return tenacity.AsyncRetrying(
+        stop=_stop(settings),
+        wait=_wait,
+        retry=tenacity.retry_if_exception(lambda error: should_retry(error, settings.max_retry_wait)),
+        before_sleep=_log_retry(label, settings),
+        reraise=True,
+    )
+
+
+def _stop(settings: Settings) -> tenacity.stop.stop_base:
+    import tenacity
+
+    stop: tenacity.stop.stop_base = tenacity.stop_after_attempt(settings.max_retries + 1)
+    if settings.total_timeout is not None:
+        stop = stop | tenacity.stop_before_delay(settings.total_timeout)
+    return stop

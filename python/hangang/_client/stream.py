@@ -1,0 +1,409 @@
+"""`Stream` and `AsyncStream`: the events of one answer.
+
+What an answer means is decided in `attempt`; the two classes only wait and move chunks. Only what happens
+before the first event may be retried: after it, no request is sent twice.
+
+Each class reads in two places. `_read` takes one chunk, for `open` and `next()`. `_iterate` is the loop of
+everything else: it has the same steps inline, because a call for each chunk, or one more generator around it,
+costs more than parsing the chunk.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Iterator, Mapping
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
+
+from hangang._rate_limit import RateLimit, request_id_of
+from hangang.streams import Completion, Event, Metrics
+
+from .attempt import Attempt
+from .http.interface import AsyncReply, SyncReply
+from .logs import log
+from .request import Call
+from .retry import async_retrying, retrying
+from .transport import (
+    AsyncTransport,
+    Deadline,
+    Prepared,
+    SyncTransport,
+    Transport,
+    aclose_reply,
+    close_reply,
+)
+
+__all__ = ["AsyncStream", "Stream"]
+
+E = TypeVar("E", bound=Event)
+
+
+class _StreamBase:
+    """I/O-free state shared by `Stream` and `AsyncStream`."""
+
+    metrics: Metrics
+    """Times and counts of this stream."""
+
+    def __init__(self, transport: Transport, call: Call) -> None:
+        self._transport: Transport = transport
+        self._call = call
+        self._attempt: Attempt | None = None
+        self._closed = False
+        self.metrics = Metrics()
+
+    @property
+    def completion(self) -> Completion:
+        """Everything delivered so far, folded; the whole answer once the stream has ended."""
+        return Completion() if self._attempt is None else self._attempt.completion()
+
+    @property
+    def rate_limit(self) -> RateLimit:
+        """The quota, from the answer's headers; empty before the answer."""
+        return RateLimit() if self._attempt is None else RateLimit.of(self._attempt.headers)
+
+    @property
+    def request_id(self) -> str | None:
+        """The service's id of this request, or None."""
+        return None if self._attempt is None else request_id_of(self._attempt.headers)
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The answer's headers; empty before the answer."""
+        return {} if self._attempt is None else self._attempt.headers
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "new" if self._attempt is None else "open"
+        return f"{type(self).__name__}({self._call.label}, {state})"
+
+    def _begin_attempt(self, prepared: Prepared) -> Attempt:
+        self.metrics.attempts += 1
+        options = self._transport.attempt_options(prepared.settings)
+        self._attempt = Attempt(self._call, options, self.metrics)
+        return self._attempt
+
+    def _require_open(self) -> Attempt:
+        """The running attempt, or an error: a stream that was closed early has not ended."""
+        attempt = self._attempt
+        if attempt is None or (self._closed and not attempt.done):
+            raise RuntimeError("this stream was closed before its end: its last events are lost")
+        return attempt
+
+    def _end_metrics(self) -> None:
+        self.metrics.end()
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("%s: %r", self._transport.label(self._call), self.metrics)
+
+
+class Stream(_StreamBase, Generic[E]):
+    """The events of one answer, as they arrive.
+
+    Use it in a `with` block: leaving the block, or the loop over the stream, closes the connection
+    at once. Entering it sends the request and waits for the first event, so that everything that can
+    be retried is retried before anything is delivered.
+
+    Iterating yields the dialect's events in order. After the last of them it raises, if the answer
+    is not whole: `StreamError` if the service reported an error, `InterruptedStreamError` or
+    `StalledStreamError` if the connection broke or went silent, `TruncatedStreamError` if the stream
+    stopped early, another `ParseError` if its bytes were wrong. Each has `.completion`, the answer so
+    far. None of them is retried: the events before it were delivered.
+    """
+
+    def __init__(self, transport: SyncTransport, call: Call) -> None:
+        super().__init__(transport, call)
+        self._sync = transport
+        self._reply: SyncReply | None = None
+
+    def __enter__(self) -> Self:
+        self._start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def open(self) -> Self:
+        """Send the request and wait for the first event; returns the stream. Entering it does the same.
+
+        A gateway can call it before it sends its own status: a 401 or a 429 is raised here.
+        """
+        self._start()
+        return self
+
+    def __iter__(self) -> Iterator[E]:
+        return self._iterate(False)
+
+    def batches(self) -> Iterator[list[E]]:
+        """The events in lists, as they arrive: those that one chunk of the network completed."""
+        return self._iterate(True)
+
+    @property
+    def text_stream(self) -> Iterator[str]:
+        """The pieces of the answer's text that are not empty."""
+        for event in self:
+            if text := event.text:
+                yield text
+
+    def _iterate(self, in_batches: bool) -> Iterator[Any]:
+        self._start()
+        attempt = self._require_open()
+        failures = self._transport.failures
+        try:
+            while True:
+                while attempt.waiting:
+                    if in_batches:
+                        yield list(attempt.batch)
+                    else:
+                        yield from attempt.batch
+                if attempt.done:
+                    break
+                self._require_open()
+                assert self._reply is not None
+                try:
+                    for chunk in self._reply.chunks:
+                        batch = attempt.feed(chunk)
+                        if not in_batches:
+                            yield from batch
+                        elif events := list(batch):
+                            yield events
+                        if batch is not attempt.batch or attempt.done or self._closed:
+                            break  # it was read elsewhere meanwhile, has ended, or was closed
+                    else:
+                        attempt.end()
+                except failures as error:
+                    self._broke(attempt, error)
+        finally:
+            self.close()
+        attempt.finished()
+
+    def __next__(self) -> E:
+        self._start()
+        attempt = self._require_open()
+        while not attempt.waiting:
+            if attempt.done:
+                self.close()
+                attempt.finished()
+                raise StopIteration
+            try:
+                self._read(attempt)
+            except BaseException:
+                self.close()
+                raise
+        event: E = next(attempt.batch)
+        return event
+
+    def read(self) -> Completion:
+        """Read the rest of the stream and return the whole answer; raises as iterating does."""
+        for _ in self:
+            pass
+        return self.completion
+
+    def close(self) -> None:
+        """Close the connection, also before the end. Safe to call again.
+
+        If another thread is reading, it takes effect when the next bytes arrive or a timeout ends the
+        wait: a blocked read cannot be interrupted.
+        """
+        if not self._closed:
+            self._closed = True
+            self._release()
+            self._end_metrics()
+
+    def _start(self) -> None:
+        if self._attempt is not None or self._closed:
+            return
+        try:
+            prepared = self._transport.prepare(self._call)
+            deadline = Deadline.after(prepared.settings.total_timeout)
+            retry = retrying(self._transport.label(self._call), prepared.settings)
+            retry(self._try_once, prepared, deadline)
+        except BaseException:
+            self.close()
+            raise
+
+    def _try_once(self, prepared: Prepared, deadline: Deadline) -> None:
+        self._release()
+        attempt = self._begin_attempt(prepared)
+        self._reply = self._sync.send(prepared, deadline)
+        attempt.opened(self._reply.status, self._reply.headers)
+        while not attempt.waiting and not attempt.done:
+            self._read(attempt)
+        if not attempt.waiting:
+            attempt.finished()
+
+    def _read(self, attempt: Attempt) -> None:
+        reply = self._reply
+        assert reply is not None
+        try:
+            chunk = next(reply.chunks, None)
+        except self._transport.failures as error:
+            self._broke(attempt, error)
+        else:
+            if chunk is None:
+                attempt.end()
+            else:
+                attempt.feed(chunk)
+
+    def _broke(self, attempt: Attempt, error: Exception) -> None:
+        if self._reply is not None:
+            self._reply.attach_request(error)
+        attempt.broke(error)
+
+    def _release(self) -> None:
+        reply, self._reply = self._reply, None
+        if reply is not None:
+            close_reply(reply)
+
+
+class AsyncStream(_StreamBase, Generic[E]):
+    """`Stream`, awaited: `async with`, `async for`, `await stream.read()`.
+
+    Cancelling the task that reads closes the connection at once.
+    """
+
+    def __init__(self, transport: AsyncTransport, call: Call) -> None:
+        super().__init__(transport, call)
+        self._async = transport
+        self._reply: AsyncReply | None = None
+
+    async def __aenter__(self) -> Self:
+        await self._start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def open(self) -> Self:
+        """As `Stream.open`."""
+        await self._start()
+        return self
+
+    def __aiter__(self) -> AsyncIterator[E]:
+        return self._iterate(False)
+
+    def batches(self) -> AsyncIterator[list[E]]:
+        """As `Stream.batches`."""
+        return self._iterate(True)
+
+    @property
+    async def text_stream(self) -> AsyncIterator[str]:
+        """As `Stream.text_stream`."""
+        async for event in self:
+            if text := event.text:
+                yield text
+
+    async def _iterate(self, in_batches: bool) -> AsyncIterator[Any]:
+        await self._start()
+        attempt = self._require_open()
+        failures = self._transport.failures
+        try:
+            while True:
+                while attempt.waiting:
+                    if in_batches:
+                        yield list(attempt.batch)
+                    else:
+                        for event in attempt.batch:
+                            yield event
+                if attempt.done:
+                    break
+                self._require_open()
+                assert self._reply is not None
+                try:
+                    async for chunk in self._reply.chunks:
+                        batch = attempt.feed(chunk)
+                        if not in_batches:
+                            for event in batch:
+                                yield event
+                        elif events := list(batch):
+                            yield events
+                        if batch is not attempt.batch or attempt.done or self._closed:
+                            break  # it was read elsewhere meanwhile, has ended, or was closed
+                    else:
+                        attempt.end()
+                except failures as error:
+                    self._broke(attempt, error)
+        finally:
+            await self.aclose()
+        attempt.finished()
+
+    async def __anext__(self) -> E:
+        await self._start()
+        attempt = self._require_open()
+        while not attempt.waiting:
+            if attempt.done:
+                await self.aclose()
+                attempt.finished()
+                raise StopAsyncIteration
+            try:
+                await self._read(attempt)
+            except BaseException:
+                await self.aclose()
+                raise
+        event: E = next(attempt.batch)
+        return event
+
+    async def read(self) -> Completion:
+        """Read the rest of the stream and return the whole answer; raises as iterating does."""
+        async for _ in self:
+            pass
+        return self.completion
+
+    async def aclose(self) -> None:
+        """Close the connection, also before the end. Safe to call again."""
+        if not self._closed:
+            self._closed = True
+            await self._release()
+            self._end_metrics()
+
+    async def _start(self) -> None:
+        if self._attempt is not None or self._closed:
+            return
+        try:
+            prepared = self._transport.prepare(self._call)
+            deadline = Deadline.after(prepared.settings.total_timeout)
+            retry = async_retrying(self._transport.label(self._call), prepared.settings)
+            await retry(self._try_once, prepared, deadline)
+        except BaseException:
+            await self.aclose()
+            raise
+
+    async def _try_once(self, prepared: Prepared, deadline: Deadline) -> None:
+        await self._release()
+        attempt = self._begin_attempt(prepared)
+        self._reply = await self._async.send(prepared, deadline)
+        attempt.opened(self._reply.status, self._reply.headers)
+        while not attempt.waiting and not attempt.done:
+            await self._read(attempt)
+        if not attempt.waiting:
+            attempt.finished()
+
+    async def _read(self, attempt: Attempt) -> None:
+        reply = self._reply
+        assert reply is not None
+        try:
+            chunk = await anext(reply.chunks, None)
+        except self._transport.failures as error:
+            self._broke(attempt, error)
+        else:
+            if chunk is None:
+                attempt.end()
+            else:
+                attempt.feed(chunk)
+
+    def _broke(self, attempt: Attempt, error: Exception) -> None:
+        if self._reply is not None:
+            self._reply.attach_request(error)
+        attempt.broke(error)
+
+    async def _release(self) -> None:
+        reply, self._reply = self._reply, None
+        if reply is not None:
+            await aclose_reply(reply)

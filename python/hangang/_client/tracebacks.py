@@ -1,0 +1,41 @@
+"""Keeps keys out of tracebacks.
+
+Error reporters log tracebacks with the variables of their frames. The frames of what writes to the network
+hold the head of the request, and with it the key: the traceback is cut where it enters them.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+__all__ = ["cut"]
+
+_WRITERS = frozenset(("httpcore", "httpcore2", "h11", "h2", "hpack", "anyio", "trio", "asyncio", "ssl"))
+
+
+def cut(error: BaseException, handled: BaseException | None) -> None:
+    """End the tracebacks of an error and of its causes before the frames that write to the network.
+
+    `handled` is the exception that the caller was handling before. It is in the error's chain too, but it is
+    not part of the request and keeps its traceback.
+    """
+    waiting: list[BaseException | None] = [error]
+    seen = {id(handled)}
+    while waiting:
+        one = waiting.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        waiting += [one.__cause__, one.__context__]
+        last, trace = None, one.__traceback__
+        while trace is not None and _package(trace) not in _WRITERS:
+            last, trace = trace, trace.tb_next
+        if last is None:
+            one.__traceback__ = None
+        else:
+            last.tb_next = None
+
+
+def _package(trace: TracebackType) -> str:
+    name: str = trace.tb_frame.f_globals.get("__name__", "")
+    return name.partition(".")[0]

@@ -1,0 +1,544 @@
+"""Sends the requests of a client, and waits for their answers: by blocking, or by awaiting.
+
+- Everything that is not a wait is in `Transport`, which both kinds share.
+- A key is checked once, sent in a header, and removed from every text that a service sends back. No variable
+  holds it in a frame that a request's exception can leave in a traceback.
+- `total_timeout` covers a whole call. Each attempt gets what is left of it.
+"""
+
+from __future__ import annotations
+
+import ssl
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, Self, cast
+from urllib.parse import urlsplit
+
+import hangang._backend as backend
+from hangang._errors import APIConnectionError, APIError, APITimeoutError
+from hangang._version import __version__
+
+from . import logs
+from .attempt import AttemptOptions
+from .errors import ServiceError, error_of
+from .http.choose import adapter_for, require_retry_library
+from .http.interface import Adapter, AsyncReply, Auth, HTTPRequest, SyncReply
+from .options import DEFAULT_TIMEOUTS, ConnectionOptions, Settings, checked_base_url, insecure_is_allowed
+from .request import Call, Service, encoded, with_query
+from .response import Response, response_of
+from .retry import async_retrying, retrying
+
+__all__ = [
+    "AsyncTransport",
+    "Deadline",
+    "Prepared",
+    "SyncTransport",
+    "Transport",
+    "aclose_reply",
+    "close_reply",
+]
+
+_ERROR_BODY = 1 << 20  # bytes kept of the body of an error answer
+
+USER_AGENT = f"hangang/{__version__} ({backend.BACKEND}; python {sys.version_info[0]}.{sys.version_info[1]})"
+
+
+class DeadlineError(TimeoutError):
+    """`total_timeout` is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """The end of a call's `total_timeout`; `at` None is no end."""
+
+    total: float | None
+    at: float | None
+
+    @classmethod
+    def after(cls, total: float | None) -> Deadline:
+        """A deadline `total` seconds from now."""
+        return cls(total, None if total is None else time.monotonic() + total)
+
+    @property
+    def left(self) -> float | None:
+        """Seconds until the deadline, None for no deadline."""
+        return None if self.at is None else self.at - time.monotonic()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has passed."""
+        return self.at is not None and time.monotonic() >= self.at
+
+    def error(self) -> DeadlineError:
+        """The exception to raise once it has passed."""
+        return DeadlineError(f"the call took longer than total_timeout={self.total:g} s")
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A call, encoded once for all its attempts, with the settings that apply to it."""
+
+    call: Call
+    request: HTTPRequest
+    settings: Settings
+
+
+class Transport:
+    """Address, settings, headers and errors of a client. The subclasses send."""
+
+    is_async = False
+
+    def __init__(
+        self,
+        service: Service,
+        *,
+        auth: Mapping[str, str],
+        secrets: tuple[str, ...],
+        default_base_url: str | None,
+        options: ConnectionOptions,
+    ) -> None:
+        logs.configure()
+        chosen: dict[str, Any] = {**options}
+        self.service = service
+        self.secrets = secrets
+        self._auth = Auth(auth)
+        base_url = chosen.pop("base_url", None) or default_base_url or service.base_url
+        if base_url is None:
+            raise ValueError(f"no address: pass base_url= or set {service.base_variable}")
+        self.has_documented_address = base_url == service.base_url
+        insecure = chosen.pop("allow_insecure", False) or insecure_is_allowed()
+        self.base_url = checked_base_url(base_url, allow_insecure=insecure)
+        http_client = chosen.pop("http_client", None)
+        settings = Settings().changed(chosen)
+        require_retry_library()
+        self._adapter: Adapter
+        self._adapter, self._owns_http = adapter_for(
+            http_client, is_async=self.is_async, base_url=self.base_url
+        )
+        if chosen.get("timeout") is None:  # the limits of the caller's own client object apply
+            limits = DEFAULT_TIMEOUTS if self._owns_http else self._adapter.own_timeouts()
+            settings = replace(settings, timeouts=limits)
+        self.settings = settings
+
+    def with_options(self, changes: Mapping[str, Any]) -> Self:
+        """A transport with other settings over the same connections, which stay this one's to close."""
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        other._owns_http = False
+        other.settings = self.settings.changed(changes)
+        return other
+
+    @property
+    def failures(self) -> tuple[type[Exception], ...]:
+        """Exceptions that mean that the connection failed."""
+        return self._adapter.failures
+
+    # --- requests
+
+    def prepare(self, call: Call) -> Prepared:
+        """Check and encode a call. The key is not in it."""
+        settings = self.settings.changed(call.options)
+        if not call.path.startswith("/") or any(char <= " " for char in call.path) or "#" in call.path:
+            raise ValueError("path must begin with '/' and hold no space and no '#'")
+        content, content_type = encoded(call)
+        headers = {
+            "user-agent": USER_AGENT,
+            "accept": "text/event-stream" if call.streaming else "application/json",
+        }
+        if content_type is not None:
+            headers["content-type"] = content_type
+        timeouts = dict(settings.timeouts)
+        if call.streaming:
+            # A compressing proxy would hold events back until its window is full.
+            headers["accept-encoding"] = "identity"
+            timeouts["read"] = _shorter(timeouts.get("read"), settings.stall_timeout)
+        for more in (settings.headers, call.headers):
+            for name, value in more.items():
+                headers[name.lower()] = value
+        url = (self.base_url if call.base_url is None else call.base_url) + with_query(call.path, call.params)
+        return Prepared(call, HTTPRequest(call.method, url, headers, content, timeouts), settings)
+
+    def _within(self, request: HTTPRequest, deadline: Deadline) -> HTTPRequest:
+        """The request with its time limits inside the deadline."""
+        left = deadline.left
+        if left is None:
+            return request
+        if left <= 0:
+            raise deadline.error()
+        limits = {name: _shorter(seconds, left) for name, seconds in request.timeouts.items()}
+        return replace(request, timeouts=limits)
+
+    def attempt_options(self, settings: Settings) -> AttemptOptions:
+        """What an attempt at reading a stream needs of this client."""
+        return AttemptOptions(
+            max_frame_bytes=settings.max_frame_bytes,
+            stall_timeout=settings.stall_timeout,
+            secrets=self.secrets,
+            connection_error=self.connection_error,
+            is_timeout=self.is_timeout,
+            describe=self.describe,
+        )
+
+    # --- errors
+
+    def is_timeout(self, error: Exception) -> bool:
+        """Whether a failure of the HTTP library is a time limit."""
+        return isinstance(error, self._adapter.timeouts)
+
+    def describe(self, error: Exception) -> str:
+        """A failure of the HTTP library, or an error of ours, in a few words without a key."""
+        if isinstance(error, APIError):
+            words = error.message
+        elif isinstance(error, DeadlineError):
+            words = str(error)
+        else:
+            words = _reason(error)
+        for secret in self.secrets:
+            words = words.replace(secret, "***")
+        return words
+
+    def connection_error(self, error: Exception) -> APIError:
+        """A failure of the HTTP library as ours; an error of ours is returned unchanged."""
+        if isinstance(error, APIError):
+            return error
+        words = self.describe(error)
+        result: APIError
+        if self.is_timeout(error):
+            result = APITimeoutError(f"no answer from {self._origin} in time ({words})")
+        else:
+            result = APIConnectionError(f"cannot reach {self._origin} ({words})")
+        result.__cause__ = error
+        return result
+
+    @property
+    def _origin(self) -> str:
+        parts = urlsplit(self.base_url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    def _answer_error(self, status: int, headers: Mapping[str, str], body: bytes) -> APIError:
+        """The error of an answer whose status is not 2xx."""
+        if 300 <= status < 400:
+            target = urlsplit(str(headers.get("location", "")))
+            where = target._replace(query="", fragment="", netloc=target.netloc.rpartition("@")[2])
+            stated = ServiceError(
+                f"the service redirects to {where.geturl() or 'nowhere'}: redirects are not followed, "
+                "because the key must not reach another host; set base_url if this is meant"
+            )
+            return error_of(status=status, headers=headers, stated=stated, secrets=self.secrets)
+        return error_of(status=status, headers=headers, body=body, secrets=self.secrets)
+
+    def _check_size(self, size: int, settings: Settings) -> None:
+        limit = settings.max_response_bytes
+        if limit is not None and size > limit:
+            raise APIError(f"the answer is larger than max_response_bytes={limit}")
+
+    def _log(self, call: Call, status: int, since: float) -> None:
+        logs.log.debug(
+            "%s: %s: %d in %.3f s", self.service.name, call.label, status, time.monotonic() - since
+        )
+
+    def label(self, call: Call) -> str:
+        """Who sends what, for log lines."""
+        return f"{self.service.name}: {call.label}"
+
+
+class SyncTransport(Transport):
+    """Sends and waits by blocking."""
+
+    def close(self) -> None:
+        """Close the HTTP client, unless it belongs to somebody else."""
+        if self._owns_http:
+            self._adapter.close()
+
+    def send(self, prepared: Prepared, deadline: Deadline) -> SyncReply:
+        """Send, and return the open answer; raises for a status that is not 2xx."""
+        call, since = prepared.call, time.monotonic()
+        try:
+            request = self._within(prepared.request, deadline)
+            reply: SyncReply = self._adapter.send(request, self._auth)
+        except self.failures as error:
+            raise self.connection_error(error) from error
+        self._log(call, reply.status, since)
+        try:
+            if prepared.settings.record is not None:
+                reply.chunks = _Recorded(reply.chunks, prepared.settings.record)
+            if deadline.at is not None:
+                reply.chunks = _EndedBy(deadline, reply)
+            if 200 <= reply.status < 300:
+                return reply
+        except BaseException:
+            close_reply(reply)
+            raise
+        body = bytearray()
+        try:
+            for chunk in reply.chunks:
+                body += chunk
+                if len(body) > _ERROR_BODY:
+                    break
+        except self.failures:
+            pass  # the status says enough
+        finally:
+            close_reply(reply)
+        raise self._answer_error(reply.status, reply.headers, bytes(body[:_ERROR_BODY]))
+
+    def execute(self, call: Call) -> Response:
+        """Send a request that is not a chat, with retries, and read the whole response."""
+        prepared = self.prepare(call)
+        settings = prepared.settings
+        deadline = Deadline.after(settings.total_timeout)
+
+        def attempt() -> Response:
+            reply = self.send(prepared, deadline)
+            body: list[bytes] = []
+            size = 0
+            try:
+                for chunk in reply.chunks:
+                    size += len(chunk)
+                    self._check_size(size, settings)
+                    body.append(chunk)
+            except self.failures as error:
+                reply.attach_request(error)
+                raise self.connection_error(error) from error
+            finally:
+                close_reply(reply)
+            return response_of(call, reply.status, reply.headers, b"".join(body), self.secrets)
+
+        return retrying(self.label(call), settings)(attempt)
+
+
+class AsyncTransport(Transport):
+    """Sends and waits by awaiting."""
+
+    is_async = True
+
+    async def aclose(self) -> None:
+        """Close the HTTP client, unless it belongs to somebody else."""
+        if self._owns_http:
+            await self._adapter.close()
+
+    async def send(self, prepared: Prepared, deadline: Deadline) -> AsyncReply:
+        """Send, and return the open answer; raises for a status that is not 2xx."""
+        call, since = prepared.call, time.monotonic()
+        try:
+            reply = await self._send_within(prepared, deadline)
+        except self.failures as error:
+            raise self.connection_error(error) from error
+        self._log(call, reply.status, since)
+        try:
+            if prepared.settings.record is not None:
+                reply.chunks = _AsyncRecorded(reply.chunks, prepared.settings.record)
+            if deadline.at is not None:
+                reply.chunks = _AsyncEndedBy(deadline, reply)
+            if 200 <= reply.status < 300:
+                return reply
+        except BaseException:
+            await aclose_reply(reply)
+            raise
+        body = bytearray()
+        try:
+            async for chunk in reply.chunks:
+                body += chunk
+                if len(body) > _ERROR_BODY:
+                    break
+        except self.failures:
+            pass  # the status says enough
+        finally:
+            await aclose_reply(reply)
+        raise self._answer_error(reply.status, reply.headers, bytes(body[:_ERROR_BODY]))
+
+    async def _send_within(self, prepared: Prepared, deadline: Deadline) -> AsyncReply:
+        request = self._within(prepared.request, deadline)
+        reply: AsyncReply | None = None
+        if deadline.at is None:
+            reply = await self._adapter.send(request, self._auth)
+        else:
+            import anyio
+
+            with anyio.move_on_after(deadline.left):
+                reply = await self._adapter.send(request, self._auth)
+            if reply is None:
+                raise deadline.error()
+        assert reply is not None
+        return reply
+
+    async def execute(self, call: Call) -> Response:
+        """Send a request that is not a chat, with retries, and read the whole response."""
+        prepared = self.prepare(call)
+        settings = prepared.settings
+        deadline = Deadline.after(settings.total_timeout)
+
+        async def attempt() -> Response:
+            reply = await self.send(prepared, deadline)
+            body: list[bytes] = []
+            size = 0
+            try:
+                async for chunk in reply.chunks:
+                    size += len(chunk)
+                    self._check_size(size, settings)
+                    body.append(chunk)
+            except self.failures as error:
+                reply.attach_request(error)
+                raise self.connection_error(error) from error
+            finally:
+                await aclose_reply(reply)
+            return response_of(call, reply.status, reply.headers, b"".join(body), self.secrets)
+
+        return await async_retrying(self.label(call), settings)(attempt)
+
+
+# --- chunks on their way
+#
+# Classes and not generators: a generator that was never started would not run its cleanup when it is closed.
+
+
+class _Recorded:
+    """Chunks, each written to a file first. The file is opened at once, so that a bad path fails early."""
+
+    def __init__(self, chunks: Iterator[bytes], path: str) -> None:
+        self._chunks = chunks
+        self._file = open(path, "wb")  # noqa: SIM115
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> bytes:
+        chunk = next(self._chunks)
+        self._file.write(chunk)
+        return chunk
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        _close_chunks(self._chunks)
+
+
+class _AsyncRecorded:
+    """`_Recorded`, awaited. The event loop waits for the writes, which go to the system's page cache."""
+
+    def __init__(self, chunks: AsyncIterator[bytes], path: str) -> None:
+        self._chunks = chunks
+        self._file = open(path, "wb")  # noqa: SIM115
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        chunk = await anext(self._chunks)
+        self._file.write(chunk)
+        return chunk
+
+    async def aclose(self) -> None:
+        """Close the file."""
+        self._file.close()
+        await _aclose_chunks(self._chunks)
+
+
+class _EndedBy:
+    """Chunks until a deadline. A timer interrupts a read that is blocked when it passes."""
+
+    def __init__(self, deadline: Deadline, reply: SyncReply) -> None:
+        self._deadline = deadline
+        self._chunks = reply.chunks
+        self._timer = threading.Timer(max(0.0, deadline.left or 0.0), reply.interrupt)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            chunk = next(self._chunks, None)
+        except Exception:
+            if not self._deadline.is_over:
+                raise
+            chunk = None
+        if self._deadline.is_over:
+            raise self._deadline.error()
+        if chunk is None:
+            raise StopIteration
+        return chunk
+
+    def close(self) -> None:
+        """Stop the timer."""
+        self._timer.cancel()
+        _close_chunks(self._chunks)
+
+
+class _AsyncEndedBy:
+    """Chunks until a deadline."""
+
+    def __init__(self, deadline: Deadline, reply: AsyncReply) -> None:
+        self._deadline = deadline
+        self._chunks = reply.chunks
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        import anyio
+
+        chunk: bytes | None = None
+        with anyio.move_on_after(self._deadline.left):
+            chunk = await anext(self._chunks, None)
+        if self._deadline.is_over:
+            raise self._deadline.error()
+        if chunk is None:
+            raise StopAsyncIteration
+        return chunk
+
+    async def aclose(self) -> None:
+        """Close the chunks."""
+        await _aclose_chunks(self._chunks)
+
+
+def _close_chunks(chunks: Any) -> None:
+    if hasattr(chunks, "close"):
+        with suppress(ValueError):  # it runs in another thread: closing the answer stops it
+            chunks.close()
+
+
+async def _aclose_chunks(chunks: Any) -> None:
+    if hasattr(chunks, "aclose"):
+        with suppress(RuntimeError):  # it runs in another task: closing the answer stops it
+            await chunks.aclose()
+
+
+def close_reply(reply: SyncReply) -> None:
+    """Close the chunks, then the connection."""
+    _close_chunks(reply.chunks)
+    reply.close()
+
+
+async def aclose_reply(reply: AsyncReply) -> None:
+    """`close_reply`, awaited."""
+    await _aclose_chunks(reply.chunks)
+    await reply.close()
+
+
+def _shorter(seconds: float | None, other: float | None) -> float | None:
+    if seconds is None or other is None:
+        return other if seconds is None else seconds
+    return min(seconds, other)
+
+
+def _reason(error: BaseException) -> str:
+    """Why a connection failed, in the words of the system if it has any."""
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        one = waiting.pop(0)
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, OSError) and one.strerror and not isinstance(one, ssl.SSLError):
+            return one.strerror
+        if isinstance(one, BaseExceptionGroup):
+            waiting += cast("BaseExceptionGroup[BaseException]", one).exceptions
+        waiting += [one.__cause__, None if one.__suppress_context__ else one.__context__]
+    words = str(error)
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
