@@ -298,9 +298,9 @@ def test_agents_that_are_not_there(face: Blocking) -> None:
 
 
 def test_agents_that_only_send_or_only_stream(face: Blocking) -> None:
-    with pytest.raises(ValueError, match="only answer at once: use agents.send"):
+    with pytest.raises(ValueError, match=r"only answer at once: use agents\.send"):
         face.stream(gov, lambda c: c.agents.stream("slug", "x", profile="v1"))
-    with pytest.raises(ValueError, match="only answer as a stream: use agents.stream"):
+    with pytest.raises(ValueError, match=r"only answer as a stream: use agents\.stream"):
         face.run(gov, lambda c: c.agents.send("slug", "x", profile="v2"))
 
 

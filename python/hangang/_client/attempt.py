@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from operator import length_hint
 from typing import Any
 
+from hangang._completion import Completion, Fold
 from hangang._errors import (
     APIError,
     APITimeoutError,
@@ -29,8 +30,9 @@ from hangang._errors import (
     StreamError,
     TruncatedStreamError,
 )
+from hangang._metrics import Metrics
 from hangang._rate_limit import RateLimit, request_id_of
-from hangang.streams import Completion, Fold, Metrics, events_of
+from hangang.streams import take_events
 
 from .errors import ServiceError, error_of, status_of
 from .request import Call
@@ -124,13 +126,13 @@ class Attempt:
         try:
             events = self._parse(chunk)
         except ParseError as error:
-            events = events_of(error)
+            events = take_events(error)
             metrics.arrived(len(chunk), events)
             return self._take(events, error)
         now = self._clock()
         metrics.bytes += len(chunk)
         if metrics.first_text is None:
-            metrics._firsts(now, events)
+            metrics._record_firsts(now, events)
         if not events:
             if self._stall is not None and now - self._last_progress > self._stall:
                 # Keep-alive comments wake the socket but are no progress ([openai §6]).
@@ -212,7 +214,7 @@ class Attempt:
         try:
             events = self._parser.close()
         except ParseError as error:
-            events, failure = events_of(error), error
+            events, failure = take_events(error), error
         self.metrics.arrived(0, events)
         return events, failure
 
@@ -253,7 +255,7 @@ class Attempt:
             delivered = len(self._unfolded) - self.waiting
             self._fold.extend(self._unfolded[:delivered])
             del self._unfolded[:delivered]
-        self.metrics.gaps._settle()
+        self.metrics.gaps._flush()
 
     def _service_error(self, event: Any, *, is_first: bool) -> APIError:
         """An error event as an exception: of the status it means if no event came before it."""

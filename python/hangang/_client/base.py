@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Generic, Self, TypeAlias, TypeVar, Unpack
 
-from hangang.streams import Completion
+from hangang._completion import Completion
 
 from .options import ConnectionOptions
 from .request import Call

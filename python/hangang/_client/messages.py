@@ -11,8 +11,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeGuard, cast
 
+from hangang._completion import Completion
 from hangang._values import is_object
-from hangang.streams import Completion
 
 __all__ = ["Messages", "check_options", "to_clova", "to_openai"]
 

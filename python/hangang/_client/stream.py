@@ -15,8 +15,10 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
+from hangang._completion import Completion
+from hangang._metrics import Metrics
 from hangang._rate_limit import RateLimit, request_id_of
-from hangang.streams import Completion, Event, Metrics
+from hangang.streams import Event
 
 from .attempt import Attempt
 from .http.interface import AsyncReply, SyncReply

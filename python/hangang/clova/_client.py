@@ -38,9 +38,10 @@ from hangang._client.request import (
 from hangang._client.response import Response
 from hangang._client.stream import AsyncStream, Stream
 from hangang._client.transport import AsyncTransport, SyncTransport
+from hangang._completion import Completion
+from hangang._metrics import Metrics
 from hangang._rate_limit import RateLimit
 from hangang.openai._events import Event as OpenAIEvent
-from hangang.streams import Completion, Metrics
 
 from ._events import Event
 

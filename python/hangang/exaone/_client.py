@@ -36,10 +36,11 @@ from hangang._client.request import (
 from hangang._client.response import Response
 from hangang._client.stream import AsyncStream, Stream
 from hangang._client.transport import AsyncTransport, SyncTransport
+from hangang._completion import Completion
 from hangang._errors import APIError, APITimeoutError
+from hangang._metrics import Metrics
 from hangang._rate_limit import RateLimit
 from hangang._values import is_list, is_object
-from hangang.streams import Completion, Metrics
 
 from ._events import Event
 

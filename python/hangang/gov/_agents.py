@@ -14,7 +14,7 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar, Unpack
 from hangang._client.messages import check_options
 from hangang._client.options import CallOptions
 from hangang._client.request import A2A, A2A_LAST_CHUNK, Call, body_of, segment, split_options
-from hangang.streams import Completion
+from hangang._completion import Completion
 
 __all__ = ["PROFILES", "AgentOptions", "AgentProfile", "Agents"]
 

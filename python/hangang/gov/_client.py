@@ -26,10 +26,11 @@ from hangang._client.request import Call, Service, required_key
 from hangang._client.response import Response
 from hangang._client.stream import AsyncStream, Stream
 from hangang._client.transport import AsyncTransport, SyncTransport
+from hangang._completion import Completion
+from hangang._metrics import Metrics
 from hangang._rate_limit import RateLimit
 from hangang.a2a import Event as AgentEvent
 from hangang.openai._events import Event
-from hangang.streams import Completion, Metrics
 
 from ._agents import PROFILES, AgentDefaults, AgentOptions, AgentProfile, Agents
 from ._rag import RAG

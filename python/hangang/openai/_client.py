@@ -28,8 +28,9 @@ from hangang._client.request import Call, Service, checked_key
 from hangang._client.response import Response
 from hangang._client.stream import AsyncStream, Stream
 from hangang._client.transport import AsyncTransport, SyncTransport
+from hangang._completion import Completion
+from hangang._metrics import Metrics
 from hangang._rate_limit import RateLimit
-from hangang.streams import Completion, Metrics
 
 from ._events import Event
 

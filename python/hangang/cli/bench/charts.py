@@ -13,7 +13,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
-    from hangang.cli.bench.command import Report, Table
+    from hangang.cli.bench.report import Report, Table
 
 __all__ = ["charts", "page"]
 

@@ -14,7 +14,6 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from hangang.cli import _app
 from hangang.cli._terminal import Output, clip, say, width
 from hangang.cli.bench.clients import Server, clients
 from hangang.cli.bench.decoders import LABELS, OURS, decoders, prepare
+from hangang.cli.bench.report import Report, Table
 from hangang.cli.bench.timing import Comparison
 
 __all__ = ["BULK", "Report", "Table", "command", "measure"]
@@ -34,26 +34,6 @@ BULK = 16 * 1024
 _DECODED = {"clova_v3": 2000, "openai": 2000, "exaone_small": 2000, "exaone_refs": 300}  # events in a stream
 _LENGTHS = (250, 500, 1000, 2000, 4000, 8000, 16000)  # events, for the cost against the length of a stream
 _COLUMNS = 60
-
-
-@dataclass
-class Table:
-    """Costs by name, in seconds an event, and their ratios to ours; one column for each cut of the bytes."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: dict[str, list[tuple[float, float]]] = field(default_factory=dict)  # (ratio, seconds) a column
-
-
-@dataclass
-class Report:
-    """Everything that was measured."""
-
-    machine: list[str]
-    decoding: list[Table] = field(default_factory=list)
-    clients: list[Table] = field(default_factory=list)
-    lengths: dict[str, list[tuple[int, float]]] = field(default_factory=dict)  # (events, seconds a stream)
-    missing: list[str] = field(default_factory=list)
 
 
 @click.command("bench", short_help=_app.COMMANDS["bench"].summary)
