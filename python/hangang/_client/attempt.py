@@ -52,6 +52,7 @@ class AttemptOptions:
     Attributes:
         max_frame_bytes: limit of the parser.
         stall_timeout: seconds without an event, or None.
+        read_timeout: seconds without a byte, or None.
         secrets: strings that no error may show.
         connection_error: a failure of the HTTP library as an APIError.
         is_timeout: whether such a failure is a time limit.
@@ -60,6 +61,7 @@ class AttemptOptions:
 
     max_frame_bytes: int
     stall_timeout: float | None
+    read_timeout: float | None
     secrets: tuple[str, ...]
     connection_error: Callable[[Exception], APIError]
     is_timeout: Callable[[Exception], bool]
@@ -181,8 +183,13 @@ class Attempt:
         is_timeout = isinstance(cause, APITimeoutError) or self._options.is_timeout(cause)
         kind = StalledStreamError if is_timeout else InterruptedStreamError
         word = "stalled" if is_timeout else "interrupted"
+        why = self._options.describe(cause)
+        if is_timeout and not isinstance(
+            cause, APITimeoutError | TimeoutError
+        ):  # the library's own words say less
+            why = f"no byte for {self._options.read_timeout:g} s"
         return kind(
-            f"stream {word} at byte {offset}: {self._options.describe(cause)}; the answer is incomplete",
+            f"stream {word} at byte {offset}: {why}; the answer is incomplete",
             offset=offset,
             status=self.status,
             request_id=request_id_of(self.headers),

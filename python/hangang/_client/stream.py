@@ -79,7 +79,7 @@ class _StreamBase:
 
     def _begin_attempt(self, prepared: Prepared) -> Attempt:
         self.metrics.attempts += 1
-        options = self._transport.attempt_options(prepared.settings)
+        options = self._transport.attempt_options(prepared)
         self._attempt = Attempt(self._call, options, self.metrics)
         return self._attempt
 

@@ -8,7 +8,9 @@
 
 from __future__ import annotations
 
-import ssl
+import errno
+import os
+import socket
 import sys
 import threading
 import time
@@ -45,6 +47,11 @@ __all__ = [
 _ERROR_BODY = 1 << 20  # bytes kept of the body of an error answer
 
 USER_AGENT = f"hangang/{__version__} ({backend.BACKEND}; python {sys.version_info[0]}.{sys.version_info[1]})"
+
+
+_NETWORK_ERRORS = frozenset(
+    {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL, errno.EMFILE}
+)
 
 
 class DeadlineError(TimeoutError):
@@ -172,10 +179,12 @@ class Transport:
         limits = {name: _shorter(seconds, left) for name, seconds in request.timeouts.items()}
         return replace(request, timeouts=limits)
 
-    def attempt_options(self, settings: Settings) -> AttemptOptions:
+    def attempt_options(self, prepared: Prepared) -> AttemptOptions:
         """What an attempt at reading a stream needs of this client."""
+        settings = prepared.settings
         return AttemptOptions(
             max_frame_bytes=settings.max_frame_bytes,
+            read_timeout=prepared.request.timeouts.get("read"),
             stall_timeout=settings.stall_timeout,
             secrets=self.secrets,
             connection_error=self.connection_error,
@@ -210,7 +219,11 @@ class Transport:
         if self.is_timeout(error):
             result = APITimeoutError(f"no answer from {self._origin} in time ({words})")
         else:
-            result = APIConnectionError(f"cannot reach {self._origin} ({words})")
+            broken = f"the connection to {self._origin} broke before an answer"
+            unreachable = isinstance(error, self._adapter.unreachable)
+            result = APIConnectionError(
+                f"{f'cannot reach {self._origin}' if unreachable else broken} ({words})"
+            )
         result.__cause__ = error
         return result
 
@@ -261,7 +274,8 @@ class SyncTransport(Transport):
             request = self._within(prepared.request, deadline)
             reply: SyncReply = self._adapter.send(request, self._auth)
         except self.failures as error:
-            raise self.connection_error(error) from error
+            cause = deadline.error() if deadline.is_over else error
+            raise self.connection_error(cause) from error
         self._log(call, reply.status, since)
         try:
             if prepared.settings.record is not None:
@@ -326,7 +340,8 @@ class AsyncTransport(Transport):
         try:
             reply = await self._send_within(prepared, deadline)
         except self.failures as error:
-            raise self.connection_error(error) from error
+            cause = deadline.error() if deadline.is_over else error
+            raise self.connection_error(cause) from error
         self._log(call, reply.status, since)
         try:
             if prepared.settings.record is not None:
@@ -526,6 +541,14 @@ def _shorter(seconds: float | None, other: float | None) -> float | None:
     return min(seconds, other)
 
 
+def _is_of_the_network(error: BaseException) -> bool:
+    # The context can end in an exception that the caller was handling, such as a missing file.
+    is_network = isinstance(error, ConnectionError | socket.gaierror) or (
+        isinstance(error, OSError) and error.errno in _NETWORK_ERRORS
+    )
+    return is_network and bool(cast("OSError", error).strerror)
+
+
 def _reason(error: BaseException) -> str:
     """Why a connection failed, in the words of the system if it has any."""
     seen: set[int] = set()
@@ -535,10 +558,13 @@ def _reason(error: BaseException) -> str:
         if one is None or id(one) in seen:
             continue
         seen.add(id(one))
-        if isinstance(one, OSError) and one.strerror and not isinstance(one, ssl.SSLError):
-            return one.strerror
+        if _is_of_the_network(one):
+            system = cast("OSError", one)
+            is_named = system.errno is None or isinstance(system, socket.gaierror)
+            return str(system.strerror) if is_named else os.strerror(cast("int", system.errno))
         if isinstance(one, BaseExceptionGroup):
             waiting += cast("BaseExceptionGroup[BaseException]", one).exceptions
-        waiting += [one.__cause__, None if one.__suppress_context__ else one.__context__]
+        # HTTP libraries hide the system's error from tracebacks; it stays the context.
+        waiting += [one.__cause__, one.__context__]
     words = str(error)
     return f"{type(error).__name__}: {words}" if words else type(error).__name__

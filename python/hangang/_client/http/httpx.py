@@ -66,6 +66,7 @@ class _HTTPX:
         self._request_error: Any = library.RequestError
         self.failures: tuple[type[Exception], ...] = (self._request_error, library.StreamError, OSError)
         self.timeouts: tuple[type[Exception], ...] = (library.TimeoutException, TimeoutError)
+        self.unreachable: tuple[type[Exception], ...] = (library.ConnectError, library.ProxyError)
 
     def own_timeouts(self) -> Timeouts:
         """The time limits of the client object."""

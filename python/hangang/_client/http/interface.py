@@ -100,6 +100,7 @@ class Adapter(Protocol):
         http: the library's client object.
         failures: exceptions that mean that the connection failed.
         timeouts: those of them that mean that a time limit was reached.
+        unreachable: those of them that mean that there never was a connection.
     """
 
     @property
@@ -113,6 +114,9 @@ class Adapter(Protocol):
 
     @property
     def timeouts(self) -> tuple[type[Exception], ...]: ...
+
+    @property
+    def unreachable(self) -> tuple[type[Exception], ...]: ...
 
     def own_timeouts(self) -> Timeouts:
         """The time limits that the library's client object has itself."""
