@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hangang._backend import impl
+
 from ._events import Answer, Error, Event, Malformed, Unknown
 
 if TYPE_CHECKING:
