@@ -30,24 +30,13 @@ def upstream(body, clients):
     options = {"tools": body["tools"], "max_tokens": 1024} if body.get("tools") else {}
     if options and body["model"] == "HCX-007":
         options["thinking"] = "none"  # the service refuses tools while it thinks
-    return clients.clova.stream(body["model"], list(map(clova_message, body["messages"])), **options)
-
-
-def clova_message(message):
-    if message["role"] == "tool":
-        return {"role": "tool", "toolCallId": message["tool_call_id"], "content": message["content"]}
-    calls = [
-        {**c, "function": {**c["function"], "arguments": json.loads(c["function"]["arguments"])}}
-        for c in message.get("tool_calls") or ()
-    ]
-    plain = {"role": message["role"], "content": message.get("content") or ""}
-    return {**plain, "toolCalls": calls} if calls else plain
+    return clients.clova.stream(body["model"], body["messages"], **options)
 
 
 @app.post("/v1/chat/completions")
 async def chat(request: Request):
     body = await request.json()
-    stream = await upstream(body, request.state).__aenter__()  # raises what `refused` makes a status of
+    stream = await upstream(body, request.state).open()  # raises what `refused` makes a status of
     if not body.get("stream"):
         return (await stream.read()).to_openai(body["model"])
     return StreamingResponse(server_sent_events(stream, body), media_type="text/event-stream")

@@ -15,12 +15,15 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 from ._backend import impl
 from ._openai_shape import call_id, error, finish_reason, new_id, tool_call, usage
 from ._tool_calls import ToolCall, ToolCalls, whole_call
 from ._values import is_object, to_dict
+
+if TYPE_CHECKING:  # it imports what only clients need
+    from ._rate_limit import RateLimit
 
 __all__ = ["Artifact", "Completion", "Fold"]
 
@@ -113,7 +116,7 @@ class Completion:
     task_id: str | None = None
     context_id: str | None = None
     metadata: dict[str, Any] | None = None
-    rate_limit: Any = field(default=None, compare=False)
+    rate_limit: RateLimit | None = field(default=None, compare=False)
     request_id: str | None = field(default=None, compare=False)
 
     @classmethod
@@ -312,7 +315,7 @@ class _Artifact:
         self.name: str | None = None
         self.texts: list[str] = []
         self.parts: list[dict[str, Any]] = []
-        self.last_chunk = False
+        self.last_chunk: bool = False
         self.metadata: dict[str, Any] | None = None
 
 
@@ -348,20 +351,20 @@ class Fold:
         self.lengths: tuple[int | None, int | None] | None = None  # CLOVA v1: input, output
         self.calls: ToolCalls | None = None
         self.result_calls: tuple[ToolCallDelta, ...] = ()
-        self.result_text = ""
-        self.result_thinking = ""
+        self.result_text: str = ""
+        self.result_thinking: str = ""
         self.references: tuple[Any, ...] = ()
-        self.intent = ""
-        self.query = ""
+        self.intent: str = ""
+        self.query: str = ""
         self.ai_filter: tuple[Any, ...] = ()
         self.role: str | None = None
         self.error: Any = None
         self.artifacts: dict[str | None, _Artifact] = {}
         self.messages: list[str] = []
-        self.task_content = ""
+        self.task_content: str = ""
         self.state: str | None = None
         self.status_message: str | None = None  # of the last status
-        self.completed_message = ""  # of the status that completed the task
+        self.completed_message: str = ""  # of the status that completed the task
         self.task_id: str | None = None
         self.context_id: str | None = None
         self.metadata: dict[str, Any] | None = None

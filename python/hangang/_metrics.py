@@ -31,9 +31,9 @@ class LatencyHistogram:
     def __init__(self) -> None:
         # Times of arrivals: the last one whose gap was recorded, then those that are not in the buckets yet.
         self._arrivals: list[float] = []
-        self._buckets = [0] * 64
-        self._total = 0.0
-        self._count = 0
+        self._buckets: list[int] = [0] * 64
+        self._total: float = 0.0
+        self._count: int = 0
         self._min: float | None = None
         self._max: float | None = None
 
@@ -44,8 +44,6 @@ class LatencyHistogram:
             # Not `clear()`: another thread may append while this one reads.
             del self._arrivals[: len(arrivals) - 1]
             self._record_sorted(sorted(map(sub, arrivals[1:], arrivals)))
-
-    _settle = _flush  # the name that _reception uses
 
     def _record_sorted(self, gaps: list[float]) -> None:
         """Record gaps, shortest first: one bisection a bucket instead of one a gap."""
@@ -131,14 +129,14 @@ class Metrics:
         self._clock = clock
         self._started = clock()
         self._ended: float | None = None
-        self.attempts = 0
-        self.events = 0
-        self.bytes = 0
+        self.attempts: int = 0
+        self.events: int = 0
+        self.bytes: int = 0
         self.first_byte: float | None = None
         self.first_event: float | None = None
         self.first_text: float | None = None
-        self.gaps = LatencyHistogram()
-        self._arrivals = self.gaps._arrivals  # the same list: see LatencyHistogram
+        self.gaps: LatencyHistogram = LatencyHistogram()
+        self._arrivals: list[float] = self.gaps._arrivals  # the same list: see LatencyHistogram
 
     def arrived(self, size: int, events: Iterable[Any]) -> float:
         """Record a chunk of `size` bytes and the events it completed; returns the time of it."""
@@ -165,8 +163,6 @@ class Metrics:
             if getattr(event, "text", ""):
                 self.first_text = since
                 break
-
-    _firsts = _record_firsts  # the name that _reception uses
 
     def end(self) -> None:
         """Stop the clock; later calls change nothing."""

@@ -169,6 +169,3 @@ def take_events(error: ParseError) -> list[Any]:
     events = list(error.events)
     error.events.clear()
     return events
-
-
-events_of = take_events  # the name that _reception uses
