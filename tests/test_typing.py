@@ -12,6 +12,7 @@ import pytest
 import support
 
 USAGE = support.REPO / "tests" / "typing_usage.py"
+CLIENTS = support.REPO / "tests" / "typing_clients.py"
 
 
 def run(*command: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -29,7 +30,7 @@ def test_user_code_passes_mypy_strict(tmp_path: Path) -> None:
     python = str(support.REPO / "python")
     arguments = ["--strict", "--config-file=", f"--cache-dir={tmp_path}", "--no-error-summary"]
     # What the package itself lacks here (an extra that is not installed) is not this file's matter.
-    arguments += ["--follow-imports=silent", str(USAGE)]
+    arguments += ["--follow-imports=silent", str(USAGE), str(CLIENTS)]
     result = run("-m", "mypy", *arguments, MYPYPATH=python)
     assert result.returncode == 0, result.stdout + result.stderr
 

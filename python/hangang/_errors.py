@@ -1,7 +1,7 @@
 """All exceptions of Hangang. This module imports nothing of ours; both implementations raise its classes.
 
 `ParseError` and its kinds say what is wrong with the bytes and where; `APIError` and its kinds say
-what a service answered. A caller who wants both catches `HangangError`.
+what a service answered. To catch both, catch `HangangError`.
 """
 
 from __future__ import annotations
@@ -215,6 +215,13 @@ class APITimeoutError(APIError):
 
 class _BrokenStreamError(TruncatedStreamError, APIError):
     """What the two errors of a connection after the first event share: both constructors' attributes."""
+
+    message: str
+    status: int | None
+    code: str | int | None
+    body: Any
+    request_id: str | None
+    retry_after: float | None
 
     def __init__(
         self,

@@ -25,6 +25,9 @@ from hangang._errors import (
     APIError,
     APITimeoutError,
     InterruptedStreamError,
+    InvalidJSONError,
+    InvalidUTF8Error,
+    LimitExceededError,
     ParseError,
     StalledStreamError,
     StreamError,
@@ -170,10 +173,10 @@ class Attempt:
             return  # the stream had ended before: the failure says nothing about the answer
         if not self._events:
             self.failure = self._options.connection_error(cause)
-        elif error is None or isinstance(error, TruncatedStreamError):
-            self.failure = self._interrupted(cause)
+        elif isinstance(error, InvalidJSONError | InvalidUTF8Error | LimitExceededError):
+            self.failure = error  # the bytes were wrong before the connection broke
         else:
-            self.failure = error
+            self.failure = self._interrupted(cause)
         if self.failure.__cause__ is None:
             self.failure.__cause__ = cause
 

@@ -191,7 +191,7 @@ def service_error(value: Any) -> ServiceError | None:
 
 
 def _error_by_status(value: Any) -> ServiceError | None:
-    """`service_error`, and bodies that are errors only because the HTTP status says so."""
+    """`service_error`, and bodies that are errors only by their HTTP status."""
     if (stated := service_error(value)) is not None or not is_object(value):
         return stated
     for key in ("detail", "message", "title"):  # problem+json; FastAPI's list of errors

@@ -36,7 +36,7 @@ def read_file(
         file: a path, bytes, an open binary file, or a tuple that names it.
         content_type: as given, else of the tuple, else guessed from the name.
         limit: most bytes allowed; at most one byte more is read.
-        rule: the documented rule behind `limit`, for the error.
+        rule: the documented rule for `limit`, quoted in the error.
 
     Raises:
         PayloadTooLargeError: the file is larger than `limit`; nothing was sent.

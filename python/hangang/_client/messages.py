@@ -79,9 +79,9 @@ def _clova_message(message: dict[str, Any], place: int) -> dict[str, Any]:
         calls = message.pop("tool_calls")
         if calls:
             message["toolCalls"] = [_clova_call(call, f"messages[{place}]") for call in calls]
-    content = message.get("content", "")
+    content = message.get("content")
     if content is None:
-        message["content"] = ""  # null is refused
+        message["content"] = ""  # null and a missing one are refused
     elif isinstance(content, list | tuple):
         message["content"] = [_clova_part(part) for part in cast("Sequence[Any]", content)]
     return message

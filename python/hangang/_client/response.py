@@ -34,6 +34,13 @@ class Response:
 
     __slots__ = ("body", "content_type", "data", "rate_limit", "request_id", "status")
 
+    data: Any
+    body: bytes
+    status: int
+    content_type: str
+    rate_limit: RateLimit
+    request_id: str | None
+
     def __init__(
         self, *, data: Any, body: bytes, status: int, content_type: str, headers: Mapping[str, str]
     ) -> None:

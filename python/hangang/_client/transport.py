@@ -60,7 +60,7 @@ class DeadlineError(TimeoutError):
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """The end of a call's `total_timeout`; `at` None is no end."""
+    """The end of a call's `total_timeout`; `at` None: it has none."""
 
     total: float | None
     at: float | None
@@ -98,6 +98,9 @@ class Transport:
     """Address, settings, headers and errors of a client. The subclasses send."""
 
     is_async = False
+    base_url: str
+    has_documented_address: bool
+    settings: Settings
 
     def __init__(
         self,

@@ -334,7 +334,7 @@ class Compatible(Generic[Q, C, R]):
         self, input: str | Sequence[str], *, model: str = "bge-m3", **options: Unpack[CallOptions]
     ) -> R:
         """Embeddings as an OpenAI list: `response["data"][0]["embedding"]`, 1,024 floats each."""
-        # The endpoint knows float only; naming it keeps a gateway from choosing base64.
+        # The endpoint supports float only; naming it keeps a gateway from choosing base64.
         path = f"{self._path}/embeddings"
         return self._run.execute(embeddings_call(path, input, model, options, encoding_format="float"))
 
@@ -435,6 +435,8 @@ class Client(_Methods[Stream[Event], Stream[OpenAIEvent], Completion, Response],
         ImportError: the extra `hangang[client]` is not installed.
     """
 
+    openai: Compatible[Stream[OpenAIEvent], Completion, Response]
+
     def __init__(
         self,
         api_key: str | None = None,
@@ -468,6 +470,8 @@ class AsyncClient(
     AsyncClientBase,
 ):
     """CLOVA Studio, awaited. Arguments and attributes as `Client`; `http_client` is an async one."""
+
+    openai: Compatible[AsyncStream[OpenAIEvent], AwaitedCompletion, AwaitedResponse]
 
     def __init__(
         self,

@@ -158,7 +158,7 @@ def _check_version(call: Call, wire: Wire, method: str) -> None:
     version = call.header("a2a-version") or call.request.query_params.get("A2A-Version") or "0.3"
     wanted = "0.3" if wire.old else "1.0"
     if version.partition(".")[0] != wanted.partition(".")[0]:
-        # 0.3 does not know -32009, so the SDK answers -32603 there.
+        # 0.3 has no -32009, so the SDK answers -32603 there.
         raise RPCError(
             -32603 if wire.old else -32009,
             f"A2A version '{version}' is not supported by this handler. Expected version '{wanted}'.",

@@ -113,7 +113,7 @@ def query_call(
     )
     if previous := others.get("previous_messages"):
         body[previous_field] = [_previous(turn, place) for place, turn in enumerate(previous)]
-    # The documented streams are asked for with */*, and nothing documents how to ask for one answer.
+    # The documented requests for streams send `*/*`; no way to request a single answer is documented.
     headers: dict[str, str] = {"accept": "*/*" if streaming else "application/json"}
     headers.update(others.get("extra_headers") or {})
     return Call(

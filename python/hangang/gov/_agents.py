@@ -26,7 +26,7 @@ GATEWAY = "https://gateway-api.clova-studio-gov.com"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentProfile:
-    """How one kind of agent is asked.
+    """How requests to one kind of agent are made.
 
     Attributes:
         path: with `{agent_id}` and, where the service has teams, `{team_id}`.

@@ -113,7 +113,7 @@ class Client(_Methods[Stream[Event], Completion, Response], ClientBase):
         chat_path: `/api/v1/chat/completions` (API reference) or `/v1/chat/completions` (FAQ).
         rag_path: before all paths of RAG42.
         tenant_id: sent with RAG42 requests as `CSG-TENANT-ID`.
-        agent_profile: how agents are asked: a name of `PROFILES` or an `AgentProfile`.
+        agent_profile: how requests to agents are made: a name of `PROFILES` or an `AgentProfile`.
         team_id: for agent paths with a team.
         **options: see `ConnectionOptions`; `base_url` defaults to `CLOVA_STUDIO_GOV_BASE_URL`, then to
             the documented address. With a `base_url` of your own all requests go there, agents too.

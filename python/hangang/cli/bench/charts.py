@@ -145,7 +145,7 @@ def _colour(name: str, place: int) -> str:
 def _length(report: Report) -> Figure:
     figure = Figure(figsize=(9, 5), layout="constrained")
     axes = figure.subplots()
-    # Labels stand beside the last point of a line, and 25 % apart at least.
+    # Labels are beside the last point of a line, and 25 % apart at least.
     height = 0.0
     for name, points in sorted(report.lengths.items(), key=lambda item: item[1][-1]):
         events, seconds = zip(*points, strict=True)

@@ -48,9 +48,9 @@ class Server:
     """
 
     def __init__(self, shape: str, n: int) -> None:
-        self.events = len(WORKLOADS[shape](n).payloads())
+        self.events: int = len(WORKLOADS[shape](n).payloads())
         self._command = [sys.executable, "-m", "hangang.cli.bench.clients", shape, str(n)]
-        self.url = ""
+        self.url: str = ""
 
     def __enter__(self) -> Server:
         self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
