@@ -455,7 +455,7 @@ def test_with_options_reaches_what_hangs_on_a_client(service: str) -> None:
         ({"max_retries": True}, ValueError, "max_retries must be"),
         ({"timeout": "3"}, TypeError, "timeout must be"),
         ({"http_client": "requests"}, TypeError, "http_client must be one of"),
-        ({"nonsense": 1}, TypeError, "nonsense"),
+        ({"timout": 1}, TypeError, r"Client\(\) has no option 'timout'; did you mean timeout"),
     ],
 )
 def test_options_are_checked(options: dict[str, Any], kind: type[Exception], words: str) -> None:

@@ -298,12 +298,18 @@ def test_a_str_is_no_list_of_strings() -> None:
         for name, call in {
             "stop": lambda: studio.chat("HCX-005", "x", stop="끝"),  # type: ignore[arg-type]
             "doc_ids": lambda: lg.chat("x", doc_ids="d"),
+            "file_ids": lambda: lg.files.status("f"),
             "tags": lambda: public.rag.search("x", tags="a"),
             "collection_ids": lambda: public.rag.search("x", collection_ids="a"),
             "pii_types": lambda: public.tools.pii_mask("x", pii_types="RRN"),
         }.items():
             with pytest.raises(TypeError, match=f"{name} must be a list of strings"):
                 call()  # type: ignore[no-untyped-call]
+        for client in (studio, studio.openai, public):
+            with pytest.raises(TypeError, match="tools must be a list of dicts, not dict"):
+                client.chat("HCX-005", "x", tools={"type": "function"})  # type: ignore[attr-defined]
+            with pytest.raises(TypeError, match=r"tools\[0\] is str"):
+                client.chat("HCX-005", "x", tools=["f"])  # type: ignore[attr-defined]
         with pytest.raises(TypeError, match="query must be a str"):
             lg.chat([{"role": "user"}])  # type: ignore[arg-type]
         with pytest.raises(TypeError, match=r"previous_messages\[0\] is str"):

@@ -351,10 +351,10 @@ def test_exaone_files_status_wait_list_delete() -> None:
     assert client.files.wait(["0", "1"], interval=0.001)["files"][0]["status"] == "ready"
     assert script.bodies[0] == {"file_ids": ["0", "1"]}
     with pytest.raises(hangang.APIError, match="could not read: 0"):
-        client.files.wait("0")
+        client.files.wait(["0"])
     script.answers = [files("processing")]
     with pytest.raises(hangang.APITimeoutError, match="not ready"):
-        client.files.wait("0", interval=0.001, timeout=0.01)
+        client.files.wait(["0"], interval=0.001, timeout=0.01)
     client.files.list()
     client.files.delete(["0"])
     assert sent(script) == ("DELETE", "https://api.lgresearch.ai/v1/files", {"file_ids": ["0"]})
@@ -604,13 +604,13 @@ def test_every_method_awaited() -> None:
                 assert [event.text async for event in stream] == ["답"]
             two.answers = [json_answer({"result_code": 200, "files": [{"id": "1", "status": "ready"}]})]
             await e.files.upload(b"x")
-            await e.files.status("1")
-            await e.files.wait("1")
+            await e.files.status(["1"])
+            await e.files.wait(["1"])
             await e.files.list()
-            await e.files.delete("1")
+            await e.files.delete(["1"])
             two.answers = [json_answer({"result_code": 200, "files": [{"id": "1", "status": "processing"}]})]
             with pytest.raises(hangang.APITimeoutError):
-                await e.files.wait("1", interval=0.001, timeout=0.01)
+                await e.files.wait(["1"], interval=0.001, timeout=0.01)
         async with gov.AsyncClient(KEY, http_client=three.async_client(), team_id=1) as g:
             assert (await g.chat("HCX-GOV", QUESTION)).text == "답"
             three.answers = [json_answer(OK_AGENT)]

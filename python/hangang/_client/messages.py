@@ -6,7 +6,6 @@ OpenAI's form, and `Completion`s (the assistant's turn). Members that need no ch
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias, TypeGuard, cast
@@ -14,7 +13,7 @@ from typing import Any, TypeAlias, TypeGuard, cast
 from hangang._completion import Completion
 from hangang._values import is_object
 
-__all__ = ["Messages", "check_options", "to_clova", "to_openai"]
+__all__ = ["Messages", "checked_tools", "to_clova", "to_openai"]
 
 Messages: TypeAlias = str | Sequence[Mapping[str, Any] | Completion]
 
@@ -135,11 +134,13 @@ def _openai_call(call: object) -> object:
     return {**call, "function": {**function, "arguments": arguments}}
 
 
-def check_options(method: str, given: Iterable[str], known: Iterable[str], hint: str = "") -> None:
-    """Raise a TypeError that names the method and the nearest option if one of `given` is not known."""
-    names = list(known)
-    for name in given:
-        if name not in names:
-            near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-            guess = f"; did you mean {near[0]}?" if near else ""
-            raise TypeError(f"{method}() has no option {name!r}{guess}{hint}")
+def checked_tools(tools: object) -> object:
+    """`tools=` unchanged; a TypeError if it is not a list of tools, such as one tool by itself."""
+    if tools is None:
+        return None
+    if isinstance(tools, str | bytes) or _is_mapping(tools) or not isinstance(tools, Sequence):
+        raise TypeError(f"tools must be a list of dicts, not {type(tools).__name__}")
+    for place, tool in enumerate(cast("Sequence[object]", tools)):
+        if not _is_mapping(tool):
+            raise TypeError(f"tools must be a list of dicts; tools[{place}] is {type(tool).__name__}")
+    return cast("object", tools)

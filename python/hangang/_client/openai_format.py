@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from .messages import Messages, check_options, to_openai
-from .options import CALL_OPTIONS, CallOptions
+from .messages import Messages, checked_tools, to_openai
+from .options import CALL_OPTIONS, CallOptions, check_options
 from .request import OPENAI, Call, body_of, split_options, strings
 
 __all__ = ["CompatibleOptions", "chat_call", "embeddings_call", "models_call"]
@@ -72,6 +72,7 @@ def chat_call(
     """
     check_options(method, options, _OPTIONS, _HINT)
     handled, members = split_options(options)
+    checked_tools(members.get("tools"))
     headers: Mapping[str, str] | None = members.pop("extra_headers", None)
     extra_body: Mapping[str, Any] | None = members.pop("extra_body", None)
     query: Mapping[str, Any] | None = members.pop("extra_query", None)

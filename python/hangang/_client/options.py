@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Protocol, TypedDict
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ __all__ = [
     "HTTPClient",
     "Settings",
     "TimeoutLike",
+    "check_options",
     "checked_base_url",
     "insecure_is_allowed",
 ]
@@ -230,3 +232,13 @@ def checked_base_url(url: str, *, allow_insecure: bool) -> str:
 def insecure_is_allowed() -> bool:
     """Whether `HANGANG_ALLOW_INSECURE` allows plain http to any host."""
     return os.environ.get("HANGANG_ALLOW_INSECURE", "").strip().lower() in ("1", "true", "yes", "on")
+
+
+def check_options(method: str, given: Iterable[str], known: Iterable[str], hint: str = "") -> None:
+    """Raise a TypeError that names the method and the nearest option if one of `given` is not known."""
+    names = list(known)
+    for name in given:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+            guess = f"; did you mean {near[0]}?" if near else ""
+            raise TypeError(f"{method}() has no option {name!r}{guess}{hint}")

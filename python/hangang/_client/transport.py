@@ -29,7 +29,14 @@ from .attempt import AttemptOptions
 from .errors import ServiceError, error_of
 from .http.choose import adapter_for, require_retry_library
 from .http.interface import Adapter, AsyncReply, Auth, HTTPRequest, SyncReply
-from .options import DEFAULT_TIMEOUTS, ConnectionOptions, Settings, checked_base_url, insecure_is_allowed
+from .options import (
+    DEFAULT_TIMEOUTS,
+    ConnectionOptions,
+    Settings,
+    check_options,
+    checked_base_url,
+    insecure_is_allowed,
+)
 from .request import Call, Service, encoded, with_query
 from .response import Response, response_of
 from .retry import async_retrying, retrying
@@ -113,6 +120,9 @@ class Transport:
     ) -> None:
         logs.configure()
         chosen: dict[str, Any] = {**options}
+        check_options(
+            "Client" if not self.is_async else "AsyncClient", chosen, ConnectionOptions.__annotations__
+        )
         self.service = service
         self.secrets = secrets
         self._auth = Auth(auth)

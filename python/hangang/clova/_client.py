@@ -20,10 +20,10 @@ from hangang._client.base import (
     awaiting,
     blocking,
 )
-from hangang._client.messages import Messages, check_options, to_clova
+from hangang._client.messages import Messages, checked_tools, to_clova
 from hangang._client.openai_format import CompatibleOptions, embeddings_call, models_call
 from hangang._client.openai_format import chat_call as compatible_call
-from hangang._client.options import CallOptions, ConnectionOptions
+from hangang._client.options import CallOptions, ConnectionOptions, check_options
 from hangang._client.request import (
     CLOVA,
     Call,
@@ -162,6 +162,7 @@ def chat_call(
     check_options(method, options, _OPTIONS)
     handled, chosen = split_options(options)
     version, path = _path(prefix, model, chosen.get("task_id"), chosen.get("version"))
+    checked_tools(chosen.get("tools"))
     chosen["stop"] = strings(chosen.get("stop"), "stop")
     chosen["thinking"] = _thinking(chosen.get("thinking"), model)
     turns = to_clova(messages)

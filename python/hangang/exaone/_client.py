@@ -21,8 +21,7 @@ from hangang._client.base import (
     blocking,
 )
 from hangang._client.files import FileInput, read_file
-from hangang._client.messages import check_options
-from hangang._client.options import CallOptions, ConnectionOptions
+from hangang._client.options import CALL_OPTIONS, CallOptions, ConnectionOptions, check_options
 from hangang._client.request import (
     EXAONE,
     Call,
@@ -188,8 +187,8 @@ def delete_call(file_ids: Sequence[str]) -> Call:
 
 
 def _ids(file_ids: Sequence[str]) -> list[str]:
-    ids = [file_ids] if isinstance(file_ids, str) else list(file_ids)
-    if not ids or not all(type(one) is str and one for one in ids):
+    ids = strings(file_ids, "file_ids") or []
+    if not ids or not all(ids):
         raise ValueError("file_ids must be one or more non-empty strings")
     return ids
 
@@ -224,7 +223,7 @@ def request_call(
     """A request to any path of the service."""
     if json is not None and (data is not None or files is not None):
         raise ValueError("json excludes data and files: a body has one form")
-    check_options("request", options, ("timeout", "stall_timeout", "total_timeout", "max_retries", "record"))
+    check_options("request", options, sorted(CALL_OPTIONS))
     parts: Files | None = None
     if files is not None:
         parts = [

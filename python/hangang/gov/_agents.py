@@ -11,8 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeAlias, TypeVar, Unpack
 
-from hangang._client.messages import check_options
-from hangang._client.options import CallOptions
+from hangang._client.options import CallOptions, check_options
 from hangang._client.request import A2A, A2A_LAST_CHUNK, Call, body_of, segment, split_options
 from hangang._completion import Completion
 

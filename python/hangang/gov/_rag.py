@@ -157,6 +157,8 @@ class Chunks(_Resource[R]):
 class RAG(_Resource[R]):
     """RAG42. In `AsyncClient` every method is awaited.
 
+    Options of a call, such as a time limit: `client.with_options(timeout=5).rag.search(...)`.
+
     Attributes:
         collections, documents, chunks: what is stored.
     """

@@ -19,7 +19,10 @@ Extra = Mapping[str, Any] | None
 
 
 class Tools(Generic[R]):
-    """Tools for text, documents and speech. In `AsyncClient` every method is awaited."""
+    """Tools for text, documents and speech. In `AsyncClient` every method is awaited.
+
+    Options of a call, such as a time limit: `client.with_options(timeout=5).tools.speech(...)`.
+    """
 
     def __init__(self, execute: Callable[[Call], R]) -> None:
         self._run = execute
