@@ -95,7 +95,7 @@ def test_stream(client: clova.Client, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_client(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clova.Client, "__repr__", lambda client: repr(client._transport.secrets))
+    monkeypatch.setattr(clova.Client, "__repr__", lambda client: repr(client._transport.secrets._values))
     clova.Client(KEY).close()
 
 

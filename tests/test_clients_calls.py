@@ -496,10 +496,10 @@ def test_second_names_of_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CLOVA_STUDIO_API_KEY", raising=False)
     monkeypatch.setenv("CLOVASTUDIO_API_KEY", "nv-second")
     with clova.Client() as client:
-        assert client._transport.secrets == ("nv-second",)
+        assert client._transport.secrets._values == ("nv-second",)
     monkeypatch.setenv("CLOVA_STUDIO_API_KEY", "nv-first")
     with clova.Client() as client:
-        assert client._transport.secrets == ("nv-first",)
+        assert client._transport.secrets._values == ("nv-first",)
 
 
 def test_insecure_by_variable(monkeypatch: pytest.MonkeyPatch) -> None:

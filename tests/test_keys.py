@@ -26,7 +26,7 @@ from typing import Any
 import httpx
 import pytest
 import secret_leak_plugin
-from raw_http_server import HANG, RawHTTPServer
+from raw_http_server import HANG, RawHTTPServer, head
 from transports import KEY, LIBRARIES, QUESTION, SERVICES
 
 import hangang
@@ -280,6 +280,41 @@ def test_no_key_in_the_frames_of_a_request_that_is_cancelled(library: ModuleType
             turns += 1
             time.sleep(0.01)
     assert turns > 5
+
+
+@pytest.mark.parametrize("library", LIBRARIES, ids=lambda library: library.__name__)
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+@pytest.mark.parametrize(
+    "body", [b'{"status":{"code":"40100","message":"no"}}', b"no json"], ids=["error", "text"]
+)
+def test_no_key_in_the_frames_of_an_answer_that_is_an_error(
+    library: ModuleType, is_async: bool, body: bytes
+) -> None:
+    """An answer that is no chat, whose error is raised while it is read."""
+    steps = [head(kind="application/json", length=len(body)), body]
+    with RawHTTPServer([steps]) as server:
+        options: dict[str, Any] = {"base_url": server.url, "http_client": library.__name__, "max_retries": 0}
+
+        async def ask_awaited() -> Any:
+            async with clova.AsyncClient(KEY, **options) as client:
+                return await client.embedding("x")
+
+        def ask_blocking() -> Any:
+            with clova.Client(KEY, **options) as client:
+                return client.embedding("x")
+
+        error = raised(lambda: asyncio.run(ask_awaited()) if is_async else ask_blocking())
+    assert isinstance(error, hangang.APIError)
+    assert leaks(error) == []
+
+
+@pytest.mark.parametrize("service", ASKED)
+def test_no_key_in_the_frames_of_a_parser_that_is_refused(service: str) -> None:
+    """The parser checks its own options, when the attempt is made."""
+    with SERVICES[service].client(KEY, max_frame_bytes="no", max_retries=0) as client:
+        error = raised(lambda: ASKED[service](client))
+    assert isinstance(error, TypeError | ValueError)
+    assert leaks(error) == []
 
 
 def test_only_the_frames_below_are_cut() -> None:

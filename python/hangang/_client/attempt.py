@@ -37,7 +37,7 @@ from hangang._metrics import Metrics
 from hangang._rate_limit import RateLimit, request_id_of
 from hangang.streams import take_events
 
-from .errors import ServiceError, error_of, status_of
+from .errors import Secrets, ServiceError, error_of, status_of
 from .request import Call
 
 __all__ = ["Attempt", "AttemptOptions"]
@@ -56,7 +56,7 @@ class AttemptOptions:
         max_frame_bytes: limit of the parser.
         stall_timeout: seconds without an event, or None.
         read_timeout: seconds without a byte, or None.
-        secrets: strings that no error may show.
+        secrets: what no error may show.
         connection_error: a failure of the HTTP library as an APIError.
         is_timeout: whether such a failure is a time limit.
         describe: such a failure in a few words.
@@ -65,7 +65,7 @@ class AttemptOptions:
     max_frame_bytes: int
     stall_timeout: float | None
     read_timeout: float | None
-    secrets: tuple[str, ...]
+    secrets: Secrets
     connection_error: Callable[[Exception], APIError]
     is_timeout: Callable[[Exception], bool]
     describe: Callable[[Exception], str]

@@ -7,6 +7,7 @@ codes; it also says which of them are retried.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -17,7 +18,7 @@ from hangang._errors import APIError
 from hangang._rate_limit import request_id_of, retry_after
 from hangang._values import is_object
 
-__all__ = ["CODES", "ServiceError", "error_of", "service_error", "status_of"]
+__all__ = ["CODES", "Secrets", "ServiceError", "error_of", "service_error", "status_of"]
 
 # code -> (HTTP status, whether a retry can help). [clova §7.2]: "R" in its table;
 # 42902 by analogy with 42901; 40063 has four messages of which two are worth a retry.
@@ -142,6 +143,22 @@ def status_of(code: str | int | None, kind: str | None = None) -> int | None:
 # --- errors
 
 
+class Secrets:
+    """Keys that no text may show. They are in no local variable, because a traceback may show those."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Iterable[str] = ()) -> None:
+        self._values = tuple(values)
+
+    def struck_out(self, text: str) -> str:
+        """The text with `***` for every key: a service may repeat the key in its message."""
+        return functools.reduce(lambda found, value: found.replace(value, "***"), self._values, text)
+
+    def __repr__(self) -> str:
+        return f"<Secrets, {len(self._values)}>"
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceError:
     """An error as a body states it: the service's message, its code, its type."""
@@ -217,7 +234,7 @@ def error_of(
     headers: Mapping[str, str],
     body: bytes = b"",
     stated: ServiceError | None = None,
-    secrets: Iterable[str] = (),
+    secrets: Secrets | None = None,
 ) -> APIError:
     """The exception for an answer that is an error.
 
@@ -226,7 +243,7 @@ def error_of(
         headers: the answer's headers, any mapping with a case-insensitive `get`.
         body: the body as received; it is kept as text.
         stated: what the body states, if it was already read.
-        secrets: strings that must not appear: a service may repeat the key in its message.
+        secrets: struck out of the message and the body.
     """
     text = body.decode("utf-8", "replace")
     if stated is None:
@@ -239,8 +256,8 @@ def error_of(
     message = stated.message if stated is not None else " ".join(text.split())[:200]
     if not message:
         message = f"HTTP {status}" if status is not None else "the service reported an error"
-    for secret in secrets:
-        message, text = message.replace(secret, "***"), text.replace(secret, "***")
+    if secrets is not None:
+        message, text = secrets.struck_out(message), secrets.struck_out(text)
     cls = APIError if status is None else APIError.for_status(status)
     return cls(
         message,

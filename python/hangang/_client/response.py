@@ -9,7 +9,7 @@ from typing import Any
 from hangang._rate_limit import RateLimit, request_id_of
 from hangang._values import is_object
 
-from .errors import ServiceError, error_of, service_error, status_of
+from .errors import Secrets, ServiceError, error_of, service_error, status_of
 from .request import Call
 
 __all__ = ["Response", "response_of"]
@@ -104,7 +104,7 @@ def _loads(body: bytes) -> Any:
 
 
 def response_of(
-    call: Call, status: int, headers: Mapping[str, str], body: bytes, secrets: tuple[str, ...]
+    call: Call, status: int, headers: Mapping[str, str], body: bytes, secrets: Secrets
 ) -> Response:
     """A whole answer with a 2xx status; raises an APIError if its body states an error ([exaone §7])."""
     content_type = headers.get("content-type", "")

@@ -26,7 +26,7 @@ from hangang._version import __version__
 
 from . import logs
 from .attempt import AttemptOptions
-from .errors import ServiceError, error_of
+from .errors import Secrets, ServiceError, error_of
 from .http.choose import adapter_for, require_retry_library
 from .http.interface import Adapter, AsyncReply, Auth, HTTPRequest, SyncReply
 from .options import (
@@ -124,7 +124,7 @@ class Transport:
             "Client" if not self.is_async else "AsyncClient", chosen, ConnectionOptions.__annotations__
         )
         self.service = service
-        self.secrets = secrets
+        self.secrets = Secrets(secrets)
         self._auth = Auth(auth)
         base_url = chosen.pop("base_url", None) or default_base_url or service.base_url
         if base_url is None:
@@ -219,9 +219,7 @@ class Transport:
             words = str(error)
         else:
             words = _reason(error)
-        for secret in self.secrets:
-            words = words.replace(secret, "***")
-        return words
+        return self.secrets.struck_out(words)
 
     def connection_error(self, error: Exception) -> APIError:
         """A failure of the HTTP library as ours; an error of ours is returned unchanged."""
