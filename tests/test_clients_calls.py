@@ -678,6 +678,16 @@ def test_a_connection_error_names_the_address(face: Face) -> None:
     assert str(caught.value) == f"cannot reach http://127.0.0.1:{port} (Connection refused)"
 
 
+def test_a_connection_error_names_the_host_of_the_call(face: Face) -> None:
+    """Gov's agents may be on another host than its chat."""
+    client = face.client("http://127.0.0.1:1", "gov", max_retries=0, agent_profile="v1")
+    assert client.agents._defaults.use_host is False
+    profile = gov.AgentProfile(path="/a2a", host="http://127.0.0.1:2")
+    client.agents._defaults = type(client.agents._defaults)(profile, None, True)
+    with pytest.raises(hangang.APIConnectionError, match=r"cannot reach http://127\.0\.0\.1:2 "):
+        face.run(client, lambda c: c.agents.send("a", "x"))
+
+
 def test_a_timeout_names_the_address(face: Face) -> None:
     with RawHTTPServer([[HANG]]) as server, pytest.raises(hangang.APITimeoutError) as caught:
         face.run(face.client(server, timeout=0.2, max_retries=0), lambda c: c.embedding("x"))

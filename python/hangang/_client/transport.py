@@ -200,7 +200,7 @@ class Transport:
             read_timeout=prepared.request.timeouts.get("read"),
             stall_timeout=settings.stall_timeout,
             secrets=self.secrets,
-            connection_error=self.connection_error,
+            connection_error=lambda error: self.connection_error(error, prepared.request),
             is_timeout=self.is_timeout,
             describe=self.describe,
         )
@@ -221,27 +221,21 @@ class Transport:
             words = _reason(error)
         return self.secrets.struck_out(words)
 
-    def connection_error(self, error: Exception) -> APIError:
+    def connection_error(self, error: Exception, request: HTTPRequest) -> APIError:
         """A failure of the HTTP library as ours; an error of ours is returned unchanged."""
         if isinstance(error, APIError):
             return error
-        words = self.describe(error)
+        url = urlsplit(request.url)
+        origin, words = f"{url.scheme}://{url.netloc}", self.describe(error)
         result: APIError
         if self.is_timeout(error):
-            result = APITimeoutError(f"no answer from {self._origin} in time ({words})")
+            result = APITimeoutError(f"no answer from {origin} in time ({words})")
+        elif isinstance(error, self._adapter.unreachable):
+            result = APIConnectionError(f"cannot reach {origin} ({words})")
         else:
-            broken = f"the connection to {self._origin} broke before an answer"
-            unreachable = isinstance(error, self._adapter.unreachable)
-            result = APIConnectionError(
-                f"{f'cannot reach {self._origin}' if unreachable else broken} ({words})"
-            )
+            result = APIConnectionError(f"the connection to {origin} broke before an answer ({words})")
         result.__cause__ = error
         return result
-
-    @property
-    def _origin(self) -> str:
-        parts = urlsplit(self.base_url)
-        return f"{parts.scheme}://{parts.netloc}"
 
     def _answer_error(self, status: int, headers: Mapping[str, str], body: bytes) -> APIError:
         """The error of an answer whose status is not 2xx."""
@@ -286,7 +280,7 @@ class SyncTransport(Transport):
             reply: SyncReply = self._adapter.send(request, self._auth)
         except self.failures as error:
             cause = deadline.error() if deadline.is_over else error
-            raise self.connection_error(cause) from error
+            raise self.connection_error(cause, prepared.request) from error
         self._log(call, reply.status, since)
         try:
             if prepared.settings.record is not None:
@@ -327,7 +321,7 @@ class SyncTransport(Transport):
                     body.append(chunk)
             except self.failures as error:
                 reply.attach_request(error)
-                raise self.connection_error(error) from error
+                raise self.connection_error(error, prepared.request) from error
             finally:
                 close_reply(reply)
             return response_of(call, reply.status, reply.headers, b"".join(body), self.secrets)
@@ -352,7 +346,7 @@ class AsyncTransport(Transport):
             reply = await self._send_within(prepared, deadline)
         except self.failures as error:
             cause = deadline.error() if deadline.is_over else error
-            raise self.connection_error(cause) from error
+            raise self.connection_error(cause, prepared.request) from error
         self._log(call, reply.status, since)
         try:
             if prepared.settings.record is not None:
@@ -408,7 +402,7 @@ class AsyncTransport(Transport):
                     body.append(chunk)
             except self.failures as error:
                 reply.attach_request(error)
-                raise self.connection_error(error) from error
+                raise self.connection_error(error, prepared.request) from error
             finally:
                 await aclose_reply(reply)
             return response_of(call, reply.status, reply.headers, b"".join(body), self.secrets)
