@@ -78,7 +78,7 @@ fn run_sse(chunks: &[&[u8]], limit: usize) -> SseRun {
     let mut error = None;
     for chunk in chunks {
         let fed = parser.feed_with(chunk, |event| {
-            events.push([event.event.into_owned(), event.data.into_owned(), event.id.into_owned()]);
+            events.push([event.event.into_owned(), event.data.into_owned(), event.id.text().into_owned()]);
         });
         if let Err(raised) = fed {
             assert_eq!(parser.feed_with(b"data: x\n\n", |_| panic!("an event after an error")), Err(raised));
@@ -91,7 +91,7 @@ fn run_sse(chunks: &[&[u8]], limit: usize) -> SseRun {
     SseRun {
         events,
         error,
-        last_event_id: parser.last_event_id().into_owned(),
+        last_event_id: parser.last_event_id().text().into_owned(),
         retry: parser.retry(),
         pending,
     }

@@ -12,12 +12,14 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::error::{ErrorKind, FrameError, Missing, ParseError};
+use crate::framing::event_id::IdRef;
 use crate::framing::json_stream::DEFAULT_MAX_DEPTH;
-use crate::framing::sse::{DEFAULT_MAX_FRAME_BYTES, EventId, event_name};
+use crate::framing::sse::{DEFAULT_MAX_FRAME_BYTES, event_name};
 use crate::json::utf8_text;
 pub use crate::predict::common::{Common, CommonRef, Payload};
 pub use crate::predict::template::Fields;
 use crate::predict::template::Holes;
+use crate::service::Service;
 
 /// What the parser does with a bad frame.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -86,6 +88,11 @@ pub enum Deferred {
     Done,
     /// A snapshot of an A2A task.
     Task,
+    /// A change of an A2A task's state.
+    StatusUpdate,
+    /// Text that `thinking_tags` held back. Of these the first is kept: it is the answer's text, and a later one is
+    /// text like any other.
+    Held,
 }
 
 /// What the events of all dialects have in common.
@@ -100,6 +107,9 @@ pub trait StreamEvent<'a>: Sized {
     fn raw(&self) -> Cow<'_, [u8]>;
     /// The same event, independent of the chunk and of the parser.
     fn into_owned(self) -> Self::Owned;
+    /// Whether the dialect knows it: not an `Unknown`, not a `Malformed`.
+    #[doc(hidden)]
+    fn is_known(&self) -> bool;
     /// Whether `feed_text` defers it to `close`.
     #[doc(hidden)]
     fn deferred(&self) -> Option<Deferred>;
@@ -115,7 +125,9 @@ pub struct Frame<'a> {
     pub(crate) payload: &'a [u8],
     /// The event's name, empty without one.
     pub(crate) name: &'a [u8],
-    pub(crate) last_event_id: &'a [u8],
+    pub(crate) id: IdRef<'a>,
+    /// It is a line outside `data:`, which is a frame only if it is a JSON object.
+    pub(crate) is_outside_data: bool,
     pub(crate) max_depth: usize,
 }
 
@@ -131,10 +143,6 @@ impl<'a> Frame<'a> {
             let position = error.valid_up_to();
             FrameError { kind: ErrorKind::InvalidUtf8 { found: self.payload[position] }, position }
         })
-    }
-
-    pub(crate) const fn id(&self) -> EventId<'a> {
-        EventId::new(self.last_event_id)
     }
 
     pub(crate) fn event(&self) -> Cow<'a, str> {
@@ -173,9 +181,17 @@ pub trait Dialect: sealed::Sealed {
     #[doc(hidden)]
     type Common;
 
+    /// The service that speaks it.
+    #[doc(hidden)]
+    const SERVICE: Service;
+
     /// Whether the first byte must be `{`, a colon or an ASCII letter.
     #[doc(hidden)]
     const STRICT_FIRST_BYTE: bool = false;
+
+    /// Whether its events have the SSE id.
+    #[doc(hidden)]
+    const HAS_ID: bool = false;
 
     /// Validates a frame and turns it into an event.
     #[doc(hidden)]
@@ -193,6 +209,18 @@ pub trait Dialect: sealed::Sealed {
     /// The event of the payload `[DONE]`, which is not JSON.
     #[doc(hidden)]
     fn done<'a>(&mut self, frame: &Frame<'a>) -> Option<Self::Event<'a>>;
+
+    /// Whether frames may be predicted.
+    #[doc(hidden)]
+    fn may_predict(&self) -> bool {
+        true
+    }
+
+    /// An event with everything that was held back, before an event that ends the stream, or at its end.
+    #[doc(hidden)]
+    fn flush(&mut self) -> Option<Self::Event<'static>> {
+        None
+    }
 
     /// What the stream has not shown and must before it may end.
     #[doc(hidden)]

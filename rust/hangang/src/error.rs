@@ -8,6 +8,8 @@
 
 use std::fmt;
 
+use crate::service::{Look, Service};
+
 /// What the grammar of JSON allows at the place of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -143,6 +145,13 @@ pub enum ErrorKind {
         /// What was missing.
         expected: Missing,
     },
+    /// The stream ended and had not one event that the dialect knows.
+    Unrecognized {
+        /// The service whose events were expected.
+        expected: Service,
+        /// What the first bytes look like.
+        look: Look,
+    },
     /// The caller fed a parser after closing it. This is a mistake of the program, not an error of the stream, and the
     /// parser stays closed.
     Closed,
@@ -188,12 +197,27 @@ impl fmt::Display for Found {
     }
 }
 
+/// What the first byte of a stream that cannot be EXAONE's tells. One byte decides: the error must be the same however
+/// the stream is split.
+const fn first_byte_look(expected: Expected, found: Option<u8>) -> Option<&'static str> {
+    match (expected, found) {
+        (Expected::FirstByte, Some(0x1f)) => Some("gzip data"),
+        (Expected::FirstByte, Some(0x28)) => Some("zstd data"),
+        (Expected::FirstByte, Some(b'<')) => Some("HTML or XML"),
+        _ => None,
+    }
+}
+
 impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let offset = self.offset;
         match self.kind {
             ErrorKind::InvalidJson { expected, found } => {
-                write!(f, "invalid JSON at byte {offset}: expected {expected}, found {}", Found(found))
+                write!(f, "invalid JSON at byte {offset}: expected {expected}, found {}", Found(found))?;
+                match first_byte_look(expected, found) {
+                    Some(look) => write!(f, "; the stream looks like {look}"),
+                    None => Ok(()),
+                }
             }
             ErrorKind::InvalidUtf8 { found } => write!(
                 f,
@@ -215,6 +239,9 @@ impl fmt::Display for ParseError {
                 "stream truncated at byte {offset}: expected {expected}, found the end of the stream; \
                  the answer is incomplete"
             ),
+            ErrorKind::Unrecognized { expected, look } => {
+                write!(f, "stream not recognized at byte {offset}: expected {expected} events, found {look}")
+            }
             ErrorKind::Closed => f.write_str("feed after close()"),
         }
     }

@@ -410,6 +410,23 @@ impl<'a> Cursor<'a> {
             .map_or_else(Text::default, |span| Text { value: span.decode(self.text), span: Some(span) }))
     }
 
+    /// The text of a string, or a number or boolean as its own JSON text; empty for a value of another kind. Only a string
+    /// has a place.
+    pub(crate) fn scalar_text(&mut self) -> Walk<Text<'a>> {
+        let kind = self.kind()?;
+        let start = self.position;
+        if kind == Kind::String {
+            let span = self.string()?;
+            return Ok(Text { value: span.decode(self.text), span: Some(span) });
+        }
+        self.skip_kind(kind)?;
+        let value = match kind {
+            Kind::Number | Kind::True | Kind::False => &self.text[start..self.position],
+            _ => "",
+        };
+        Ok(Text { value: Cow::Borrowed(value), span: None })
+    }
+
     /// The value as [`optional_integer`](Self::optional_integer), with the place of its digits.
     pub(crate) fn placed_integer(&mut self) -> Walk<Option<(i64, Span)>> {
         let start = self.mark()?;

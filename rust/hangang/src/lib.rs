@@ -42,6 +42,7 @@ mod framing;
 mod json;
 mod parser;
 mod predict;
+mod service;
 mod span;
 
 #[doc(hidden)]
@@ -53,9 +54,11 @@ pub use dialects::{a2a, clova, exaone, openai};
 pub use error::FrameError;
 pub use error::{ErrorKind, Expected, Missing, ParseError};
 pub use events::{Events, events};
+pub use framing::event_id::EventId;
 pub use framing::json_stream::{DEFAULT_MAX_DEPTH, JsonStreamParser};
-pub use framing::sse::{DEFAULT_MAX_FRAME_BYTES, EventId, ServerSentEvent, SseParser};
+pub use framing::sse::{DEFAULT_MAX_FRAME_BYTES, ServerSentEvent, SseParser};
 pub use parser::StreamParser;
+pub use service::{Look, Service, detect};
 
 /// The README's example is run as a test.
 #[cfg(doctest)]

@@ -23,13 +23,15 @@ use std::borrow::Cow;
 
 use crate::dialect::{Decoded, Deferred, Dialect, Errors, Frame, Malformed, Options, StreamEvent};
 use crate::error::{ErrorKind, FrameError, Missing, ParseError};
-use crate::framing::RawFrame;
 use crate::framing::detect::{Detected, Detector, Rules};
+use crate::framing::event_id::IdRef;
+use crate::framing::frame::{Marker, RawFrame};
 use crate::framing::json_stream::JsonFramer;
-use crate::framing::sse::{EventId, SseFramer};
+use crate::framing::sse::SseFramer;
 use crate::json::{is_space, validate};
 use crate::predict::in_flight::{InFlight, Step};
 use crate::predict::template::Templates;
+use crate::service::{Look, WINDOW};
 
 #[derive(Debug)]
 enum Framing {
@@ -73,6 +75,31 @@ impl Framing {
         }
     }
 
+    /// The line that was returned as a frame of its own is none.
+    fn reject_outside(&mut self) {
+        if let Self::Sse(framer) = self {
+            framer.reject_outside();
+        }
+    }
+
+    /// Whether the end of the stream here would be inside a frame.
+    fn ends_inside(&self) -> bool {
+        match self {
+            Self::Unknown(_) => false,
+            Self::Sse(framer) => framer.ends_inside(),
+            Self::Json(framer) => framer.finish().is_err(),
+        }
+    }
+
+    /// Whether the stream had anything besides white space, comments and data.
+    fn came(&self) -> bool {
+        match self {
+            Self::Unknown(_) => false,
+            Self::Sse(framer) => framer.came(),
+            Self::Json(_) => true,
+        }
+    }
+
     fn pending(&self) -> usize {
         match self {
             Self::Unknown(detector) => detector.held(),
@@ -91,7 +118,20 @@ enum Progress {
     ChunkDone,
 }
 
-const DONE: &[u8] = b"[DONE]";
+/// What an unrecognized stream is explained by. Dropped with the first event that the dialect knows.
+#[derive(Debug, Default)]
+struct FirstBytes {
+    bytes: Vec<u8>,
+    /// There was a frame besides keep-alives.
+    came: bool,
+}
+
+impl FirstBytes {
+    fn keep(&mut self, chunk: &[u8]) {
+        let room = WINDOW - self.bytes.len();
+        self.bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
+    }
+}
 
 /// Bytes of a stream to the events of a dialect.
 ///
@@ -110,6 +150,8 @@ pub struct StreamParser<D: Dialect> {
     templates: Templates<D::Common>,
     /// The frame that the last chunk cut, while a template fits it.
     in_flight: InFlight,
+    /// `None` once an event was known.
+    first_bytes: Option<FirstBytes>,
     examined: u64,
 }
 
@@ -131,6 +173,7 @@ impl<D: Dialect> StreamParser<D> {
     /// A parser whose dialect has settings of its own.
     #[must_use]
     pub fn with_dialect(dialect: D, options: Options) -> Self {
+        let templates = Templates::new(options.predict && dialect.may_predict());
         Self {
             dialect,
             options,
@@ -139,8 +182,9 @@ impl<D: Dialect> StreamParser<D> {
             failed: None,
             closed: false,
             deferred: Vec::new(),
-            templates: Templates::new(options.predict),
+            templates,
             in_flight: InFlight::default(),
+            first_bytes: Some(FirstBytes::default()),
             examined: 0,
         }
     }
@@ -154,7 +198,24 @@ impl<D: Dialect> StreamParser<D> {
         mut on_event: impl FnMut(D::Event<'_>),
     ) -> Result<(), ParseError> {
         self.require_open()?;
-        match self.advance(chunk, &mut on_event) {
+        self.feed_frames(chunk, &mut on_event).inspect_err(|_| {
+            if let Some(held) = self.dialect.flush() {
+                on_event(held);
+            }
+        })
+    }
+
+    /// The events of the chunk's frames; what a dialect holds back stays with it.
+    #[inline]
+    fn feed_frames(
+        &mut self,
+        chunk: &[u8],
+        on_event: &mut impl FnMut(D::Event<'_>),
+    ) -> Result<(), ParseError> {
+        if let Some(first_bytes) = &mut self.first_bytes {
+            first_bytes.keep(chunk);
+        }
+        match self.advance(chunk, on_event) {
             Ok(()) => {
                 self.fed += chunk.len() as u64;
                 Ok(())
@@ -188,14 +249,21 @@ impl<D: Dialect> StreamParser<D> {
     /// Appends the answer text that `chunk` completes to `text`, also when an error follows it. The last result,
     /// error, end marker and task are deferred to [`close`](Self::close).
     pub fn feed_text(&mut self, chunk: &[u8], text: &mut String) -> Result<(), ParseError> {
+        self.require_open()?;
         let mut deferred = std::mem::take(&mut self.deferred);
-        let outcome = self.feed_with(chunk, |event| {
-            text.push_str(event.text());
-            if let Some(kind) = event.deferred() {
+        let outcome = self.feed_frames(chunk, &mut |event: D::Event<'_>| match event.deferred() {
+            None => text.push_str(event.text()),
+            Some(Deferred::Held) if deferred.iter().any(|(known, _)| *known == Deferred::Held) => {
+                text.push_str(event.text());
+            }
+            Some(kind) => {
                 deferred.retain(|(known, _)| *known != kind);
                 deferred.push((kind, event.into_owned()));
             }
         });
+        if outcome.is_err() {
+            deferred.extend(self.dialect.flush().map(|held| (Deferred::Held, held)));
+        }
         self.deferred = deferred;
         outcome
     }
@@ -222,7 +290,7 @@ impl<D: Dialect> StreamParser<D> {
                 self.closed = true;
                 Ok(())
             }
-            Err(expected) => self.fail(ParseError::new(ErrorKind::Truncated { expected }, self.fed)),
+            Err(kind) => self.fail(ParseError::new(kind, self.fed)),
         }
     }
 
@@ -264,6 +332,7 @@ impl<D: Dialect> StreamParser<D> {
         self.examined + self.templates.examined
     }
 
+    #[inline]
     fn require_open(&self) -> Result<(), ParseError> {
         match self.failed {
             Some(error) => Err(error),
@@ -352,13 +421,26 @@ impl<D: Dialect> StreamParser<D> {
             }
             return false;
         };
-        let Some((common, mut fields)) = self.templates.read(&found, remaining) else { return false };
+        let Some(string) = found.string(remaining) else { return false };
+        let Some((common, kind)) = self.templates.first() else { return false };
+        let mut fields = found.fields(kind, string);
         if let Framing::Sse(framer) = &mut self.framing {
             framer.skip_frame(remaining.get(found.length - 1).copied());
             if let Some(hole) = found.id {
                 *id = Some(hole.of(remaining));
             }
-            fields.id = EventId::new(id.unwrap_or_else(|| framer.last_event_id_bytes()));
+            if D::HAS_ID {
+                fields.id = match (*id, found.id) {
+                    (Some(id), Some(_)) => IdRef::Bytes(id).into(),
+                    (Some(repeated), None) => {
+                        // Events that repeat an id share it, so it has to be the framer's.
+                        framer.set_last_event_id(repeated);
+                        *id = None;
+                        framer.last_event_id().into()
+                    }
+                    (None, _) => framer.last_event_id().into(),
+                };
+            }
         }
         on_event(self.dialect.predicted(common, fields));
         *position += found.length;
@@ -404,7 +486,9 @@ impl<D: Dialect> StreamParser<D> {
             if has_id {
                 framer.set_last_event_id(self.in_flight.id());
             }
-            fields.id = EventId::new(framer.last_event_id_bytes());
+            if D::HAS_ID {
+                fields.id = framer.last_event_id().into();
+            }
         }
         on_event(self.dialect.predicted(common, fields));
         self.in_flight.finish();
@@ -437,66 +521,165 @@ impl<D: Dialect> StreamParser<D> {
         self.examined += (*position - from) as u64;
         let Some(raw) = next? else { return Ok(Progress::ChunkDone) };
         self.examined += 2 * raw.payload.len() as u64;
+        let marker = raw.marker();
+        if marker == Some(Marker::KeepAlive) {
+            return Ok(Progress::Frame);
+        }
+        if let Some(first_bytes) = &mut self.first_bytes {
+            first_bytes.came = true;
+        }
         let frame = frame_of(&raw, self.options.max_depth);
-        if raw.is_joined() && frame.payload == DONE {
-            if let Some(event) = self.dialect.done(&frame) {
-                on_event(event);
+        let mut delivery = Delivery {
+            dialect: &mut self.dialect,
+            templates: &mut self.templates,
+            first_bytes: &mut self.first_bytes,
+        };
+        if marker == Some(Marker::Done) {
+            if let Some(event) = delivery.dialect.done(&frame) {
+                delivery.deliver(Decoded::new(event), &raw, on_event);
             }
             return Ok(Progress::Frame);
         }
-        match self.dialect.decode(&frame) {
-            Ok(decoded) => deliver::<D>(decoded, &raw, &mut self.templates, on_event),
-            Err(FrameError { kind, position }) => {
-                let error = ParseError::new(kind, raw.origin.locate(position));
-                if self.options.errors == Errors::Strict || matches!(kind, ErrorKind::TooDeep { .. }) {
-                    return Err(error);
-                }
-                on_event(D::Event::malformed(Malformed { raw: Cow::Borrowed(raw.payload), error }));
+        let FrameError { kind, position } = match delivery.dialect.decode(&frame) {
+            Ok(decoded) => {
+                delivery.deliver(decoded, &raw, on_event);
+                return Ok(Progress::Frame);
             }
+            Err(error) => error,
+        };
+        if raw.is_outside_data() {
+            self.framing.reject_outside();
+            return Ok(Progress::Frame);
         }
+        let error = ParseError::new(kind, raw.origin.locate(position));
+        if self.options.errors == Errors::Strict || matches!(kind, ErrorKind::TooDeep { .. }) {
+            return Err(error);
+        }
+        on_event(D::Event::malformed(Malformed { raw: Cow::Borrowed(raw.payload), error }));
         Ok(Progress::Frame)
     }
 
-    fn finish(&mut self, on_event: &mut impl FnMut(D::Event<'_>)) -> Result<(), Missing> {
+    /// The end of the stream. The order: frames, what was held back, and then whether this was a stream of the dialect,
+    /// whether it was cut inside a frame, and whether it had ended.
+    fn finish(&mut self, on_event: &mut impl FnMut(D::Event<'_>)) -> Result<(), ErrorKind> {
+        let mut ends_inside = false;
+        let frames = self.finish_frames(&mut ends_inside, on_event);
+        if let Some(held) = self.dialect.flush() {
+            on_event(held);
+        }
+        if let Some(first_bytes) = &self.first_bytes {
+            if !ends_inside && (first_bytes.came || self.framing.came()) {
+                let look = Look::of(&first_bytes.bytes, D::SERVICE);
+                return Err(ErrorKind::Unrecognized { expected: D::SERVICE, look });
+            }
+        }
+        let missing = frames.err().or_else(|| self.dialect.missing());
+        missing.map_or(Ok(()), |expected| Err(ErrorKind::Truncated { expected }))
+    }
+
+    /// The frames that the end of the stream ends ([design §4] rule 5).
+    fn finish_frames(
+        &mut self,
+        ends_inside: &mut bool,
+        on_event: &mut impl FnMut(D::Event<'_>),
+    ) -> Result<(), Missing> {
         if self.in_flight.is_active() && self.fall_back(on_event).is_err() {
             // Every byte of it fitted a good frame within the limits.
             return Err(Missing::BlankLine);
         }
-        if let Some(raw) = self.framing.finish(self.fed)? {
-            self.examined += 2 * raw.payload.len() as u64;
-            let frame = frame_of(&raw, self.options.max_depth);
-            if let Some(event) = decode_last(&mut self.dialect, &frame)? {
-                on_event(event);
-            }
+        *ends_inside = self.framing.ends_inside();
+        self.finish_outside(on_event);
+        let Some(raw) = self.framing.finish(self.fed)? else { return Ok(()) };
+        self.examined += 2 * raw.payload.len() as u64;
+        let marker = raw.marker();
+        if marker == Some(Marker::KeepAlive) {
+            return Ok(());
         }
-        self.dialect.missing().map_or(Ok(()), Err)
+        let frame = frame_of(&raw, self.options.max_depth);
+        let decoded = if marker == Some(Marker::Done) {
+            self.dialect.done(&frame).map(Decoded::new)
+        } else {
+            Some(decode_last(&mut self.dialect, &frame)?)
+        };
+        if let Some(first_bytes) = &mut self.first_bytes {
+            first_bytes.came = true;
+        }
+        if let Some(decoded) = decoded {
+            let mut delivery = Delivery {
+                dialect: &mut self.dialect,
+                templates: &mut self.templates,
+                first_bytes: &mut self.first_bytes,
+            };
+            delivery.deliver(decoded, &raw, on_event);
+        }
+        Ok(())
+    }
+
+    /// An unterminated last line that is a frame of its own comes before the frame around it.
+    fn finish_outside(&mut self, on_event: &mut impl FnMut(D::Event<'_>)) {
+        let Framing::Sse(framer) = &mut self.framing else { return };
+        let Some(raw) = framer.held_outside() else { return };
+        self.examined += 2 * raw.payload.len() as u64;
+        let frame = frame_of(&raw, self.options.max_depth);
+        let Ok(decoded) = self.dialect.decode(&frame) else { return };
+        if let Some(first_bytes) = &mut self.first_bytes {
+            first_bytes.came = true;
+        }
+        let mut delivery = Delivery {
+            dialect: &mut self.dialect,
+            templates: &mut self.templates,
+            first_bytes: &mut self.first_bytes,
+        };
+        delivery.deliver(decoded, &raw, on_event);
+        framer.drop_line();
     }
 }
 
 fn frame_of<'f>(raw: &RawFrame<'f>, max_depth: usize) -> Frame<'f> {
-    Frame { payload: raw.payload, name: raw.name, last_event_id: raw.id, max_depth }
+    Frame {
+        payload: raw.payload,
+        name: raw.name,
+        id: raw.id,
+        is_outside_data: raw.is_outside_data(),
+        max_depth,
+    }
 }
 
-/// Learns from a frame that was parsed in full, and delivers its event.
-#[inline]
-fn deliver<'a, D: Dialect>(
-    decoded: Decoded<D::Event<'a>>,
-    raw: &RawFrame<'a>,
-    templates: &mut Templates<D::Common>,
-    on_event: &mut impl FnMut(D::Event<'_>),
-) {
-    let holes = decoded.holes.filter(|_| templates.may_learn());
-    if let (Some(layout), Some(holes), Some(common)) = (&raw.layout, holes, D::common(&decoded.event)) {
-        templates.learn(layout, &holes, common, raw.payload);
-    }
-    on_event(decoded.event);
+/// What delivering an event changes; the frame still borrows from the framer.
+struct Delivery<'p, D: Dialect> {
+    dialect: &'p mut D,
+    templates: &'p mut Templates<D::Common>,
+    first_bytes: &'p mut Option<FirstBytes>,
 }
 
-/// Decodes the frame that the end of the stream ended ([design §4] rule 5).
-fn decode_last<'a, D: Dialect>(dialect: &mut D, frame: &Frame<'a>) -> Result<Option<D::Event<'a>>, Missing> {
-    if frame.payload == DONE {
-        return Ok(dialect.done(frame));
+impl<D: Dialect> Delivery<'_, D> {
+    /// Learns from a frame that was parsed in full, and delivers its event, after what was held back if it ends the
+    /// stream.
+    #[inline]
+    fn deliver<'a>(
+        &mut self,
+        decoded: Decoded<D::Event<'a>>,
+        raw: &RawFrame<'a>,
+        on_event: &mut impl FnMut(D::Event<'_>),
+    ) {
+        let holes = decoded.holes.filter(|_| self.templates.may_learn());
+        if let (Some(layout), Some(holes), Some(common)) = (&raw.layout, holes, D::common(&decoded.event)) {
+            self.templates.learn(layout, &holes, common, raw.payload);
+        }
+        if self.first_bytes.is_some() && decoded.event.is_known() {
+            *self.first_bytes = None;
+        }
+        if matches!(decoded.event.deferred(), Some(Deferred::Done | Deferred::Error)) {
+            if let Some(held) = self.dialect.flush() {
+                on_event(held);
+            }
+        }
+        on_event(decoded.event);
     }
+}
+
+/// Decodes the frame that the end of the stream ended: only an object counts.
+fn decode_last<'a, D: Dialect>(dialect: &mut D, frame: &Frame<'a>) -> Result<Decoded<D::Event<'a>>, Missing> {
     if !is_object(frame.payload) {
         return Err(Missing::BlankLine);
     }
@@ -504,7 +687,7 @@ fn decode_last<'a, D: Dialect>(dialect: &mut D, frame: &Frame<'a>) -> Result<Opt
     if !decoded.validated {
         validate(frame.payload, frame.max_depth).map_err(|_| Missing::BlankLine)?;
     }
-    Ok(Some(decoded.event))
+    Ok(decoded)
 }
 
 fn is_object(payload: &[u8]) -> bool {

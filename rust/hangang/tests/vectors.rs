@@ -55,12 +55,22 @@ fn end(case: &Value) -> a2a::End {
     if case["options"]["end"] == "last_chunk" { a2a::End::LastChunk } else { a2a::End::State }
 }
 
+fn openai_parser(case: &Value, options: Options) -> openai::StreamParser {
+    let given = &case["options"];
+    let Some(tags) = given["thinking_tags"].as_array() else { return openai::StreamParser::new(options) };
+    let tag = |at: usize| tags[at].as_str().expect("a string");
+    let first = given["thinking_first"] == true;
+    let tags = openai::ThinkingTags::new(tag(0), tag(1), first).expect("two tags");
+    openai::StreamParser::with_thinking_tags(tags, options)
+}
+
 fn class(error: ParseError) -> &'static str {
     match error.kind() {
         ErrorKind::InvalidJson { .. } => "InvalidJSONError",
         ErrorKind::InvalidUtf8 { .. } => "InvalidUTF8Error",
         ErrorKind::FrameTooLarge { .. } | ErrorKind::TooDeep { .. } => "LimitExceededError",
         ErrorKind::Truncated { .. } => "TruncatedStreamError",
+        ErrorKind::Unrecognized { .. } => "UnrecognizedStreamError",
         other => panic!("a kind without a class: {other:?}"),
     }
 }
@@ -105,7 +115,7 @@ fn run_sse(chunks: &[&[u8]], options: Options) -> Sse {
     let mut failed = None;
     for chunk in chunks {
         let outcome = parser.feed_with(chunk, |event| {
-            events.push([event.event.into_owned(), event.data.into_owned(), event.id.into_owned()]);
+            events.push([event.event.into_owned(), event.data.into_owned(), event.id.text().into_owned()]);
         });
         if let Err(error) = outcome {
             failed = Some(error);
@@ -113,7 +123,7 @@ fn run_sse(chunks: &[&[u8]], options: Options) -> Sse {
         }
     }
     let failed = failed.or_else(|| parser.close().err());
-    (events, failed, parser.last_event_id().into_owned(), parser.retry())
+    (events, failed, parser.last_event_id().text().into_owned(), parser.retry())
 }
 
 type Seen = (Vec<(String, String)>, Option<ParseError>);
@@ -206,7 +216,7 @@ fn dialects() {
                 let (seen, error) = match case["parser"].as_str() {
                     Some("clova") => run_dialect(clova::StreamParser::new(options), &chunks),
                     Some("exaone") => run_dialect(exaone::StreamParser::new(options), &chunks),
-                    Some("openai") => run_dialect(openai::StreamParser::new(options), &chunks),
+                    Some("openai") => run_dialect(openai_parser(case, options), &chunks),
                     Some("a2a") => run_dialect(a2a::StreamParser::with_end(end(case), options), &chunks),
                     other => panic!("{context}: unknown parser {other:?}"),
                 };

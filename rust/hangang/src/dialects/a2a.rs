@@ -24,6 +24,7 @@ use crate::dialect::{
 use crate::error::{FrameError, Missing};
 use crate::json::{Cursor, Kind, StringSpan, Text, members};
 use crate::predict::template::{HoleKind, Holes};
+use crate::service::Service;
 
 pub use super::wire::Code;
 
@@ -75,6 +76,8 @@ pub struct Task<'a> {
     pub history: Option<Cow<'a, str>>,
     /// JSON object.
     pub metadata: Option<Cow<'a, str>>,
+    /// The text of the status's message: a question, or the reason of a failure; not part of the answer.
+    pub message: Option<Cow<'a, str>>,
     /// The payload as received.
     pub raw: Cow<'a, [u8]>,
 }
@@ -214,7 +217,7 @@ pub struct Unknown<'a> {
 }
 
 debug_fields! {
-    Task<'_> = "Task" { id, context_id, state, content, artifacts, history, metadata; bytes raw }
+    Task<'_> = "Task" { id, context_id, state, content, artifacts, history, metadata, message; bytes raw }
     Message<'_> = "Message" { text, role, message_id, task_id, context_id, parts, metadata; bytes raw }
     StatusUpdate<'_> = "StatusUpdate" { task_id, context_id, state, message, is_final, metadata; bytes raw }
     ArtifactUpdate<'_> = "ArtifactUpdate" {
@@ -252,10 +255,15 @@ impl<'a> StreamEvent<'a> for Event<'a> {
         }
     }
 
+    fn is_known(&self) -> bool {
+        !matches!(self, Self::Unknown(_) | Self::Malformed(_))
+    }
+
     fn deferred(&self) -> Option<Deferred> {
         match self {
             Self::Error(_) => Some(Deferred::Error),
             Self::Task(_) => Some(Deferred::Task),
+            Self::StatusUpdate(_) => Some(Deferred::StatusUpdate),
             _ => None,
         }
     }
@@ -274,6 +282,7 @@ impl<'a> StreamEvent<'a> for Event<'a> {
                 artifacts: task.artifacts.map(own),
                 history: task.history.map(own),
                 metadata: task.metadata.map(own),
+                message: task.message.map(own),
                 raw: own(task.raw),
             })),
             Self::Message(message) => Event::Message(Box::new(Message {
@@ -338,6 +347,8 @@ impl Sealed for A2a {}
 
 impl Dialect for A2a {
     type Event<'a> = Event<'a>;
+
+    const SERVICE: Service = Service::A2a;
 
     fn decode<'a>(&mut self, frame: &Frame<'a>) -> Result<Decoded<Event<'a>>, FrameError> {
         let text = frame.text()?;
@@ -424,7 +435,14 @@ struct Parts<'a> {
     string: Option<StringSpan>,
 }
 
-/// An artifact, or a status's message.
+impl Parts<'_> {
+    /// These if they are a list, else the others.
+    fn or(self, others: Self) -> Self {
+        if self.json.is_some() { self } else { others }
+    }
+}
+
+/// An artifact.
 #[derive(Default)]
 struct Inner<'a> {
     id: Option<Cow<'a, str>>,
@@ -436,7 +454,8 @@ struct Inner<'a> {
 #[derive(Default)]
 struct Status<'a> {
     state: Option<Cow<'a, str>>,
-    message: Option<Inner<'a>>,
+    /// The text of its message.
+    message: Option<Cow<'a, str>>,
 }
 
 /// The members of every kind of result together: the kind may be named after them.
@@ -453,6 +472,8 @@ struct Body<'a> {
     status: Option<Status<'a>>,
     artifact: Option<Inner<'a>>,
     parts: Parts<'a>,
+    /// Protocol 0.3's proto JSON has a message's parts here.
+    content: Parts<'a>,
     artifacts: Parts<'a>,
     history: Option<&'a str>,
     metadata: Option<&'a str>,
@@ -534,6 +555,7 @@ impl<'a> Body<'a> {
             "status" => self.status = optional_object(cursor, status)?,
             "artifact" => self.artifact = optional_object(cursor, inner)?,
             "parts" => self.parts = parts(cursor)?,
+            "content" => self.content = parts(cursor)?,
             "artifacts" => self.artifacts = artifacts(cursor)?,
             "history" => {
                 let (kind, json) = cursor.raw()?;
@@ -583,7 +605,9 @@ impl<'a> Body<'a> {
 
     fn state(&self) -> String {
         let state = self.status.as_ref().and_then(|status| status.state.as_deref());
-        state.map_or_else(String::new, |state| fold(state, "task_state_"))
+        let state = state.map_or_else(String::new, |state| fold(state, "task_state_"));
+        // Both spellings occur; the specification's is the one that is known as terminal.
+        if state == "cancelled" { "canceled".to_owned() } else { state }
     }
 
     fn task(self, frame: &Frame<'a>) -> Decoded<Event<'a>> {
@@ -595,18 +619,20 @@ impl<'a> Body<'a> {
             artifacts: self.artifacts.json.map(Cow::Borrowed),
             history: self.history.map(Cow::Borrowed),
             metadata: self.metadata.map(Cow::Borrowed),
+            message: self.status.and_then(|status| status.message),
             raw: Cow::Borrowed(frame.payload),
         })))
     }
 
     fn message(self, frame: &Frame<'a>) -> Decoded<Event<'a>> {
+        let parts = self.parts.or(self.content);
         Decoded::new(Event::Message(Box::new(Message {
-            text: self.parts.text,
+            text: parts.text,
             role: self.role.map(|role| fold(&role, "role_")),
             message_id: self.message_id,
             task_id: self.task_id,
             context_id: self.context_id,
-            parts: self.parts.json.map(Cow::Borrowed),
+            parts: parts.json.map(Cow::Borrowed),
             metadata: self.metadata.map(Cow::Borrowed),
             raw: Cow::Borrowed(frame.payload),
         })))
@@ -617,7 +643,7 @@ impl<'a> Body<'a> {
             state: self.state(),
             task_id: self.task_id,
             context_id: self.context_id,
-            message: self.status.and_then(|status| status.message).map(|message| message.parts.text),
+            message: self.status.and_then(|status| status.message),
             is_final: self.is_final,
             metadata: self.metadata.map(Cow::Borrowed),
             raw: Cow::Borrowed(frame.payload),
@@ -705,9 +731,19 @@ fn status<'a>(cursor: &mut Cursor<'a>) -> Result<Status<'a>, FrameError> {
     let mut status = Status::default();
     members!(cursor {
         "state" => status.state = cursor.optional_string()?,
-        "message" => status.message = optional_object(cursor, inner)?,
+        "message" => status.message = optional_object(cursor, message_text)?,
     })?;
     Ok(status)
+}
+
+/// The text of a status's message.
+fn message_text<'a>(cursor: &mut Cursor<'a>) -> Result<Cow<'a, str>, FrameError> {
+    let (mut list, mut content) = (Parts::default(), Parts::default());
+    members!(cursor {
+        "parts" => list = parts(cursor)?,
+        "content" => content = parts(cursor)?,
+    })?;
+    Ok(list.or(content).text)
 }
 
 fn inner<'a>(cursor: &mut Cursor<'a>) -> Result<Inner<'a>, FrameError> {

@@ -24,9 +24,10 @@ use crate::dialect::{
     sealed::Sealed,
 };
 use crate::error::{FrameError, Missing};
-use crate::framing::sse::EventId;
+use crate::framing::event_id::EventId;
 use crate::json::{Cursor, Kind, Text, members};
 use crate::predict::template::{HoleKind, Holes};
+use crate::service::Service;
 use crate::span::Span;
 
 /// The parser of CLOVA streams.
@@ -216,6 +217,10 @@ impl<'a> StreamEvent<'a> for Event<'a> {
         }
     }
 
+    fn is_known(&self) -> bool {
+        !matches!(self, Self::Unknown(_) | Self::Malformed(_))
+    }
+
     fn deferred(&self) -> Option<Deferred> {
         match self {
             Self::Result(_) => Some(Deferred::Result),
@@ -296,6 +301,10 @@ impl Sealed for Clova {}
 impl Dialect for Clova {
     type Event<'a> = Event<'a>;
 
+    const SERVICE: Service = Service::Clova;
+
+    const HAS_ID: bool = true;
+
     fn decode<'a>(&mut self, frame: &Frame<'a>) -> Result<Decoded<Event<'a>>, FrameError> {
         let decoded = decode(frame)?;
         self.ended |= matches!(decoded.event, Event::Result(_) | Event::Error(_));
@@ -325,7 +334,7 @@ impl Dialect for Clova {
 
     fn done<'a>(&mut self, frame: &Frame<'a>) -> Option<Event<'a>> {
         // The documented marker is a JSON object, {"data":"[DONE]"}; a bare one is not of this dialect.
-        Some(unknown(frame, "[DONE]"))
+        Some(unknown(frame, frame.plain_text().unwrap_or_default()))
     }
 
     fn missing(&self) -> Option<Missing> {
@@ -337,7 +346,7 @@ fn unknown<'a>(frame: &Frame<'a>, text: &'a str) -> Event<'a> {
     Event::Unknown(Unknown {
         event: frame.event(),
         data: Cow::Borrowed(text),
-        id: frame.id(),
+        id: frame.id.into(),
         raw: Cow::Borrowed(frame.payload),
     })
 }
@@ -362,7 +371,9 @@ fn decode<'a>(frame: &Frame<'a>) -> Result<Decoded<Event<'a>>, FrameError> {
         b"token" if members.message.is_some() => return Ok(members.token(frame)),
         b"result" if members.message.is_some() => Event::Result(Box::new(members.answer(frame))),
         b"signal" => match members.data.take() {
-            Some(data) => Event::Signal(Signal { data, id: frame.id(), raw: Cow::Borrowed(frame.payload) }),
+            Some(data) => {
+                Event::Signal(Signal { data, id: frame.id.into(), raw: Cow::Borrowed(frame.payload) })
+            }
             None => unknown(frame, text),
         },
         b"error" => {
@@ -474,7 +485,7 @@ impl<'a> Members<'a> {
             text: message.content.value,
             thinking: message.thinking.value,
             output_length: self.output_length.map(|(number, _)| number),
-            id: frame.id(),
+            id: frame.id.into(),
             common: CommonRef::new(TokenCommon {
                 role: boxed(message.role),
                 tool_calls: message.tool_calls,
@@ -505,7 +516,7 @@ impl<'a> Members<'a> {
             seed: self.seed,
             usage: self.usage,
             ai_filter: std::mem::take(&mut self.ai_filter),
-            id: frame.id(),
+            id: frame.id.into(),
             raw: Cow::Borrowed(frame.payload),
         }
     }
@@ -530,9 +541,11 @@ impl<'a> Members<'a> {
                 _ => Some(Decoded::new(status.error(frame))),
             };
         }
-        let data = self.data.take().filter(|data| data == "[DONE]")?;
-        let signal = Signal { data, id: frame.id(), raw: Cow::Borrowed(frame.payload) };
-        Some(Decoded::new(Event::Signal(signal)))
+        if let Some(data) = self.data.take().filter(|data| data == "[DONE]") {
+            let signal = Signal { data, id: frame.id.into(), raw: Cow::Borrowed(frame.payload) };
+            return Some(Decoded::new(Event::Signal(signal)));
+        }
+        self.error.take().map(|error| Decoded::new(error.error(frame)))
     }
 }
 
@@ -541,7 +554,7 @@ impl<'a> Status<'a> {
         Event::Error(Error {
             code: self.code,
             message: self.message,
-            id: frame.id(),
+            id: frame.id.into(),
             raw: Cow::Borrowed(frame.payload),
         })
     }

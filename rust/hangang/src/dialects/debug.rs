@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::framing::sse::EventId;
+use crate::framing::event_id::EventId;
 
 /// A field that may be left out.
 pub(crate) trait DebugField {

@@ -22,6 +22,7 @@ use crate::dialect::{
 use crate::error::{FrameError, Missing};
 use crate::json::{Cursor, Kind, Text, members};
 use crate::predict::template::{HoleKind, Holes};
+use crate::service::Service;
 
 /// The parser of EXAONE streams.
 pub type StreamParser = crate::parser::StreamParser<Exaone>;
@@ -134,6 +135,10 @@ impl<'a> StreamEvent<'a> for Event<'a> {
         }
     }
 
+    fn is_known(&self) -> bool {
+        !matches!(self, Self::Unknown(_) | Self::Malformed(_))
+    }
+
     fn deferred(&self) -> Option<Deferred> {
         matches!(self, Self::Error(_)).then_some(Deferred::Error)
     }
@@ -172,6 +177,8 @@ impl Sealed for Exaone {}
 
 impl Dialect for Exaone {
     type Event<'a> = Event<'a>;
+
+    const SERVICE: Service = Service::Exaone;
 
     const STRICT_FIRST_BYTE: bool = true;
 
@@ -244,7 +251,8 @@ impl Dialect for Exaone {
     }
 
     fn done<'a>(&mut self, frame: &Frame<'a>) -> Option<Event<'a>> {
-        Some(Event::Unknown(Unknown { data: Cow::Borrowed("[DONE]"), raw: Cow::Borrowed(frame.payload) }))
+        let data = Cow::Borrowed(frame.plain_text().unwrap_or_default());
+        Some(Event::Unknown(Unknown { data, raw: Cow::Borrowed(frame.payload) }))
     }
 
     fn missing(&self) -> Option<Missing> {

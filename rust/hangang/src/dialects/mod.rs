@@ -5,4 +5,5 @@ pub mod clova;
 pub(crate) mod debug;
 pub mod exaone;
 pub mod openai;
+pub(crate) mod thinking_tags;
 pub(crate) mod wire;

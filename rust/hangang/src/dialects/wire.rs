@@ -136,6 +136,18 @@ pub(crate) fn joined_parts(cursor: &mut Cursor<'_>) -> Result<Option<String>, Fr
     Ok(parts.map(|parts| parts.into_iter().flatten().collect()))
 }
 
+/// The same with numbers and booleans as their own JSON text, for servers that do not send every text as a string.
+pub(crate) fn joined_scalar_parts(cursor: &mut Cursor<'_>) -> Result<Option<String>, FrameError> {
+    let parts = optional_list(cursor, |cursor| {
+        let mut text = Cow::Borrowed("");
+        members!(cursor {
+            "text" => text = cursor.scalar_text()?.value,
+        })?;
+        Ok(text)
+    })?;
+    Ok(parts.map(|parts| parts.concat()))
+}
+
 /// How a dialect sends a call's arguments in pieces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pieces {
@@ -158,20 +170,27 @@ pub(crate) fn tool_calls(
             "type" => call.kind = boxed(cursor.optional_string()?),
             "function" => {
                 (call.name, call.partial_json, call.arguments) = (None, None, None);
-                optional_object(cursor, |cursor| {
-                    members!(cursor {
-                        "name" => call.name = boxed(cursor.optional_string()?),
-                        "partialJson" if pieces == Pieces::PartialJson => {
-                            call.partial_json = boxed(cursor.optional_string()?);
-                        },
-                        "arguments" => call.arguments = arguments(cursor)?,
-                    })
-                })?;
+                optional_object(cursor, |cursor| function(cursor, pieces, &mut call))?;
             },
         })?;
         Ok(call)
     })?;
     Ok(calls.unwrap_or_default().into_boxed_slice())
+}
+
+/// The function of a call at the cursor, which is an object.
+pub(crate) fn function(
+    cursor: &mut Cursor<'_>,
+    pieces: Pieces,
+    call: &mut ToolCallDelta,
+) -> Result<(), FrameError> {
+    members!(cursor {
+        "name" => call.name = boxed(cursor.optional_string()?),
+        "partialJson" if pieces == Pieces::PartialJson => {
+            call.partial_json = boxed(cursor.optional_string()?);
+        },
+        "arguments" => call.arguments = arguments(cursor)?,
+    })
 }
 
 /// Arguments are JSON text, whether the wire has a string or the value itself.

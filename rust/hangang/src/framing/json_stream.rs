@@ -18,7 +18,9 @@
 use memchr::memchr2;
 
 use super::bom::{Bom, BomState};
-use super::{Origin, RawFrame, clear_and_shrink};
+use super::clear_and_shrink;
+use super::event_id::IdRef;
+use super::frame::{Origin, RawFrame};
 use crate::error::{ErrorKind, Expected, FrameError, Missing, ParseError};
 use crate::json::{Brackets, is_space, validate};
 use crate::span::FrameLayout;
@@ -162,7 +164,7 @@ impl JsonFramer {
         RawFrame {
             payload,
             name: b"",
-            id: b"",
+            id: IdRef::NONE,
             layout: Some(FrameLayout { bytes: payload, payload: 0, id: None }),
             origin: Origin::Offset(self.start),
         }

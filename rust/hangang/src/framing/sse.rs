@@ -15,6 +15,10 @@
 //! - an empty line of a chunk is a blank line only if nothing of it was in an earlier chunk;
 //! - a frame's buffers outlive the call that returned it, as the frame borrows them. They are cleared by the next call
 //!   ([`FrameState::HandedOut`]);
+//! - servers write errors as bare JSON lines, or under a field `error`. For dialects such a line is a frame of its own,
+//!   returned at its line end, before the data lines around it, which stay as they were ([`SseFramer::outside_frame`]).
+//!   Whether it is an object only the dialect finds out; if not, the parser tells the framer, and the line is a field like
+//!   any unknown one ([`SseFramer::reject_outside`]);
 //! - the LF that joins two data lines has no byte of its own in the stream: it is the terminator of the line before, and
 //!   charged when the line after turns out to be a data line ([`SseFramer::check_limit`]).
 
@@ -23,83 +27,15 @@ use std::borrow::Cow;
 use memchr::memchr2;
 
 use super::bom::{Bom, BomState};
+use super::clear_and_shrink;
 use super::detect::Lead;
-use super::{Origin, RawFrame, clear_and_shrink};
+use super::event_id::{EventId, IdRef, SharedId};
+use super::frame::{DataLine, DataLines, Origin, RawFrame};
 use crate::error::{ErrorKind, Missing, ParseError};
 use crate::span::{FrameLayout, Span};
 
 /// The default limit of a frame, in bytes.
 pub const DEFAULT_MAX_FRAME_BYTES: usize = 16 << 20;
-
-/// Where one data line lies.
-#[derive(Clone, Copy, Debug, Default)]
-struct DataLine {
-    /// Offset of its value in the stream.
-    offset: u64,
-    /// Offset of its first terminator byte.
-    terminator: u64,
-}
-
-/// Where the data lines of a frame lie, so that a position in the joined payload can be turned into an offset.
-/// All but the last are deferred as two small numbers, the value's length and the bytes up to the next value: a frame
-/// of many empty lines must not cost more memory than its bytes did.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct DataLines {
-    count: usize,
-    first: u64,
-    last: DataLine,
-    /// The numbers, seven bits a byte, the lowest first.
-    before: Vec<u8>,
-}
-
-impl DataLines {
-    fn push(&mut self, line: DataLine) {
-        if self.count == 0 {
-            self.first = line.offset;
-        } else {
-            for mut number in [self.last.terminator - self.last.offset, line.offset - self.last.terminator] {
-                while number >= 0x80 {
-                    self.before.push((number & 0x7f) as u8 | 0x80);
-                    number >>= 7;
-                }
-                self.before.push(number as u8);
-            }
-        }
-        self.last = line;
-        self.count += 1;
-    }
-
-    fn clear(&mut self) {
-        self.count = 0;
-        clear_and_shrink(&mut self.before);
-    }
-
-    /// The absolute offset of a position in the joined payload. The LF that joins two lines is at the first one's
-    /// terminator.
-    pub(super) fn locate(&self, position: usize) -> u64 {
-        let mut numbers = self.before.iter();
-        let mut number = || {
-            let mut sum = 0;
-            for (at, &byte) in numbers.by_ref().enumerate() {
-                sum |= u64::from(byte & 0x7f) << (7 * at);
-                if byte < 0x80 {
-                    return Some(sum);
-                }
-            }
-            None
-        };
-        let mut remaining = position as u64;
-        let mut offset = self.first;
-        while let (Some(length), Some(gap)) = (number(), number()) {
-            if remaining <= length {
-                return offset + remaining;
-            }
-            remaining -= length + 1;
-            offset += length + gap;
-        }
-        (self.last.offset + remaining).min(self.last.terminator)
-    }
-}
 
 /// Where the next byte is in a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,8 +55,16 @@ enum FrameState {
     Between,
     /// A field was read: the end of the stream here would be inside a frame.
     Open,
-    /// Between frames, and the buffers still hold the frame that was returned.
-    HandedOut,
+}
+
+/// What the caller still borrows; the next call clears it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum HandedOut {
+    Nothing,
+    /// The frame in the buffers. The state is between frames.
+    Frame,
+    /// The held line, a frame of its own.
+    Line,
 }
 
 /// What one line means.
@@ -131,6 +75,8 @@ enum Line {
     Data(usize),
     /// The same, of an id without a NUL.
     Id(usize),
+    /// The same, of what could be a frame of its own: `{…` or `error: {…`.
+    Outside(usize),
     Other,
 }
 
@@ -168,6 +114,9 @@ pub(crate) struct SseFramer {
     bom: Bom,
     line_state: LineState,
     frame_state: FrameState,
+    handed_out: HandedOut,
+    /// Whether lines outside `data:` may be frames: for dialects only.
+    takes_outside: bool,
     /// The unfinished line, and the offset of its first byte.
     line: Vec<u8>,
     line_offset: u64,
@@ -180,10 +129,12 @@ pub(crate) struct SseFramer {
     event: Vec<u8>,
     /// Value of the most recent `id` field. It becomes the last event ID at the next blank line.
     id: Vec<u8>,
-    last_event_id: Vec<u8>,
+    last_event_id: SharedId,
     /// An `id` field was read since the last blank line.
     id_changed: bool,
     retry: Option<u64>,
+    /// A line that is neither data nor a comment had more than white space in it.
+    came: bool,
 }
 
 impl SseFramer {
@@ -193,6 +144,8 @@ impl SseFramer {
             bom: Bom::START,
             line_state: LineState::Start,
             frame_state: FrameState::Between,
+            handed_out: HandedOut::Nothing,
+            takes_outside: false,
             line: Vec::new(),
             line_offset: 0,
             data: Vec::new(),
@@ -200,16 +153,18 @@ impl SseFramer {
             data_len: 0,
             event: Vec::new(),
             id: Vec::new(),
-            last_event_id: Vec::new(),
+            last_event_id: SharedId::default(),
             id_changed: false,
             retry: None,
+            came: false,
         }
     }
 
-    /// A framer that begins at `offset`, after bytes that the detector has read.
+    /// A dialect's framer, which begins at `offset`, after bytes that the detector has read.
     pub(crate) fn resume(max_frame_bytes: usize, lead: Lead, offset: u64) -> Self {
         let mut framer = Self::new(max_frame_bytes);
         framer.bom = Bom::DONE;
+        framer.takes_outside = true;
         if lead.after_cr {
             framer.line_state = LineState::AfterCr;
         } else if !lead.line.is_empty() {
@@ -220,8 +175,8 @@ impl SseFramer {
         framer
     }
 
-    pub(crate) fn last_event_id(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.last_event_id)
+    pub(crate) const fn last_event_id(&self) -> IdRef<'_> {
+        self.last_event_id.id()
     }
 
     pub(crate) const fn retry(&self) -> Option<u64> {
@@ -229,11 +184,12 @@ impl SseFramer {
     }
 
     pub(crate) fn pending(&self) -> usize {
-        let frame = match self.frame_state {
-            FrameState::HandedOut => 0,
-            FrameState::Between | FrameState::Open => self.data_len + self.event.len(),
+        let line = if self.line_state == LineState::Inside { self.line.len() } else { 0 };
+        let frame = match self.handed_out {
+            HandedOut::Frame => 0,
+            HandedOut::Nothing | HandedOut::Line => self.data_len + self.event.len(),
         };
-        self.bom.held() + self.line.len() + frame
+        self.bom.held() + line + frame
     }
 
     /// The next frame that the chunk completes, from `position` on; `None` when the chunk is used up.
@@ -263,10 +219,17 @@ impl SseFramer {
                 *position = chunk.len();
                 return Ok(None);
             };
+            let is_held = self.line_state == LineState::Inside;
             let meaning = self.on_line(chunk, line, base, &mut in_place, &mut eligibility)?;
             self.line_state = if chunk[line.end] == b'\r' { LineState::AfterCr } else { LineState::Start };
-            if !matches!(meaning, Line::Blank) {
-                continue;
+            match meaning {
+                Line::Blank => {}
+                Line::Outside(value) => {
+                    self.copy_in_place(in_place.map(|data| data.of(chunk)));
+                    let line = (!is_held).then(|| line.of(chunk));
+                    return Ok(Some(self.outside_frame(line, value, base + *position as u64)));
+                }
+                Line::Comment | Line::Data(_) | Line::Id(_) | Line::Other => continue,
             }
             if !self.on_blank_line() {
                 eligibility = Eligibility::begin(*position);
@@ -337,7 +300,7 @@ impl SseFramer {
                 eligibility.id_lines += 1;
                 eligibility.id = (value > 2).then_some(Span::new(line.start + value, line.end));
             }
-            Line::Blank | Line::Comment | Line::Other => {}
+            Line::Blank | Line::Comment | Line::Outside(_) | Line::Other => {}
         }
         Ok(meaning)
     }
@@ -386,6 +349,10 @@ impl SseFramer {
     fn read_held_line(&mut self, terminator: u64) -> Line {
         let line = std::mem::take(&mut self.line);
         let meaning = self.read_field(&line);
+        if let Line::Outside(_) = meaning {
+            self.line = line;
+            return meaning;
+        }
         if let Line::Data(value) = meaning {
             self.begin_data_line(self.line_offset + value as u64, terminator);
             if self.lines.count > 1 {
@@ -446,13 +413,23 @@ impl SseFramer {
         if first == b':' {
             return Line::Comment;
         }
-        self.frame_state = FrameState::Open;
+        if first == b'{' && self.takes_outside {
+            return Line::Outside(0);
+        }
         let (name, value) = match memchr::memchr(b':', line) {
             Some(colon) => (&line[..colon], colon + 1 + usize::from(line.get(colon + 1) == Some(&b' '))),
             None => (line, line.len()),
         };
+        if name == b"data" {
+            self.frame_state = FrameState::Open;
+            return Line::Data(value);
+        }
+        if name == b"error" && line.get(value) == Some(&b'{') && self.takes_outside {
+            return Line::Outside(value);
+        }
+        self.frame_state = FrameState::Open;
+        self.came = self.came || !is_blank(line);
         match name {
-            b"data" => return Line::Data(value),
             b"event" => {
                 self.event.clear();
                 self.event.extend_from_slice(&line[value..]);
@@ -472,7 +449,7 @@ impl SseFramer {
     /// A blank line: commits the id. True if there is a frame to dispatch.
     fn on_blank_line(&mut self) -> bool {
         if self.id_changed {
-            self.last_event_id.clone_from(&self.id);
+            self.last_event_id.set(&self.id);
             self.id_changed = false;
         }
         self.frame_state = FrameState::Between;
@@ -489,19 +466,95 @@ impl SseFramer {
         in_place: Option<Span>,
         layout: Option<FrameLayout<'f>>,
     ) -> RawFrame<'f> {
-        self.frame_state = FrameState::HandedOut;
+        self.handed_out = HandedOut::Frame;
         RawFrame {
             payload: in_place.map_or(&self.data, |data| data.of(chunk)),
             name: &self.event,
-            id: &self.last_event_id,
+            id: self.last_event_id(),
             layout,
             origin: Origin::Lines(&self.lines),
         }
     }
 
-    /// Whether a frame would begin at the next byte.
-    pub(crate) fn is_between_frames(&self) -> bool {
-        self.bom.is_done() && self.frame_state != FrameState::Open && self.line_state != LineState::Inside
+    /// Returns a line outside `data:`, in the chunk or the held one, from `value` on. `next` is the offset after its
+    /// terminator. The frame around it is neither opened nor closed, and its parts are in the buffers.
+    fn outside_frame<'f>(&'f mut self, line: Option<&'f [u8]>, value: usize, next: u64) -> RawFrame<'f> {
+        let offset = match line {
+            Some(line) => next - 1 - line.len() as u64,
+            None => self.line_offset,
+        };
+        if line.is_none() {
+            self.handed_out = HandedOut::Line;
+        }
+        RawFrame {
+            payload: &line.unwrap_or(&self.line)[value..],
+            // A line without a field name has no event name.
+            name: if value == 0 { b"" } else { b"error" },
+            id: self.last_event_id(),
+            layout: None,
+            origin: Origin::Outside(offset + value as u64),
+        }
+    }
+
+    /// The unterminated last line, if it could be a frame of its own. It stays held until
+    /// [`drop_line`](Self::drop_line).
+    pub(crate) fn held_outside(&self) -> Option<RawFrame<'_>> {
+        if self.line_state != LineState::Inside || !self.takes_outside {
+            return None;
+        }
+        let value = if self.line.starts_with(b"error:") {
+            6 + usize::from(self.line.get(6) == Some(&b' '))
+        } else {
+            0
+        };
+        (self.line.get(value) == Some(&b'{')).then(|| RawFrame {
+            payload: &self.line[value..],
+            name: if value == 0 { b"" } else { b"error" },
+            id: self.last_event_id(),
+            layout: None,
+            origin: Origin::Outside(self.line_offset + value as u64),
+        })
+    }
+
+    /// The held line was a frame of its own.
+    pub(crate) fn drop_line(&mut self) {
+        clear_and_shrink(&mut self.line);
+        self.line_state = LineState::Start;
+    }
+
+    /// The line that was returned as a frame of its own is not an object: it is an unknown field, which opens a frame.
+    pub(crate) fn reject_outside(&mut self) {
+        self.frame_state = FrameState::Open;
+        self.came = true;
+    }
+
+    /// Whether the stream had anything besides comments, data and white space.
+    pub(crate) fn came(&self) -> bool {
+        let is_data = self.line.starts_with(b"data:") || self.line == b"data";
+        let is_held = self.line_state == LineState::Inside;
+        self.came || (is_held && !is_data && !self.line.starts_with(b":") && !is_blank(&self.line))
+    }
+
+    /// Whether the end of the stream here would be inside a frame: after a data line, or in a line that is a known field
+    /// or could become one.
+    pub(crate) fn ends_inside(&self) -> bool {
+        const STARTS: [&[u8]; 5] = [b"data:", b"event:", b"id:", b"retry:", b":"];
+        let line = &self.line[..];
+        let has_data = self.lines.count > 0 && self.handed_out != HandedOut::Frame;
+        has_data
+            || (self.line_state == LineState::Inside
+                && STARTS.iter().any(|start| line.starts_with(start) || start.starts_with(line)))
+    }
+
+    /// Drops everything but what a caller may still ask for after an error.
+    pub(crate) fn poison(&mut self) {
+        let last_event_id = std::mem::take(&mut self.last_event_id);
+        *self = Self { last_event_id, retry: self.retry, ..Self::new(0) };
+    }
+
+    /// Whether a frame would begin at the next byte. Not asked before the byte order mark is decided.
+    fn is_between_frames(&self) -> bool {
+        self.frame_state != FrameState::Open && self.line_state != LineState::Inside
     }
 
     /// Goes to the first byte of the next frame; false inside one.
@@ -524,24 +577,23 @@ impl SseFramer {
 
     /// A frame that a template has read had an id.
     pub(crate) fn set_last_event_id(&mut self, id: &[u8]) {
-        self.last_event_id.clear();
-        self.last_event_id.extend_from_slice(id);
-    }
-
-    pub(crate) fn last_event_id_bytes(&self) -> &[u8] {
-        &self.last_event_id
+        self.last_event_id.set(id);
     }
 
     /// Forgets the frame that was handed out.
     #[inline]
     fn release(&mut self) {
-        if self.frame_state == FrameState::HandedOut {
-            self.frame_state = FrameState::Between;
-            clear_and_shrink(&mut self.data);
-            self.lines.clear();
-            self.data_len = 0;
-            self.event.clear();
+        match self.handed_out {
+            HandedOut::Nothing => return,
+            HandedOut::Line => clear_and_shrink(&mut self.line),
+            HandedOut::Frame => {
+                clear_and_shrink(&mut self.data);
+                self.lines.clear();
+                self.data_len = 0;
+                self.event.clear();
+            }
         }
+        self.handed_out = HandedOut::Nothing;
     }
 
     /// The end of the stream, at `offset`. It ends an unterminated data line ([design §4] rule 5); any other
@@ -582,45 +634,17 @@ fn next_line(chunk: &[u8], position: &mut usize) -> Option<Span> {
     Some(Span::new(start, start + length))
 }
 
+/// Whether a line has only white space.
+fn is_blank(line: &[u8]) -> bool {
+    line.iter().all(|byte| matches!(byte, b' ' | b'\t'))
+}
+
 /// ASCII digits only. A time beyond u64 saturates.
 fn read_retry(digits: &[u8]) -> Option<u64> {
     let is_number = !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
     is_number.then(|| {
         digits.iter().fold(0_u64, |sum, digit| sum.saturating_mul(10).saturating_add(u64::from(digit - b'0')))
     })
-}
-
-/// The id of a server-sent event: its bytes, and text for those who ask. Few do, and to check every id for it would
-/// be a good part of what a predicted event costs.
-#[derive(Clone, Default, PartialEq, Eq, Hash)]
-pub struct EventId<'a>(Cow<'a, [u8]>);
-
-impl<'a> EventId<'a> {
-    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
-        Self(Cow::Borrowed(bytes))
-    }
-
-    /// As received.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// As text, with U+FFFD for what is ill-formed.
-    #[must_use]
-    pub fn text(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(&self.0)
-    }
-
-    pub(crate) fn into_owned(self) -> EventId<'static> {
-        EventId(Cow::Owned(self.0.into_owned()))
-    }
-}
-
-impl std::fmt::Debug for EventId<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        std::fmt::Debug::fmt(&self.text(), f)
-    }
 }
 
 /// One server-sent event, decoded.
@@ -630,8 +654,8 @@ pub struct ServerSentEvent<'a> {
     pub event: Cow<'a, str>,
     /// The data values, joined by LF.
     pub data: Cow<'a, str>,
-    /// The last event id, `""` before the first.
-    pub id: Cow<'a, str>,
+    /// The last event ID, empty before the first.
+    pub id: EventId<'a>,
 }
 
 impl ServerSentEvent<'_> {
@@ -641,7 +665,7 @@ impl ServerSentEvent<'_> {
         ServerSentEvent {
             event: Cow::Owned(self.event.into_owned()),
             data: Cow::Owned(self.data.into_owned()),
-            id: Cow::Owned(self.id.into_owned()),
+            id: self.id.into_owned(),
         }
     }
 }
@@ -654,7 +678,7 @@ impl ServerSentEvent<'_> {
 /// for chunk in [&b"id: 7\ndata: \xea\xb0"[..], b"\x80\n\n"] {
 ///     parser.feed_with(chunk, |event| seen.push(event.into_owned()))?;
 /// }
-/// assert_eq!((&*seen[0].data, &*seen[0].id), ("\u{ac00}", "7"));
+/// assert_eq!((&*seen[0].data, &*seen[0].id.text()), ("\u{ac00}", "7"));
 /// # Ok::<(), hangang::ParseError>(())
 /// ```
 #[derive(Debug)]
@@ -695,13 +719,13 @@ impl SseParser {
                     on_event(ServerSentEvent {
                         event: event_name(frame.name),
                         data: String::from_utf8_lossy(frame.payload),
-                        id: String::from_utf8_lossy(frame.id),
+                        id: frame.id.into(),
                     });
                 }
                 Ok(None) => break,
                 Err(error) => {
                     self.failed = Some(error);
-                    self.framer = SseFramer::new(0);
+                    self.framer.poison();
                     return Err(error);
                 }
             }
@@ -718,8 +742,8 @@ impl SseParser {
 
     /// The last event ID, as the last blank line set it.
     #[must_use]
-    pub fn last_event_id(&self) -> Cow<'_, str> {
-        self.framer.last_event_id()
+    pub fn last_event_id(&self) -> EventId<'_> {
+        self.framer.last_event_id().into()
     }
 
     /// The reconnection time in milliseconds that the stream asked for.

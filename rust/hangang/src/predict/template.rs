@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use super::budget::Budget;
 use super::common::{Common, Payload, PayloadPattern};
-use crate::framing::sse::EventId;
+use crate::framing::event_id::EventId;
 use crate::json::{StringSpan, has_control, string_end, unescape};
 use crate::span::{FrameLayout, Span};
 
@@ -95,14 +95,27 @@ pub(super) struct Template<T> {
     pub(super) common: Arc<Common<T>>,
 }
 
-/// A whole frame that a template fits, as places in the chunk.
+/// A whole frame that the first template fits, as places in the chunk.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Match {
-    template: usize,
     pub(crate) length: usize,
     pub(crate) id: Option<Span>,
     string: StringSpan,
     counter: Option<i64>,
+}
+
+impl Match {
+    /// What the string is between its quotes; `None` if it is not UTF-8. No other hole can have bytes outside ASCII that
+    /// count.
+    #[inline]
+    pub(crate) fn string<'a>(&self, remaining: &'a [u8]) -> Option<&'a str> {
+        std::str::from_utf8(&remaining[self.string.start..self.string.end]).ok()
+    }
+
+    #[inline]
+    pub(crate) fn fields<'a>(&self, kind: HoleKind, string: &'a str) -> Fields<'a> {
+        Fields::new(kind, string, self.string.escaped, self.counter)
+    }
 }
 
 /// The templates of one parser.
@@ -123,7 +136,7 @@ impl<T> Templates<T> {
         !self.budget.is_exhausted()
     }
 
-    /// Finds the template of the frame that begins at the start of `remaining`.
+    /// Finds the template of the frame that begins at the start of `remaining`, and moves it to the front.
     #[allow(clippy::inline_always, reason = "a match that is handed over in memory is waited for")]
     #[inline(always)]
     pub(crate) fn find_match(&mut self, remaining: &[u8], max_frame_bytes: usize) -> Option<Match> {
@@ -136,12 +149,11 @@ impl<T> Templates<T> {
             self.examined += looked_at as u64;
             self.budget.charge(looked_at);
             match found {
-                Some(mut found) if found.length <= max_frame_bytes => {
+                Some(found) if found.length <= max_frame_bytes => {
                     self.budget.earn(found.length);
                     if at != 0 {
                         self.list[..=at].rotate_right(1);
                     }
-                    found.template = 0;
                     return Some(found);
                 }
                 _ => {}
@@ -150,17 +162,10 @@ impl<T> Templates<T> {
         None
     }
 
-    /// What a match holds, and the common fields of its event; `None` if the string is not UTF-8. No other hole can
-    /// have bytes outside ASCII that count.
+    /// The common fields of a match's event, and which field its string is.
     #[inline]
-    pub(crate) fn read<'a>(
-        &'a self,
-        found: &Match,
-        remaining: &'a [u8],
-    ) -> Option<(&'a Arc<Common<T>>, Fields<'a>)> {
-        let template = &self.list[found.template];
-        let inside = std::str::from_utf8(&remaining[found.string.start..found.string.end]).ok()?;
-        Some((&template.common, Fields::new(template.kind, inside, found.string.escaped, found.counter)))
+    pub(crate) fn first(&self) -> Option<(&Arc<Common<T>>, HoleKind)> {
+        self.list.first().map(|template| (&template.common, template.kind))
     }
 
     /// Makes a template of a frame that was parsed in full and whose bytes lie together.
@@ -216,9 +221,9 @@ impl<T> Template<T> {
             fixed_from = hole.end;
         }
         let mut fixed = |position: &mut usize, fixed: &[u8]| {
-            *looked_at += fixed.len();
             let fits = remaining[*position..].starts_with(fixed);
             *position += fixed.len();
+            *looked_at = *position;
             fits
         };
         if !fixed(&mut position, &self.frame[fixed_from..self.string.start]) {
@@ -244,8 +249,7 @@ impl<T> Template<T> {
         if !fixed(&mut position, &self.frame[fixed_from..]) {
             return None;
         }
-        *looked_at += string.end - string.start;
-        Some(Match { template: 0, length: position, id, string, counter })
+        Some(Match { length: position, id, string, counter })
     }
 
     /// Where the value of the `id:` line ends. It almost always has the length of the one before, so that place is
