@@ -103,6 +103,7 @@ impl<'py, 'c, D: ToPython> Converter<'py, 'c, D> {
         Self { py, cache, strings: StringCache::new(), failure: None }
     }
 
+    #[inline]
     fn convert(&mut self, event: &D::Event<'_>) -> Object {
         if self.failure.is_none() {
             match D::convert(self.py, event, self.cache, &mut self.strings) {
@@ -114,9 +115,13 @@ impl<'py, 'c, D: ToPython> Converter<'py, 'c, D> {
     }
 
     fn finish(self, events: &mut Vec<Object>) -> PyResult<Bound<'py, PyList>> {
-        let list = PyList::new(self.py, events.drain(..));
+        if let Some(failure) = self.failure {
+            events.clear();
+            return Err(failure);
+        }
+        let list = PyList::new(self.py, events.drain(..))?;
         events.shrink_to(MAX_RETAINED_CAPACITY);
-        self.failure.map_or(list, Err)
+        Ok(list)
     }
 }
 
