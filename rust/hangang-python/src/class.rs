@@ -346,10 +346,10 @@ pub(crate) fn reduce<'py, C: Fields>(
     module: &str,
     fields: Bound<'py, PyTuple>,
 ) -> PyResult<Bound<'py, PyTuple>> {
-    static RESTORE: PyOnceLock<Object> = PyOnceLock::new();
+    static UNPICKLE: PyOnceLock<Object> = PyOnceLock::new();
     let py = fields.py();
-    let restore = RESTORE.import(py, "hangang._backend", "restore")?;
-    PyTuple::new(py, [restore.clone(), (module, C::NAME, fields).into_pyobject(py)?.into_any()])
+    let unpickle = UNPICKLE.import(py, "hangang._pickle", "unpickle")?;
+    PyTuple::new(py, [unpickle.clone(), (module, C::NAME, fields).into_pyobject(py)?.into_any()])
 }
 
 /// One implementation serves both backends, so that their dicts are equal by construction.
