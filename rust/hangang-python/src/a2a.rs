@@ -17,7 +17,7 @@ use crate::values::malformed;
 events! {
     in "hangang.a2a" as (py, event, cache, strings);
 
-    /// A task: its state and, in a one-shot answer or a snapshot, its artifacts. `text` is `""`, as it is no delta.
+    /// A task: its state and, in a one-shot answer or a snapshot, its artifacts. `text` is `""`: a task is not a delta.
     Task of hangang::a2a::Task<'_>, without text thinking {
         /// The task's id.
         id = None by cache.task_id.optional(py, event.id.as_deref()),
@@ -35,7 +35,7 @@ events! {
         metadata: Lazy = None by Lazy::value(py, event.metadata.as_deref()),
     }
 
-    /// A message of the agent, which is the whole answer where there is no task.
+    /// A message of the agent, which is the whole answer if there is no task.
     Message of hangang::a2a::Message<'_>, without thinking {
         /// The joined text of its parts.
         text = "",

@@ -25,7 +25,7 @@ events! {
         thinking = "" by strings.text(py, &event.thinking),
         /// `assistant` in every real stream.
         @common role = None by cache.role.optional(py, event.role.as_deref()),
-        /// Pieces of tool calls (v3); `()` where there are none.
+        /// Pieces of tool calls (v3); `()` if there are none.
         @common tool_calls = (),
         /// v1's `stopReason`, v3's `finishReason`; None in running tokens.
         @common finish_reason = None,

@@ -36,7 +36,7 @@ impl<T, P> Recent<T, P> {
     }
 }
 
-/// The crate's common fields behind a Python object: predicted payloads are reconstructed from them.
+/// The Python object that holds the crate's common fields: predicted payloads are reconstructed from them.
 pub(crate) trait Origin: Sized {
     /// Whether events that are not predicted need it too.
     const ALWAYS: bool = false;

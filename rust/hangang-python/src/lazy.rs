@@ -33,12 +33,12 @@ pub(crate) enum Lazy {
 }
 
 impl Lazy {
-    /// A JSON value, `None` where there is none.
+    /// A JSON value, `None` if there is none.
     pub(crate) fn value(py: Python<'_>, json: Option<&str>) -> Self {
         json.map_or_else(|| Self::Ready(py.None()), |text| Self::json(text, Shape::Value))
     }
 
-    /// The objects of a JSON list, `()` where there is none.
+    /// The objects of a JSON list, `()` if there is none.
     pub(crate) fn objects(py: Python<'_>, json: Option<&str>) -> Self {
         json.map_or_else(|| Self::Ready(default!(py, ())), |text| Self::json(text, Shape::Objects))
     }

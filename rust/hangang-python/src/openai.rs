@@ -24,7 +24,7 @@ events! {
         thinking = "" by strings.text(py, &event.thinking),
         /// `assistant`, usually in the first chunk only.
         @common role = None by choices.main(py, |choice| &choice.role, || py.None()),
-        /// Pieces of tool calls, merged by their `index`; `()` where there are none.
+        /// Pieces of tool calls, put together by `hangang.ToolCalls`; `()` if there are none.
         @common tool_calls = () by choices.main(py, |choice| &choice.tool_calls, || default!(py, ())),
         /// Why the answer ended, None while it runs; the chunk may carry text too.
         @common finish_reason = None by choices.main(py, |choice| &choice.finish_reason, || py.None()),
@@ -75,7 +75,7 @@ value_class! {
         thinking = "",
         /// `assistant`, usually in the first chunk only.
         role = None,
-        /// Pieces of tool calls, merged by their `index`; `()` where there are none.
+        /// Pieces of tool calls, put together by `hangang.ToolCalls`; `()` if there are none.
         tool_calls = (),
         /// Why this answer ended, None while it runs.
         finish_reason = None,
