@@ -33,6 +33,8 @@ events! {
         history: Lazy = () by Lazy::objects(py, event.history.as_deref()),
         /// The task's metadata.
         metadata: Lazy = None by Lazy::value(py, event.metadata.as_deref()),
+        /// The text of the status's message: a question, or the reason of a failure. It is no part of the answer.
+        message = None,
     }
 
     /// A message of the agent, which is the whole answer if there is no task.

@@ -59,7 +59,7 @@ macro_rules! class {
         @sort
         {
             $meta:tt {$name:ident $($class:tt)*} {$py:ident, $value:ident; $($parameter:ident: $parameter_type:ty),*}
-            {$(let $local:ident = $local_value:tt;)?} {$Common:ident of $crate_common:ty, $cache:expr}
+            {$(let $local:pat = $local_value:tt;)?} {$Common:ident of $crate_common:ty, $cache:expr}
             {$($hidden:tt)*} $methods:tt
         }
         $plain:tt $stored:tt

@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::common::{Origin, Recent, Repeated};
-use crate::event_id::Id;
+use crate::event_id::{Id, LongId};
 use crate::events::events;
 use crate::field::Integer;
 use crate::parser::{ToPython, no_class, object, plain_stream_parser};
@@ -42,7 +42,7 @@ events! {
         /// Token counts (v3); usually only the result has them.
         @common usage = None,
         /// The SSE id.
-        id: Id = "",
+        id: Id = "" by cache.id.id(py, &event.id),
     }
 
     /// The whole answer again, with what is known only at the end. `text` and `thinking` are `""`.
@@ -70,7 +70,7 @@ events! {
         /// Entries of the AI filter, where the request asked for it.
         ai_filter = (),
         /// The SSE id.
-        id = "",
+        id = "" by cache.id.text(py, &event.id),
     }
 
     /// The last frame of a stream. By itself it does not end the stream.
@@ -78,7 +78,7 @@ events! {
         /// `[DONE]`.
         data = "",
         /// The SSE id.
-        id = "",
+        id = "" by cache.id.text(py, &event.id),
     }
 
     /// The service's error, inside a stream or as the whole answer.
@@ -88,7 +88,7 @@ events! {
         /// The service's message.
         message = "",
         /// The SSE id.
-        id = "",
+        id = "" by cache.id.text(py, &event.id),
     }
 
     /// A frame that is none of the others.
@@ -98,7 +98,7 @@ events! {
         /// The payload's text.
         data = "",
         /// The SSE id.
-        id = "",
+        id = "" by cache.id.text(py, &event.id),
     }
 }
 
@@ -117,6 +117,7 @@ impl Origin for hangang::clova::TokenCommon {}
 pub(crate) struct Cache {
     common: Recent<hangang::clova::TokenCommon, TokenCommon>,
     role: Repeated,
+    id: LongId,
 }
 
 impl ToPython for Clova {

@@ -19,6 +19,7 @@ pub(crate) fn exception<'py>(
         ErrorKind::InvalidUtf8 { .. } => "InvalidUTF8Error",
         ErrorKind::FrameTooLarge { .. } | ErrorKind::TooDeep { .. } => "LimitExceededError",
         ErrorKind::Truncated { .. } => "TruncatedStreamError",
+        ErrorKind::Unrecognized { .. } => "UnrecognizedStreamError",
         kind => return Err(PyRuntimeError::new_err(format!("an error without a class: {kind:?}"))),
     };
     let keywords = PyDict::new(py);

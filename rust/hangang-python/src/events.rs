@@ -28,7 +28,7 @@ macro_rules! events {
         $(
             $(#[$meta:meta])*
             $name:ident of $source:ty
-                $(, let $local:ident = $local_value:tt)?
+                $(, let $local:pat = $local_value:tt)?
                 $(, common $common:ident of $crate_common:ty)?
                 $(, without $($without:ident)+)?
             { $($rows:tt)* }
@@ -114,6 +114,24 @@ macro_rules! value_class {
         $(#[$meta:meta])*
         $name:ident of $source:ty $(, kind $kind:literal)?
         { $($rows:tt)* }
+        $($methods:tt)*
+    ) => {
+        $crate::events::value_class! {
+            in $module as ($py, $value,);
+            $(#[$meta])* $name of $source $(, kind $kind)? { $($rows)* } $($methods)*
+        }
+
+        impl $crate::field::FromCrate<$source> for $crate::field::Object {
+            fn from_crate(py: Python<'_>, value: &$source) -> PyResult<Self> {
+                Ok(Py::new(py, $name::of(py, value)?)?.into_any())
+            }
+        }
+    };
+    (
+        in $module:literal as ($py:ident, $value:ident, $($parameter:ident: $parameter_type:ty)?);
+        $(#[$meta:meta])*
+        $name:ident of $source:ty $(, kind $kind:literal)?
+        { $($rows:tt)* }
         $(methods { $($methods:tt)* })?
     ) => {
         $crate::class::class! {
@@ -121,7 +139,7 @@ macro_rules! value_class {
             {
                 {$(#[$meta])*}
                 {$name in $module, None, None$(.or(Some($kind)))?}
-                {$py, $value; $value: &$source}
+                {$py, $value; $value: &$source $(, $parameter: $parameter_type)?}
                 {}
                 {}
                 {}
@@ -129,12 +147,6 @@ macro_rules! value_class {
             }
             {} {} {} {}
             $($rows)*
-        }
-
-        impl $crate::field::FromCrate<$source> for $crate::field::Object {
-            fn from_crate(py: Python<'_>, value: &$source) -> PyResult<Self> {
-                Ok(Py::new(py, $name::of(py, value)?)?.into_any())
-            }
         }
     };
 }

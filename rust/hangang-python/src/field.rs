@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 
-use hangang::EventId;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyString, PyTuple};
 
@@ -157,7 +156,6 @@ from_crate! {
     String: value, py => PyString::new(py, value).into_any().unbind();
     Box<str>: value, py => PyString::new(py, value).into_any().unbind();
     Cow<'_, str>: value, py => PyString::new(py, value).into_any().unbind();
-    EventId<'_>: value, py => PyString::new(py, &value.text()).into_any().unbind();
     i64: value, py => value.object(py);
     bool: value, py => value.object(py);
 }

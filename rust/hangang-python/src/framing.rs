@@ -5,12 +5,13 @@ use pyo3::types::{PyBytes, PyList};
 
 use crate::arguments::limit;
 use crate::chunk::Chunk;
+use crate::event_id::LongId;
 use crate::events::value_class;
 use crate::field::Arg;
 use crate::parser::{Guarded, list_or_error, object};
 
 value_class! {
-    in "hangang" as (py, event);
+    in "hangang" as (py, event, ids: &mut LongId);
 
     /// One server-sent event.
     ServerSentEvent of hangang::ServerSentEvent<'_> {
@@ -19,7 +20,7 @@ value_class! {
         /// The data lines, joined by LF.
         data = "",
         /// The last event ID.
-        id = "",
+        id = "" by ids.text(py, &event.id),
     }
 }
 
@@ -31,7 +32,7 @@ value_class! {
 /// Raises:
 ///     TypeError, ValueError: an argument of another type or outside 1 to 2**62.
 #[pyclass(frozen, module = "hangang")]
-pub(crate) struct SSEParser(Guarded<hangang::SseParser>);
+pub(crate) struct SSEParser(Guarded<(hangang::SseParser, LongId)>);
 
 #[pymethods]
 impl SSEParser {
@@ -39,7 +40,7 @@ impl SSEParser {
     #[pyo3(signature = (*, max_frame_bytes = Arg::ABSENT), text_signature = "(*, max_frame_bytes=16777216)")]
     fn new(py: Python<'_>, max_frame_bytes: Arg) -> PyResult<Self> {
         let limit = limit(py, "max_frame_bytes", &max_frame_bytes, hangang::DEFAULT_MAX_FRAME_BYTES)?;
-        Ok(Self(Guarded::new(hangang::SseParser::new(limit))))
+        Ok(Self(Guarded::new((hangang::SseParser::new(limit), LongId::default()))))
     }
 
     /// The events that this chunk completes; `b""` completes none.
@@ -52,41 +53,42 @@ impl SSEParser {
     fn feed<'py>(&self, chunk: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
         let py = chunk.py();
         let chunk = Chunk::of(chunk)?;
-        self.0.with(|parser| {
+        self.0.with(|(parser, ids)| {
             let mut events = Vec::new();
-            let outcome = parser
-                .feed_with(chunk.bytes(), |event| events.push(object(py, ServerSentEvent::of(py, &event))));
+            let outcome = parser.feed_with(chunk.bytes(), |event| {
+                events.push(object(py, ServerSentEvent::of(py, &event, ids)));
+            });
             list_or_error(PyList::new(py, events.into_iter().collect::<PyResult<Vec<_>>>()?)?, outcome)
         })
     }
 
     /// Ends the stream. An unfinished event is discarded, as WHATWG specifies, so the list is empty.
     fn close<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        self.0.with(|parser| list_or_error(PyList::empty(py), parser.close()))
+        self.0.with(|(parser, _)| list_or_error(PyList::empty(py), parser.close()))
     }
 
     /// The last event ID, as committed by the last blank line; `""` at first.
     #[getter]
     fn last_event_id(&self) -> PyResult<String> {
-        self.0.with(|parser| Ok(parser.last_event_id().into_owned()))
+        self.0.with(|(parser, _)| Ok(parser.last_event_id().text().into_owned()))
     }
 
     /// Reconnection time in milliseconds, as last set by the stream; None at first.
     #[getter]
     fn retry(&self) -> PyResult<Option<u64>> {
-        self.0.with(|parser| Ok(parser.retry()))
+        self.0.with(|(parser, _)| Ok(parser.retry()))
     }
 
     /// Bytes held of an unfinished frame; depends on the bytes fed only, not on their split.
     #[getter]
     fn pending(&self) -> PyResult<usize> {
-        self.0.with(|parser| Ok(parser.pending()))
+        self.0.with(|(parser, _)| Ok(parser.pending()))
     }
 
     /// Bytes examined so far, every pass over a byte counted.
     #[getter]
     fn _examined(&self) -> PyResult<u64> {
-        self.0.with(|parser| Ok(parser.examined()))
+        self.0.with(|(parser, _)| Ok(parser.examined()))
     }
 }
 

@@ -25,6 +25,7 @@ mod lazy;
 mod openai;
 mod parser;
 mod payload;
+mod service;
 mod string_cache;
 mod values;
 
@@ -40,6 +41,8 @@ mod _native {
 
     #[pymodule_export]
     use crate::framing::{JSONStreamParser, SSEParser, ServerSentEvent};
+    #[pymodule_export]
+    use crate::service::detect;
     #[pymodule_export]
     use crate::values::{AIFilter, Malformed, ToolCallDelta, Usage};
 

@@ -1,13 +1,15 @@
 //! `hangang.openai`.
 
-use hangang::openai::{Code, Event, OpenAi};
+use hangang::openai::{Code, Event, OpenAi, ThinkingTags};
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyTuple};
+use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 
+use crate::arguments::options;
 use crate::common::{Origin, Recent, Repeated};
 use crate::events::{events, value_class};
-use crate::field::{FromCrate, Object, Stored, default};
-use crate::parser::{ToPython, no_class, object, plain_stream_parser};
+use crate::field::{Arg, FromCrate, Object, Stored};
+use crate::parser::{GuardedStream, ToPython, no_class, object, stream_parser};
 use crate::string_cache::StringCache;
 use crate::values::malformed;
 
@@ -15,7 +17,7 @@ events! {
     in "hangang.openai" as (py, event, cache, strings);
 
     /// A chunk of the answer, or the whole of it. `text` and the like are those of the choice with index 0.
-    Chunk of hangang::openai::Chunk<'_>, let choices = {Choices::of(py, event)?},
+    Chunk of hangang::openai::Chunk<'_>, let (main, choices) = {Choices::of(py, event)?},
         common ChunkCommon of hangang::openai::ChunkCommon
     {
         /// The answer delta.
@@ -23,11 +25,11 @@ events! {
         /// The reasoning delta.
         thinking = "" by strings.text(py, &event.thinking),
         /// `assistant`, usually in the first chunk only.
-        @common role = None by choices.main(py, |choice| &choice.role, || py.None()),
+        @common role = None by main.role,
         /// Pieces of tool calls, put together by `hangang.ToolCalls`; `()` if there are none.
-        @common tool_calls = () by choices.main(py, |choice| &choice.tool_calls, || default!(py, ())),
+        @common tool_calls = () by main.tool_calls,
         /// Why the answer ended, None while it runs; the chunk may carry text too.
-        @common finish_reason = None by choices.main(py, |choice| &choice.finish_reason, || py.None()),
+        @common finish_reason = None by main.finish_reason,
         /// The answer's id, the same in all its chunks.
         @common id = None by cache.id.optional(py, event.id.as_deref()),
         /// The model's name as the server gives it.
@@ -38,6 +40,8 @@ events! {
         @common usage = None,
         /// All choices of the chunk; `()` in a usage chunk.
         @common choices: Choices = () by choices,
+        /// Refusal delta of choice 0: what the model says instead of an answer.
+        @common refusal = "" by main.refusal,
     }
 
     /// The end marker `[DONE]`.
@@ -79,6 +83,8 @@ value_class! {
         tool_calls = (),
         /// Why this answer ended, None while it runs.
         finish_reason = None,
+        /// Refusal delta: what the model says instead of an answer.
+        refusal = "",
     }
 }
 
@@ -100,23 +106,15 @@ pub(crate) enum Choices {
 }
 
 impl Choices {
-    fn of(py: Python<'_>, chunk: &hangang::openai::Chunk<'_>) -> PyResult<Self> {
-        let choices = chunk.choices.iter().map(|choice| Choice::of(py, choice)).collect::<PyResult<_>>()?;
-        Ok(Self::Received(choices, chunk.main))
-    }
-
-    /// A field of the chunk's own choice, so that both have the same object.
-    fn main(
-        &self,
-        py: Python<'_>,
-        field: fn(&Choice) -> &Object,
-        default: impl FnOnce() -> Object,
-    ) -> Object {
-        let main = match self {
-            Self::Received(choices, Some(main)) => choices.get(*main),
-            _ => None,
+    /// The chunk's own choice, whose objects the chunk shares, and all choices.
+    fn of(py: Python<'_>, chunk: &hangang::openai::Chunk<'_>) -> PyResult<(Choice, Self)> {
+        let choices = chunk.choices.iter().map(|choice| Choice::of(py, choice));
+        let choices = choices.collect::<PyResult<Vec<_>>>()?;
+        let main = match chunk.main.and_then(|main| choices.get(main)) {
+            Some(choice) => choice.clone_ref(py),
+            None => Choice::of(py, &hangang::openai::Choice::default())?,
         };
-        main.map_or_else(default, |choice| field(choice).clone_ref(py))
+        Ok((main, Self::Received(choices, chunk.main)))
     }
 }
 
@@ -180,7 +178,59 @@ impl ToPython for OpenAi {
     }
 }
 
-plain_stream_parser! {
-    /// OpenAI-compatible chat streams and one-shot answers.
-    StreamParser for OpenAi in "hangang.openai"
+stream_parser! {
+    /// OpenAI-compatible streams and one-shot answers: bytes to events.
+    ///
+    /// `thinking_tags`, a pair such as `("<think>", "</think>")`, cuts the reasoning out of the content, for servers
+    /// that leave it there. With `thinking_first` the answer begins inside the reasoning.
+    StreamParser for OpenAi in "hangang.openai" {
+        #[new]
+        #[pyo3(
+            signature = (
+                *, max_frame_bytes = Arg::ABSENT, max_depth = Arg::ABSENT, errors = Arg::ABSENT,
+                thinking_tags = Arg::ABSENT, thinking_first = Arg::ABSENT
+            ),
+            text_signature = "(*, max_frame_bytes=16777216, max_depth=128, errors='strict', thinking_tags=None, thinking_first=False)"
+        )]
+        fn new(
+            py: Python<'_>,
+            max_frame_bytes: Arg,
+            max_depth: Arg,
+            errors: Arg,
+            thinking_tags: Arg,
+            thinking_first: Arg,
+        ) -> PyResult<Self> {
+            let options = options(py, &max_frame_bytes, &max_depth, &errors)?;
+            let parser = match tags(py, &thinking_tags, &thinking_first)? {
+                Some(tags) => hangang::openai::StreamParser::with_thinking_tags(tags, options),
+                None => hangang::StreamParser::new(options),
+            };
+            Ok(Self(GuardedStream::stream(parser)))
+        }
+    }
+}
+
+/// The arguments `thinking_tags` and `thinking_first`.
+fn tags(py: Python<'_>, tags: &Arg, first: &Arg) -> PyResult<Option<ThinkingTags>> {
+    let first = first.get(py).map_or(Ok(false), PyAnyMethods::is_truthy)?;
+    let Some(tags) = tags.get(py).filter(|tags| !tags.is_none()) else {
+        return if first {
+            Err(PyValueError::new_err("thinking_first needs thinking_tags"))
+        } else {
+            Ok(None)
+        };
+    };
+    let is_pair = tags.is_instance_of::<PyTuple>() || tags.is_instance_of::<PyList>();
+    let pair = if is_pair { tags.try_iter()?.collect::<PyResult<Vec<_>>>()? } else { Vec::new() };
+    let [open, close] = &*pair else { return Err(not_a_pair()) };
+    let (Ok(open), Ok(close)) = (open.cast::<PyString>(), close.cast::<PyString>()) else {
+        return Err(not_a_pair());
+    };
+    let tags = ThinkingTags::new(&open.to_cow()?, &close.to_cow()?, first);
+    let invalid = |_| PyValueError::new_err("thinking_tags must be two different strings that are not empty");
+    tags.map(Some).map_err(invalid)
+}
+
+fn not_a_pair() -> PyErr {
+    PyTypeError::new_err("thinking_tags must be a tuple of two strings: the opening and the closing tag")
 }

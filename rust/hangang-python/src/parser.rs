@@ -46,7 +46,9 @@ impl<T> Guarded<T> {
                 Err(_) => *broken = true,
             }
         }
-        Err(PyRuntimeError::new_err("internal error: the parser panicked and cannot continue; please report it"))
+        Err(PyRuntimeError::new_err(
+            "internal error: the parser panicked and cannot continue; please report it",
+        ))
     }
 }
 

@@ -7,7 +7,7 @@ from . import a2a as a2a, clova as clova, exaone as exaone, openai as openai
 from _typeshed import Incomplete
 from typing import Any, Final, final
 
-__all__ = ["__version__", "AIFilter", "JSONStreamParser", "Malformed", "SSEParser", "ServerSentEvent", "ToolCallDelta", "Usage", "a2a", "clova", "exaone", "openai"]
+__all__ = ["__version__", "AIFilter", "JSONStreamParser", "Malformed", "SSEParser", "ServerSentEvent", "ToolCallDelta", "Usage", "detect", "a2a", "clova", "exaone", "openai"]
 
 __version__: Final[str]
 
@@ -284,3 +284,14 @@ class Usage:
         """
         The total as the service states it.
         """
+
+def detect(first_bytes: Any) -> str | None:
+    """
+    The dialect of a stream: `clova`, `exaone`, `openai`, `a2a`, or None where nothing tells.
+
+    Args:
+        first_bytes: how the stream begins; only the first 1,024 bytes count.
+
+    Raises:
+        TypeError: not bytes, bytearray or memoryview.
+    """

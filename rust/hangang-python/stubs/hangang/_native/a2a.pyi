@@ -139,7 +139,7 @@ class Error:
 @final
 class Message:
     """
-    A message of the agent, which is the whole answer where there is no task.
+    A message of the agent, which is the whole answer if there is no task.
     """
     __match_args__: Final[tuple]
     thinking: Final[str]
@@ -323,7 +323,7 @@ class StreamParser:
 @final
 class Task:
     """
-    A task: its state and, in a one-shot answer or a snapshot, its artifacts. `text` is `""`, as it is no delta.
+    A task: its state and, in a one-shot answer or a snapshot, its artifacts. `text` is `""`: a task is not a delta.
     """
     __match_args__: Final[tuple]
     text: Final[str]
@@ -336,7 +336,7 @@ class Task:
     """
     def __eq__(self, other: object, /) -> Any: ...
     def __hash__(self, /) -> int: ...
-    def __new__(cls, /, id: Incomplete = ..., context_id: Incomplete = ..., state: Incomplete = ..., content: Incomplete = ..., artifacts: Incomplete = ..., history: Incomplete = ..., metadata: Incomplete = ...) -> Task: ...
+    def __new__(cls, /, id: Incomplete = ..., context_id: Incomplete = ..., state: Incomplete = ..., content: Incomplete = ..., artifacts: Incomplete = ..., history: Incomplete = ..., metadata: Incomplete = ..., message: Incomplete = ...) -> Task: ...
     def __reduce__(self, /) -> tuple: ...
     def __repr__(self, /) -> str: ...
     @property
@@ -367,6 +367,11 @@ class Task:
     def json(self, /) -> Any:
         """
         `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
+        """
+    @property
+    def message(self, /) -> Any:
+        """
+        The text of the status's message: a question, or the reason of a failure. It is no part of the answer.
         """
     @property
     def metadata(self, /) -> Any:

@@ -330,7 +330,7 @@ class Token:
     @property
     def tool_calls(self, /) -> Any:
         """
-        Pieces of tool calls (v3); `()` where there are none.
+        Pieces of tool calls (v3); `()` if there are none.
         """
     @property
     def usage(self, /) -> Any:

@@ -15,7 +15,7 @@ class Choice:
     __match_args__: Final[tuple]
     def __eq__(self, other: object, /) -> Any: ...
     def __hash__(self, /) -> int: ...
-    def __new__(cls, /, index: Incomplete = ..., text: Incomplete = ..., thinking: Incomplete = ..., role: Incomplete = ..., tool_calls: Incomplete = ..., finish_reason: Incomplete = ...) -> Choice: ...
+    def __new__(cls, /, index: Incomplete = ..., text: Incomplete = ..., thinking: Incomplete = ..., role: Incomplete = ..., tool_calls: Incomplete = ..., finish_reason: Incomplete = ..., refusal: Incomplete = ...) -> Choice: ...
     def __reduce__(self, /) -> tuple: ...
     def __repr__(self, /) -> str: ...
     @property
@@ -27,6 +27,11 @@ class Choice:
     def index(self, /) -> Any:
         """
         Which of the answers it belongs to.
+        """
+    @property
+    def refusal(self, /) -> Any:
+        """
+        Refusal delta: what the model says instead of an answer.
         """
     @property
     def role(self, /) -> Any:
@@ -50,7 +55,7 @@ class Choice:
     @property
     def tool_calls(self, /) -> Any:
         """
-        Pieces of tool calls, merged by their `index`; `()` where there are none.
+        Pieces of tool calls, put together by `hangang.ToolCalls`; `()` if there are none.
         """
 
 @final
@@ -61,7 +66,7 @@ class Chunk:
     __match_args__: Final[tuple]
     def __eq__(self, other: object, /) -> Any: ...
     def __hash__(self, /) -> int: ...
-    def __new__(cls, /, text: Incomplete = ..., thinking: Incomplete = ..., role: Incomplete = ..., tool_calls: Incomplete = ..., finish_reason: Incomplete = ..., id: Incomplete = ..., model: Incomplete = ..., created: Incomplete = ..., usage: Incomplete = ..., choices: Incomplete = ...) -> Chunk: ...
+    def __new__(cls, /, text: Incomplete = ..., thinking: Incomplete = ..., role: Incomplete = ..., tool_calls: Incomplete = ..., finish_reason: Incomplete = ..., id: Incomplete = ..., model: Incomplete = ..., created: Incomplete = ..., usage: Incomplete = ..., choices: Incomplete = ..., refusal: Incomplete = ...) -> Chunk: ...
     def __reduce__(self, /) -> tuple: ...
     def __repr__(self, /) -> str: ...
     @property
@@ -104,6 +109,11 @@ class Chunk:
         The payload's bytes as received (`data` lines joined by LF); b"" if made by hand.
         """
     @property
+    def refusal(self, /) -> Any:
+        """
+        Refusal delta of choice 0: what the model says instead of an answer.
+        """
+    @property
     def role(self, /) -> Any:
         """
         `assistant`, usually in the first chunk only.
@@ -125,7 +135,7 @@ class Chunk:
     @property
     def tool_calls(self, /) -> Any:
         """
-        Pieces of tool calls, merged by their `index`; `()` where there are none.
+        Pieces of tool calls, put together by `hangang.ToolCalls`; `()` if there are none.
         """
     @property
     def usage(self, /) -> Any:
@@ -222,7 +232,10 @@ class Error:
 @final
 class StreamParser:
     """
-    OpenAI-compatible chat streams and one-shot answers.
+    OpenAI-compatible streams and one-shot answers: bytes to events.
+
+    `thinking_tags`, a pair such as `("<think>", "</think>")`, cuts the reasoning out of the content, for servers
+    that leave it there. With `thinking_first` the answer begins inside the reasoning.
 
     Args:
         max_frame_bytes: most bytes of one JSON value, or of one SSE line and of an event's data.
@@ -232,7 +245,7 @@ class StreamParser:
     Raises:
         TypeError, ValueError: an argument of another type or value.
     """
-    def __new__(cls, /, *, max_frame_bytes: Incomplete = ..., max_depth: Incomplete = ..., errors: Incomplete = ...) -> StreamParser: ...
+    def __new__(cls, /, *, max_frame_bytes: Incomplete = ..., max_depth: Incomplete = ..., errors: Incomplete = ..., thinking_tags: Incomplete = ..., thinking_first: Incomplete = ...) -> StreamParser: ...
     @property
     def _examined(self, /) -> int:
         """
