@@ -165,8 +165,9 @@ class StreamParser:
         """
         The answer text that this chunk completes, joined: the fastest way through.
 
-        `Result`, `Error`, `Done` and the last `Task` come out of `close()`. Raises as `feed` does;
-        an error carries the text in `.text`, and in `.events` what `close()` would have returned.
+        `Result`, `Error`, `Done`, the last `Task` and the last `StatusUpdate` come out of `close()`, and
+        text that `thinking_tags` held back at an end. Raises as `feed` does; an error carries the text in
+        `.text`, and in `.events` what `close()` would have given.
         """
     @property
     def pending(self, /) -> int:
