@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -114,6 +114,13 @@ class Node:
     @property
     def string(self) -> str | None:
         return str(self.value) if self.source[self.start : self.start + 1] == b'"' else None
+
+    @property
+    def scalar(self) -> str:
+        """The text of a string; of a number or boolean its own JSON text; else nothing."""
+        if self.string is not None:
+            return self.string
+        return "" if self.text[0] in "{[n" else self.text
 
     @property
     def integer(self) -> int | None:
@@ -414,6 +421,10 @@ class SSE:
     loose: bool = False
     #: White space before the stream's first other byte opens no frame: here that byte stands.
     first: int = 0
+    #: A line that is no comment and no data had other bytes than white space.
+    came: bool = False
+    last_line: bytes = b""
+    last_is_cut: bool = False
     id_buffer: bytes = b""
     event_buffer: bytes = b""
     #: (value, offset of its first byte, offset of its line's terminator)
@@ -440,8 +451,11 @@ def sse_lines(data: bytes) -> Iterator[tuple[int, int, bool]]:
             yield at + match.start(), at + match.start(1), bool(match.group(1))
 
 
-def sse_frames(data: bytes, limit: int, state: SSE) -> Iterator[Framed]:
-    """Each frame that its blank line completed; the rest of a last frame stays in `state`."""
+def sse_frames(data: bytes, limit: int, state: SSE, outside: int | None = None) -> Iterator[Framed]:
+    """Each frame that its blank line completed; the rest of a last frame stays in `state`.
+
+    `outside`, for dialects: the depth within which a line, or the value of a field `error`, is a frame by itself.
+    """
     for start, end, terminated in sse_lines(data):
         line = data[start:end]
         name, colon, value = line.partition(b":")
@@ -456,9 +470,17 @@ def sse_frames(data: bytes, limit: int, state: SSE) -> Iterator[Framed]:
                 yield state.joined()
             state.data, state.event_buffer, state.inside = [], b"", False
             continue
+        state.last_line, state.last_is_cut = line, not terminated
         if line[:1] == b":":
             state.loose = state.loose or (state.inside and not terminated)
             continue
+        if outside is not None:
+            alone = outside_frame(line, name, value[skip:], start, begin, state, outside)
+            if alone:
+                yield alone
+                continue
+        if name != b"data" and line.strip(WHITE):
+            state.came = True
         state.inside = state.inside or end > state.first
         if name == b"data":
             state.data.append((value[skip:], begin, end))
@@ -471,6 +493,24 @@ def sse_frames(data: bytes, limit: int, state: SSE) -> Iterator[Framed]:
         elif name == b"retry" and re.fullmatch(rb"[0-9]+", value[skip:]):
             digits = value[skip:].lstrip(b"0") or b"0"
             state.retry = 2**64 - 1 if len(digits) > 20 else min(int(digits), 2**64 - 1)
+
+
+def outside_frame(
+    line: bytes, name: bytes, value: bytes, start: int, begin: int, state: SSE, depth: int
+) -> Framed | None:
+    """The frame that a line is by itself: an object without a field name, or under the name `error`."""
+    if line[:1] == b"{":
+        payload, first, event = line, start, "message"
+    elif line[:6] == b"error:" and value[:1] == b"{":
+        payload, first, event = value, begin, "error"
+    else:
+        return None
+    places = list(range(first, first + len(payload) + 1))
+    try:
+        judge(payload, places, depth)
+    except Fault:
+        return None
+    return Framed(payload, places, event, state.last_event_id, sse=True)
 
 
 def check_limits(start: int, begin: int, line: bytes, state: SSE, limit: int, terminated: bool) -> None:
@@ -520,6 +560,10 @@ BLANK = "the blank line that ends an event"
 REASONS = ("length", "end_token", "stop_before", "stop", "tool_calls", "content_filter", "function_call")
 LAST_STATES = ("completed", "failed", "canceled", "rejected", "input-required", "auth-required")
 CLOVA_NAMES = ("token", "result", "signal", "error", "message")
+SERVICES = {"clova": "CLOVA", "exaone": "EXAONE", "openai": "OpenAI-compatible", "a2a": "A2A"}
+FOLLOWED = 128
+SNAPSHOT = ("text", "thinking", "refusal", "tool_calls")
+BLANKS = b" \t\n"
 
 Event = dict[str, Any]
 
@@ -546,17 +590,33 @@ class Dialect:
         max_depth: int = DEFAULT_DEPTH,
         errors: str = "strict",
         end: str = "state",
+        thinking_tags: Sequence[str] | None = None,
+        thinking_first: bool = False,
     ) -> None:
         self.dialect, self.data = dialect, data
         self.limit, self.depth, self.report, self.end = max_frame_bytes, max_depth, errors == "report", end
+        self.tags, self.thinking_first = thinking_tags, thinking_first
         self.out = Run()
         self.ended = False
         self.last_state: str | None = None
+        #: An event that is neither Unknown nor Malformed.
+        self.known = False
+        #: Something other than a BOM, white space, comments and empty payloads.
+        self.came = False
+        #: The end of the stream is inside a frame, as UnrecognizedStreamError has it.
+        self.inside = False
+        #: Where the last lines are no frame: they end in nothing.
+        self.hanging = False
+        self.choices: dict[int, Followed] = {}
+        self.too_many_choices = False
 
     def run(self) -> Run:
         try:
             self.stream()
+            self.flush()
+            self.close()
         except Fault as fault:
+            self.flush()
             self.out.error = fault.data
         return self.out
 
@@ -569,44 +629,64 @@ class Dialect:
         while data[first : first + 1] and data[first : first + 1] in WHITE:
             first += 1
         if first == len(data):
-            raise self.not_ended()
+            return
         byte = data[first : first + 1]
         if byte == b"{":
+            self.came = True
             for frame in json_frames(data, first, self.limit, self.depth):
                 self.frame(frame, None, fatal=frame.mismatch)
         elif self.dialect == "exaone" and byte != b":" and not (byte.isascii() and byte.isalpha()):
-            raise bad_json(first, "'{', ':' or an ASCII letter", found_at(data, first))
+            look = {b"\x1f": "gzip data", b"(": "zstd data", b"<": "HTML or XML"}.get(byte)
+            found = found_at(data, first) + (f"; the stream looks like {look}" if look else "")
+            raise bad_json(first, "'{', ':' or an ASCII letter", found)
         else:
             state = SSE(first=first)
-            for frame in sse_frames(data, self.limit, state):
+            for frame in sse_frames(data, self.limit, state, outside=self.depth):
                 self.frame(frame, self.depth)
             self.last_frame(state)
-        if not (self.ended or self.last_state in LAST_STATES):
-            raise self.not_ended()
+            self.came = self.came or state.came
 
-    def not_ended(self) -> Fault:
-        last_chunk = self.end == "last_chunk"
-        return truncated(len(self.data), LAST_CHUNK if last_chunk else NOT_ENDED[self.dialect])
+    def close(self) -> None:
+        """What the end of the stream means: no stream at all, a cut frame, a cut stream, or nothing."""
+        if self.came and not self.known and not self.inside:
+            raise unrecognized(self.data, self.dialect)
+        if self.hanging:
+            raise truncated(len(self.data), BLANK)
+        if not (self.ended or self.last_state in LAST_STATES or self.every_choice_finished()):
+            last_chunk = self.end == "last_chunk"
+            raise truncated(len(self.data), LAST_CHUNK if last_chunk else NOT_ENDED[self.dialect])
+
+    def every_choice_finished(self) -> bool:
+        followed = self.choices.values()
+        return bool(followed) and not self.too_many_choices and all(one.finished for one in followed)
 
     def last_frame(self, state: SSE) -> None:
         """Rule 5: a last frame without its blank line."""
+        line = state.last_line
+        self.inside = bool(state.data) or (
+            state.last_is_cut
+            and any(line.startswith(field) or field.startswith(line) for field in FIELD_STARTS)
+        )
         if not state.inside:
             return
+        self.hanging = True
         if state.data and not state.loose:
             state.last_event_id = state.id_buffer.decode("utf-8", "replace")
             frame = state.joined()
-            whole = frame.payload == b"[DONE]"
+            whole = frame.payload.strip(BLANKS) in (b"", b"[DONE]")
             if not whole:
                 try:
                     whole = judge(frame.payload, frame.places, self.depth).members is not None
                 except Fault:
                     whole = False
             if whole:
+                self.hanging = False
                 self.frame(frame, self.depth)
-                return
-        raise truncated(len(self.data), BLANK)
 
     def frame(self, frame: Framed, depth: int | None, fatal: bool = False) -> None:
+        if frame.sse and not frame.payload.strip(BLANKS):
+            return
+        self.came = True
         try:
             event = self.event(frame, depth)
         except Fault as fault:
@@ -614,13 +694,17 @@ class Dialect:
                 raise
             raw = frame.payload.decode("latin-1")
             event = {"kind": "Malformed", "raw": raw, "error": fault.data}
-        if event is not None:
-            self.out.events.append(event)
-            self.out.raws.append(frame.payload)
+        if event is None:
+            return
+        if event["kind"] in ("Done", "Error"):
+            self.flush()
+        self.known = self.known or event["kind"] not in ("Unknown", "Malformed")
+        self.out.events.append(event)
+        self.out.raws.append(frame.payload)
 
     def event(self, frame: Framed, depth: int | None) -> Event | None:
         name, payload = frame.event, frame.payload
-        if frame.sse and payload == b"[DONE]":
+        if frame.sse and payload.strip(BLANKS) == b"[DONE]":
             if self.dialect == "a2a":
                 return None
             if self.dialect == "openai":
@@ -628,19 +712,22 @@ class Dialect:
                 return {"kind": "Done"}
             return self.unknown(frame)
         if self.dialect == "clova" and name not in CLOVA_NAMES:
-            try:
-                payload.decode("utf-8")
-            except UnicodeDecodeError as wrong:
-                raise bad_utf8(frame.places[wrong.start], found_at(payload, wrong.start)) from None
-            return self.unknown(frame)
-        node = judge(payload, frame.places, depth)
+            return self.unknown(frame, readable(frame))
+        try:
+            node = judge(payload, frame.places, depth)
+        except Fault as fault:
+            if self.dialect == "openai" and name == "error" and fault.cls == "InvalidJSONError":
+                return self.openai_error_event(None, readable(frame), None, None)
+            raise
         event = None
         if node.members is not None:
             event = getattr(self, self.dialect)(node, frame)
+        elif self.dialect == "openai" and name == "error" and node.string is not None:
+            event = self.openai_error_event(None, node.string, None, None)
         return event or self.unknown(frame)
 
-    def unknown(self, frame: Framed) -> Event:
-        text = frame.payload.decode()
+    def unknown(self, frame: Framed, text: str | None = None) -> Event:
+        text = frame.payload.decode() if text is None else text
         if self.dialect == "clova":
             return {"kind": "Unknown", "event": frame.event, "data": text, "id": frame.id}
         return {"kind": "Unknown", "data": text}
@@ -673,7 +760,8 @@ class Dialect:
             return self.clova_error(status, frame.id)
         if text_or_none(node, "data") == "[DONE]":
             return {"kind": "Signal", "data": "[DONE]", "id": frame.id}
-        return None
+        error = obj(node, "error")
+        return self.clova_error(error, frame.id) if error else None
 
     def clova_result(self, node: Node, message: Node, id: str) -> Event:
         self.ended = True
@@ -740,65 +828,93 @@ class Dialect:
     # OpenAI-compatible
 
     def openai(self, node: Node, frame: Framed, inner: bool = False) -> Event | None:
-        error, custom = node.get("error"), obj(node, "custom_status")
+        error = node.get("error")
         if error and (error.members or error.string):
-            return self.openai_error(error, custom)
+            return self.openai_error(error, node)
+        if frame.event == "error" and not inner:
+            return self.flat_error(node)
         if text_or_none(node, "object") == "error":
-            return self.openai_error(node, custom)
+            return self.openai_error(node, node)
         choices = node.get("choices")
+        shown = objects(choices)
+        for item in shown:
+            if obj(item, "error"):
+                return self.openai_error(item.members["error"], node)  # type: ignore[index]
+        code = int_or_none(node, "error_code")
+        if code:
+            message = first_text(node, "error_message", "message", "text")
+            return self.openai_error_event(code, message, text_or_none(node, "error_type"), None)
         if choices and choices.items is not None:
-            for item in choices.items:
-                if obj(item, "error"):
-                    return self.openai_error(item.members["error"], custom)  # type: ignore[index]
             return self.chunk(
-                node, [choice(item, i) for i, item in enumerate(choices.items) if item.members is not None]
+                node,
+                [self.choice(item, i) for i, item in enumerate(choices.items) if item.members is not None],
+                shown,
             )
         flat = text_or_none(node, "error_message")
         if flat is not None:
-            self.ended = True
-            return {
-                "kind": "Error",
-                "code": int_or_str(node, "error_code"),
-                "message": flat,
-                "type": text_or_none(node, "error_type"),
-                "param": None,
-            }
+            code_value = int_or_str(node, "error_code")
+            return self.openai_error_event(code_value, flat, text_or_none(node, "error_type"), None)
+        for level in (node, obj(node, "data")):
+            text = text_or_none(level, "message")
+            code = int_or_none(level, "code") if level else None
+            if code is not None and code >= 400 and text is not None:
+                return self.openai_error_event(
+                    code, text, text_or_none(level, "type"), text_or_none(level, "param")
+                )
         status = obj(node, "status")
         if status and not inner:
-            code, result = code_text(status, "code"), obj(node, "result")
-            if code is not None and code.startswith("2"):
+            status_code, result = code_text(status, "code"), obj(node, "result")
+            if status_code is not None and status_code.startswith("2"):
                 if result:
                     return self.openai(result, frame, inner=True)
-            elif code is not None:
-                self.ended = True
+            elif status_code is not None:
                 message = text_or_none(status, "message") or ""
-                code_value = int_or_str(status, "code")
-                return {"kind": "Error", "code": code_value, "message": message, "type": None, "param": None}
-        if obj(node, "usage") or (text_or_none(node, "object") or "").startswith("chat.completion"):
-            return self.chunk(node, [])
+                return self.openai_error_event(int_or_str(status, "code"), message, None, None)
+        usage = obj(node, "usage") or obj(obj(node, "x_groq"), "usage")
+        if usage or (text_or_none(node, "object") or "").startswith("chat.completion"):
+            return self.chunk(node, [], [])
         return None
 
-    def openai_error(self, error: Node, custom: Node | None) -> Event:
+    def openai_error_event(
+        self, code: int | str | None, message: str | None, type: str | None, param: str | None
+    ) -> Event:
         self.ended = True
-        text = error.string
+        return {"kind": "Error", "code": code, "message": message or "", "type": type, "param": param}
+
+    def openai_error(self, error: Node, node: Node) -> Event:
+        """The error in a member of its own; `custom_status` and `error_type` beside it fill what is missing."""
+        custom = obj(node, "custom_status")
+        text, is_object = error.string, error.members is not None
         code = None if text is not None else int_or_str(error, "code")
         message = text if text is not None else text_or_none(error, "message")
         if custom:
             code = int_or_str(custom, "Code") if code is None else code
             message = text_or_none(custom, "Description") if message is None else message
-        is_object = error.members is not None
-        return {
-            "kind": "Error",
-            "code": code,
-            "message": message or "",
-            "type": text_or_none(error, "type") if is_object else None,
-            "param": text_or_none(error, "param") if is_object else None,
-        }
+        type = text_or_none(error, "type") if is_object else None
+        type = text_or_none(node, "error_type") if type is None else type
+        return self.openai_error_event(
+            code, message, type, text_or_none(error, "param") if is_object else None
+        )
 
-    def chunk(self, node: Node, choices: list[Event]) -> Event:
+    def flat_error(self, node: Node) -> Event:
+        """Under the name `error`: any object is one."""
+        custom = obj(node, "custom_status")
+        message = first_text(node, "message", "error_message", "text", "detail")
+        code = int_or_str(node, "code")
+        code = int_or_str(node, "error_code") if code is None else code
+        if custom:
+            code = int_or_str(custom, "Code") if code is None else code
+            message = text_or_none(custom, "Description") if message is None else message
+        type = text_or_none(node, "type")
+        type = text_or_none(node, "error_type") if type is None else type
+        return self.openai_error_event(code, message, type, text_or_none(node, "param"))
+
+    def chunk(self, node: Node, choices: list[Event], items: list[Node]) -> Event:
         first: Event = next((one for one in choices if one["index"] == 0), {})
-        self.ended = self.ended or any(one["finish_reason"] for one in choices)
         usage = obj(node, "usage")
+        for item in items:
+            usage = usage or obj(item, "usage")
+        usage = usage or obj(obj(node, "x_groq"), "usage")
         return {
             "kind": "Chunk",
             "text": first.get("text", ""),
@@ -811,7 +927,68 @@ class Dialect:
             "created": int_or_none(node, "created"),
             "usage": openai_usage(usage),
             "choices": choices,
+            "refusal": first.get("refusal", ""),
         }
+
+    def choice(self, item: Node, position: int) -> Event:
+        number = int_or_none(item, "index")
+        index = position if number is None else number
+        if index not in self.choices and len(self.choices) == FOLLOWED:
+            self.too_many_choices = True
+            followed = None
+        else:
+            followed = self.choices.setdefault(index, Followed(self.thinking_first))
+        delta, message = obj(item, "delta"), obj(item, "message")
+        fields = answer_fields(delta, None if message and not delta else item)
+        whole = answer_fields(message, None if delta else item) if message else {}
+        for name in SNAPSHOT:
+            if fields[name] and followed:
+                followed.by_delta.add(name)
+            if not fields[name] and whole and followed and name not in followed.by_delta:
+                fields[name] = whole[name]
+        role = text_or_none(delta, "role")
+        reason = reason_of(item, "finish_reason")
+        reason = None if reason == "null" else reason
+        if followed and self.tags:
+            text, thinking = followed.tagged(fields["text"], self.tags)
+            fields["text"], fields["thinking"] = text, fields["thinking"] + thinking
+            if reason:
+                text, thinking = followed.held(self.tags)
+                fields["text"], fields["thinking"] = fields["text"] + text, fields["thinking"] + thinking
+        if followed and reason:
+            followed.finished = True
+        return {
+            "index": index,
+            "text": fields["text"],
+            "thinking": fields["thinking"],
+            "role": text_or_none(message, "role") if role is None else role,
+            "tool_calls": fields["tool_calls"],
+            "finish_reason": reason,
+            "refusal": fields["refusal"],
+        }
+
+    def flush(self) -> None:
+        """What `thinking_tags` holds back, in a chunk of its own."""
+        if not self.tags:
+            return
+        choices = []
+        for index, followed in self.choices.items():
+            text, thinking = followed.held(self.tags)
+            if text or thinking:
+                choices.append(
+                    {
+                        "index": index,
+                        "text": text,
+                        "thinking": thinking,
+                        "role": None,
+                        "tool_calls": [],
+                        "finish_reason": None,
+                        "refusal": "",
+                    }
+                )
+        if choices:
+            self.out.events.append(self.chunk(Node(b"null", 0, 4), choices, []))
+            self.out.raws.append(b"")
 
     # A2A
 
@@ -878,7 +1055,8 @@ class Dialect:
 
     def task(self, node: Node, metadata: Node | None) -> Event:
         status = obj(node, "status")
-        self.last_state = fold(text_or_none(status, "state") if status else None)
+        message = obj(status, "message")
+        self.last_state = fold_state(text_or_none(status, "state"))
         artifacts = objects(node.get("artifacts"))
         return {
             "kind": "Task",
@@ -889,6 +1067,7 @@ class Dialect:
             "artifacts": [item.value for item in artifacts],
             "history": [item.value for item in objects(node.get("history"))],
             "metadata": metadata_of(node, metadata),
+            "message": parts_text(message_parts(message)) if message else None,
         }
 
     def message(self, node: Node, metadata: Node | None) -> Event:
@@ -896,19 +1075,19 @@ class Dialect:
         role = text_or_none(node, "role")
         return {
             "kind": "Message",
-            "text": parts_text(node.get("parts")),
+            "text": parts_text(message_parts(node)),
             "role": None if role is None else fold(role),
             "message_id": text_or_none(node, "messageId"),
             "task_id": text_or_none(node, "taskId"),
             "context_id": text_or_none(node, "contextId"),
-            "parts": [item.value for item in objects(node.get("parts"))],
+            "parts": [item.value for item in objects(message_parts(node))],
             "metadata": metadata_of(node, metadata),
         }
 
     def status_update(self, node: Node, metadata: Node | None) -> Event:
         status = obj(node, "status")
-        self.last_state = fold(text_or_none(status, "state") if status else None)
-        message = obj(status, "message") if status else None
+        self.last_state = fold_state(text_or_none(status, "state"))
+        message = obj(status, "message")
         final = flag(node, "final")
         self.ended = self.ended or final
         return {
@@ -916,7 +1095,7 @@ class Dialect:
             "task_id": text_or_none(node, "taskId"),
             "context_id": text_or_none(node, "contextId"),
             "state": self.last_state,
-            "message": parts_text(message.get("parts")) if message else None,
+            "message": parts_text(message_parts(message)) if message else None,
             "final": final,
             "metadata": metadata_of(node, metadata),
         }
@@ -1005,6 +1184,20 @@ def fold(text: str | None) -> str:
     return folded.removeprefix("task_state_").removeprefix("role_").replace("_", "-")
 
 
+def fold_state(text: str | None) -> str:
+    folded = fold(text)
+    return "canceled" if folded == "cancelled" else folded
+
+
+def message_parts(message: Node) -> Node | None:
+    """A list `parts`, else a list `content`."""
+    for name in ("parts", "content"):
+        node = message.get(name)
+        if node is not None and node.items is not None:
+            return node
+    return None
+
+
 def metadata_of(node: Node, sibling: Node | None) -> Any:
     own = obj(node, "metadata") or sibling
     return own.value if own else None
@@ -1032,10 +1225,6 @@ def tool_calls(node: Node | None, partial: bool) -> list[Event]:
     calls = []
     for item in objects(node):
         function = obj(item, "function")
-        arguments = function.get("arguments") if function else None
-        text = None
-        if arguments is not None and arguments.text != "null":
-            text = arguments.string if arguments.string is not None else arguments.text
         calls.append(
             {
                 "index": int_or_none(item, "index"),
@@ -1043,10 +1232,17 @@ def tool_calls(node: Node | None, partial: bool) -> list[Event]:
                 "type": text_or_none(item, "type"),
                 "name": text_or_none(function, "name"),
                 "partial_json": text_or_none(function, "partialJson") if partial else None,
-                "arguments": text,
+                "arguments": arguments_text(function),
             }
         )
     return calls
+
+
+def arguments_text(function: Node | None) -> str | None:
+    node = function.get("arguments") if function else None
+    if node is None or node.text == "null":
+        return None
+    return node.string if node.string is not None else node.text
 
 
 def clova_usage(node: Node | None) -> Event | None:
@@ -1065,35 +1261,303 @@ def openai_usage(node: Node | None) -> Event | None:
     if node is None:
         return None
     details = obj(node, "completion_tokens_details")
-    thinking = None
-    if details:
-        thinking = int_or_none(details, "reasoning_tokens")
-        if thinking is None:
-            thinking = int_or_none(details, "thinking_tokens")
+    places = ((details, "reasoning_tokens"), (details, "thinking_tokens"), (node, "reasoning_tokens"))
+    counts = [int_or_none(place, name) for place, name in places if place]
     return {
         "prompt_tokens": int_or_none(node, "prompt_tokens"),
         "completion_tokens": int_or_none(node, "completion_tokens"),
         "total_tokens": int_or_none(node, "total_tokens"),
-        "thinking_tokens": thinking,
+        "thinking_tokens": next((count for count in counts if count is not None), None),
     }
 
 
-def choice(node: Node, position: int) -> Event:
-    delta = obj(node, "delta") or obj(node, "message")
-    index = int_or_none(node, "index")
+def first_text(node: Node, *names: str) -> str | None:
+    """The first string that is not empty."""
+    return next((text for name in names if (text := text_or_none(node, name))), None)
+
+
+def scalar(node: Node | None, name: str) -> str:
+    inner = node.get(name) if node else None
+    return inner.scalar if inner is not None else ""
+
+
+def scalar_parts(node: Node | None) -> str:
+    return "".join(scalar(item, "text") for item in objects(node))
+
+
+def answer_fields(place: Node | None, item: Node | None) -> Event:
+    """The fields of a delta or a message; `item`, its choice, may have the reasoning too."""
+    text = thought = ""
+    node = place.get("content") if place else None
+    if node is not None and node.items is not None:
+        for part in objects(node):
+            kind = text_or_none(part, "type")
+            if kind in ("thinking", "reasoning"):
+                value = part.get(str(kind))
+                if value is None or value.members is not None or value.text == "null":
+                    value = part.get("text")
+                if value is not None:
+                    thought += scalar_parts(value) if value.items is not None else value.scalar
+            else:
+                text += scalar(part, "text")
+    elif node is not None:
+        text = node.scalar
     names = ("reasoning_content", "reasoning", "thinking", "thinking_content")
-    thinking = next(
-        (text for place in (delta, node) if place for name in names if (text := text_or_none(place, name))),
-        "",
-    )
-    if not thinking and delta:
-        thinking = parts_text(delta.get("reasoning_details"))
-    reason = reason_of(node, "finish_reason")
+    fields = [scalar(one, name) for one in (place, item) for name in names]
+    thinking = next((field for field in fields if field), "")
+    if not thinking and place:
+        thinking = scalar_parts(place.get("reasoning_details"))
+    calls = tool_calls(place.get("tool_calls"), partial=False) if place else []
+    legacy = obj(place, "function_call")
+    if legacy and not calls:
+        calls = [
+            {
+                "index": 0,
+                "id": None,
+                "type": "function",
+                "name": text_or_none(legacy, "name"),
+                "partial_json": None,
+                "arguments": arguments_text(legacy),
+            }
+        ]
     return {
-        "index": position if index is None else index,
-        "text": content(delta, "content") if delta else "",
-        "thinking": thinking,
-        "role": text_or_none(delta, "role"),
-        "tool_calls": tool_calls(delta.get("tool_calls"), partial=False) if delta else [],
-        "finish_reason": None if reason == "null" else reason,
+        "text": text,
+        "thinking": thinking + thought,
+        "refusal": scalar(place, "refusal"),
+        "tool_calls": calls,
     }
+
+
+# Thinking tags: the content so far is cut anew for each piece
+
+
+class Followed:
+    """A choice of the stream: which of its fields came as deltas, its finish reason, and its content."""
+
+    def __init__(self, thinking_first: bool) -> None:
+        self.by_delta: set[str] = set()
+        self.finished = False
+        #: "start" (perhaps an opening tag, inside), "inside" or "outside", where `content` begins.
+        self.state = "start" if thinking_first else "outside"
+        self.content = ""
+        self.given = ("", "")
+
+    def tagged(self, piece: str, tags: Sequence[str]) -> tuple[str, str]:
+        """(text, thinking) that this piece of the content completes."""
+        self.content += piece
+        text, thinking, _, _ = cut_at_tags(self.content, self.state, *tags)
+        before = self.given
+        assert text.startswith(before[0])
+        assert thinking.startswith(before[1])
+        self.given = (text, thinking)
+        return text[len(before[0]) :], thinking[len(before[1]) :]
+
+    def held(self, tags: Sequence[str]) -> tuple[str, str]:
+        """(text, thinking) that is still held back; what comes later begins anew in the same state."""
+        _, _, held, state = cut_at_tags(self.content, self.state, *tags)
+        if state == "start" and held.strip(" \t\n\r"):
+            state = "inside"
+        self.content, self.given, self.state = "", ("", ""), state
+        return (held, "") if state == "outside" else ("", held)
+
+
+def cut_at_tags(content: str, state: str, opening: str, closing: str) -> tuple[str, str, str, str]:
+    """The text, the thinking, the suffix that may be the beginning of a tag, and the state there."""
+    text = thinking = ""
+    while True:
+        if state == "start":
+            blank = len(content) - len(content.lstrip(" \t\n\r"))
+            opens = [at for at in range(blank + 1) if content.startswith(opening, at)]
+            closes = content.find(closing)
+            if opens and (closes < 0 or opens[0] + len(opening) <= closes + len(closing)):
+                thinking += content[: opens[0]]
+                content, state = content[opens[0] + len(opening) :], "inside"
+                continue
+            if closes < 0:
+                ends = [begun(content, closing), *(begun(content, opening, at) for at in range(blank + 1))]
+                held = max(ends, key=len)
+                before = content[: len(content) - len(held)]
+                return text, thinking + before, held, "inside" if before.strip(" \t\n\r") else "start"
+        tag = opening if state == "outside" else closing
+        before, found, after = content.partition(tag)
+        if not found:
+            held = begun(content, tag)
+            before = content[: len(content) - len(held)]
+        if state == "outside":
+            text += before
+        else:
+            thinking += before
+        if not found:
+            return text, thinking, held, state
+        content, state = after, "inside" if state == "outside" else "outside"
+
+
+def begun(content: str, tag: str, earliest: int | None = None) -> str:
+    """The longest end of the content with which the tag begins, but not all of it; or that from one place."""
+    places = range(len(content) + 1) if earliest is None else [earliest]
+    return next((content[at:] for at in places if tag != content[at:] and tag.startswith(content[at:])), "")
+
+
+def readable(frame: Framed) -> str:
+    try:
+        return frame.payload.decode("utf-8")
+    except UnicodeDecodeError as wrong:
+        place = frame.places[wrong.start]
+        raise bad_utf8(place, found_at(frame.payload, wrong.start)) from None
+
+
+# -- which service's stream is it -------------------------------------------------------------------------
+
+WINDOW = 1024
+FIELD_STARTS = (b"data:", b"event:", b"id:", b"retry:", b":")
+EVIDENCE = {
+    "exaone": {"result_code"},
+    "a2a": {
+        *("jsonrpc", "kind", "task", "statusUpdate", "artifactUpdate", "artifact", "artifacts", "parts"),
+        *("contextId", "taskId", "messageId"),
+    },
+    "openai": {"choices", "object", "error_message", "error_code", "custom_status"},
+    "clova": {"stopReason", "finishReason", "inputLength", "outputLength", "aiFilter"},
+}
+IN_MESSAGE = {
+    "a2a": {"messageId", "parts", "kind", "contextId", "taskId"},
+    "clova": {"thinkingContent", "toolCalls"},
+}
+
+
+def unrecognized(data: bytes, dialect: str) -> Fault:
+    kept = data[:WINDOW]
+    service = detect(kept)
+    if kept.startswith(b"\x1f\x8b"):
+        look = "gzip data; decompress it first"
+    elif kept.startswith(b"\x28\xb5\x2f\xfd"):
+        look = "zstd data; decompress it first"
+    elif re.match(rb"<!doctype html|<html", kept.removeprefix(BOM).lstrip(WHITE), re.IGNORECASE):
+        look = "an HTML page"
+    elif service not in (None, dialect):
+        look = f"a stream of hangang.{service}"
+    else:
+        look = "nothing of the kind"
+    text = f"stream not recognized at byte {len(data)}: expected {SERVICES[dialect]} events, found {look}"
+    return Fault("UnrecognizedStreamError", len(data), text)
+
+
+class Mismatch(Exception):
+    """A bracket that does not match: nothing after it in this value is looked at."""
+
+
+def detect(first_bytes: bytes) -> str | None:
+    window = first_bytes[:WINDOW].removeprefix(BOM)
+    data = window.lstrip(WHITE)
+    if data[:1] == b"{":
+        while data[:1] == b"{":
+            try:
+                service, end = evidence(data)
+            except Mismatch:
+                return None
+            if service or end is None:
+                return service
+            data = data[end:].lstrip(WHITE)
+        return None
+    return detect_sse(data)
+
+
+def detect_sse(window: bytes) -> str | None:
+    """The first line that tells; a payload is looked at again with each line that it grows by."""
+    lines = re.findall(rb"([^\r\n]*)(\r\n|\r|\n|\Z)", window)
+    payload: bytes | None = None
+    for line, end in lines:
+        name, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if not line:
+            payload = None
+        elif name == b"event" and end and value in (b"token", b"result", b"signal"):
+            return "clova"
+        elif name == b"data":
+            payload = value if payload is None else payload + b"\n" + value
+            if end and payload.strip(WHITE) == b"[DONE]":
+                return "openai"
+            service = first_value(payload.lstrip(BLANKS))
+            if service:
+                return service
+        elif line[:1] == b"{" or (name == b"error" and value[:1] == b"{"):
+            service = first_value(line if line[:1] == b"{" else value)
+            if service:
+                return service
+    return None
+
+
+def first_value(payload: bytes) -> str | None:
+    if payload[:1] != b"{":
+        return None
+    try:
+        return evidence(payload)[0]
+    except Mismatch:
+        return None
+
+
+def evidence(data: bytes) -> tuple[str | None, int | None]:
+    """(the service that the value's member names tell, where the value ends, None if it is cut)."""
+    stack: list[tuple[bytes, str]] = []  # each open bracket, and the level of an object: "" tells nothing
+    weak: set[str] = set()
+    may_name, level, at = False, "top", 0
+    while at < len(data):
+        byte = data[at : at + 1]
+        at += 1
+        if byte == b'"':
+            match = re.match(rb'(?s)((?:[^"\\]|\\.)*)"', data[at:])
+            if not match:
+                return None, None
+            at += match.end()
+            member = re.match(rb"[ \t\n\r]*:[ \t\n\r]*", data[at:])
+            if may_name and member:
+                at += member.end()
+                first = data[at : at + 1]
+                if not first:
+                    return None, None
+                name, place = match.group(1).decode("latin-1"), stack[-1][1]
+                service = strong(place, name, first)
+                if service:
+                    return service, None
+                weak |= weaker(place, name, first)
+                level = inner_level(place, name)
+            may_name = False
+        elif byte in (b"{", b"["):
+            stack.append((byte, level if byte == b"{" else ""))
+            may_name, level = byte == b"{", ""
+        elif byte in (b"}", b"]"):
+            if stack[-1][0] + byte not in (b"{}", b"[]"):
+                raise Mismatch
+            stack.pop()
+            if not stack:
+                return next((one for one in ("clova", "openai") if one in weak), None), at
+            may_name, level = False, ""
+        elif byte not in WHITE:
+            may_name, level = byte == b"," and stack[-1][0] == b"{", ""
+    return None, None
+
+
+def strong(place: str, name: str, first: bytes) -> str | None:
+    if place in ("top", "result"):
+        return next((service for service, names in EVIDENCE.items() if name in names), None)
+    if place == "message":
+        if name == "content" and first == b'"':
+            return "clova"
+        return next((service for service, names in IN_MESSAGE.items() if name in names), None)
+    return "a2a" if place == "status" and name == "state" else None
+
+
+def weaker(place: str, name: str, first: bytes) -> set[str]:
+    if place == "status" and name == "code":
+        return {"clova"}
+    if place in ("top", "result") and (
+        (name == "error" and first in b'{"') or (name == "usage" and first == b"{")
+    ):
+        return {"openai"}
+    return set()
+
+
+def inner_level(place: str, name: str) -> str:
+    if place in ("top", "result") and name in ("message", "status"):
+        return name
+    return "result" if place == "top" and name == "result" else ""
