@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -1561,3 +1561,64 @@ def inner_level(place: str, name: str) -> str:
     if place in ("top", "result") and name in ("message", "status"):
         return name
     return "result" if place == "top" and name == "result" else ""
+
+
+# -- tool calls -------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Call:
+    """A call that deltas are folded to."""
+
+    index: int | None = None
+    id: str | None = None
+    name: str | None = None
+    arguments: str = ""
+
+
+def fold_calls(deltas: Iterable[Any]) -> list[Call]:
+    """The calls of these deltas (objects with index, id, name, arguments), by the sentences of the contract."""
+    calls: list[Call] = []
+    for delta in deltas:
+        fragment = delta.arguments or ""
+        same_id = [call for call in calls if delta.id and call.id == delta.id]
+        same_index = [call for call in calls if delta.index is not None and call.index == delta.index]
+        candidates = same_id or same_index or (calls if delta.index is None else [])
+        call = candidates[-1] if candidates else None
+        if call and call.name and delta.name:
+            both = bool(call.id and delta.id)
+            differs = both and call.id != delta.id
+            again = not both and is_whole_object(call.arguments) and bool(fragment)
+            if differs or call.name != delta.name or again:
+                call = None
+        if call is None:
+            call = Call(delta.index)
+            calls.append(call)
+        if call.index is None:
+            call.index = delta.index
+        call.id = call.id or delta.id or None
+        call.name = call.name or delta.name or None
+        begun_again = call.arguments[:2] == "{}" and not call.arguments[2:].strip(" \t\n\r")
+        if begun_again and fragment.lstrip(" \t\n\r").startswith("{"):
+            call.arguments = call.arguments[2:]
+        call.arguments += fragment
+    return calls
+
+
+def is_whole_object(text: str) -> bool:
+    """By its brackets and strings: what is between them is not looked at."""
+    text = text.strip(" \t\n\r")
+    depth = 0
+    inside = escaped = False
+    for at, character in enumerate(text):
+        if inside:
+            escaped, inside = character == "\\" and not escaped, character != '"' or escaped
+        elif character == '"':
+            inside = True
+        elif character in "{[":
+            depth += 1
+        elif character in "}]":
+            depth -= 1
+        if not depth and not inside:
+            return text[:1] == "{" and at == len(text) - 1
+    return False

@@ -118,29 +118,52 @@ exaone = st.one_of(
 
 details = shape(reasoning_tokens=numbers, thinking_tokens=numbers)
 openai_usage = shape(
-    prompt_tokens=numbers, completion_tokens=numbers, total_tokens=numbers, completion_tokens_details=details
+    prompt_tokens=numbers,
+    completion_tokens=numbers,
+    total_tokens=numbers,
+    reasoning_tokens=numbers,
+    completion_tokens_details=details,
 )
 openai_function = shape(name=strings, arguments=strings | values)
 openai_calls = several(shape(index=numbers, id=strings, type=strings, function=openai_function))
+#: Text of an answer: strings, pieces of the tags of `TAGS`, and what servers send by mistake.
+texts = (
+    strings
+    | st.sampled_from(["<t>", "</t>", "<", "<t", "t>", "</", "\n", " ", "각", "ab"])
+    | st.booleans()
+    | numbers
+)
+text_parts = several(shape(type=st.just("text"), text=texts))
+openai_parts = several(
+    shape(
+        type=st.sampled_from(["text", "thinking", "reasoning", "image_url"]),
+        text=texts | text_parts,
+        thinking=texts | text_parts,
+        reasoning=texts | text_parts,
+    )
+)
 thoughts = {
-    name: st.none() | strings for name in ("reasoning_content", "reasoning", "thinking", "thinking_content")
+    name: st.none() | texts for name in ("reasoning_content", "reasoning", "thinking", "thinking_content")
 }
 delta = shape(
     role=words,
-    content=st.none() | strings | parts,
+    content=st.none() | texts | texts | openai_parts,
+    refusal=st.none() | texts,
     tool_calls=openai_calls,
-    reasoning_details=parts,
+    function_call=st.none() | openai_function,
+    reasoning_details=several(shape(text=texts)),
     **thoughts,
 )
 openai_error = shape(message=strings, type=words, param=words, code=codes | numbers)
 choice = st.fixed_dictionaries(
     {},
     optional={
-        "index": odd(st.sampled_from([0, 1, 2])),
+        "index": odd(st.sampled_from([0, 0, 1, 2])),
         "delta": odd(delta),
         "message": odd(delta),
         "finish_reason": odd(reasons),
-        "reasoning": odd(strings),
+        "reasoning": odd(texts),
+        "usage": st.none() | openai_usage,
         "error": st.none() | openai_error.filter(bool),
     },
 )
@@ -151,11 +174,34 @@ chunk = shape(
     model=words,
     choices=st.none() | st.lists(choice, max_size=3),
     usage=st.none() | openai_usage,
+    x_groq=shape(usage=openai_usage),
+    error_code=st.sampled_from([0, 0, 0, 1]),
+)
+#: What the events of one answer are mostly like, so that deltas and snapshots of the same choices meet.
+plain_choice = st.fixed_dictionaries(
+    {"index": st.sampled_from([0, 0, 1])},
+    optional={
+        "delta": shape(content=texts, reasoning=texts),
+        "message": shape(content=texts, reasoning=texts, refusal=texts, tool_calls=openai_calls),
+        "finish_reason": reasons,
+    },
+)
+plain_chunk = st.fixed_dictionaries({"choices": st.lists(plain_choice, min_size=1, max_size=2)})
+flat_error = shape(
+    code=st.sampled_from([0, 399, 400, 500, "500"]), message=strings, type=words, param=words, text=strings
 )
 openai = st.one_of(
     chunk,
     chunk,
-    shape(error=openai_error | words, custom_status=shape(Code=codes, Description=strings)),
+    plain_chunk,
+    plain_chunk,
+    shape(
+        error=openai_error | words,
+        error_type=words,
+        custom_status=shape(Code=codes, Description=strings),
+    ),
+    flat_error,
+    shape(data=flat_error, error_code=numbers, error_message=strings, detail=strings),
     shape(choices=st.none(), error_message=strings, error_type=words, error_code=codes),
     shape(status=shape(code=st.sampled_from(["20000", "40000", ""]), message=strings), result=chunk),
 )
@@ -167,13 +213,16 @@ states = st.sampled_from(
         "completed",
         "TASK_STATE_COMPLETED",
         "TASK_STATE_INPUT_REQUIRED",
+        "TASK_STATE_CANCELLED",
         "failed",
         "x",
         "",
     ]
 )
 roles = st.sampled_from(["user", "agent", "ROLE_AGENT", "ROLE_USER", "x"])
-a2a_message = shape(role=roles, messageId=words, taskId=words, contextId=words, parts=parts, metadata=values)
+a2a_message = shape(
+    role=roles, messageId=words, taskId=words, contextId=words, parts=parts, content=parts, metadata=values
+)
 a2a_status = shape(state=states, message=a2a_message)
 artifact = shape(artifactId=words, name=words, parts=parts, metadata=values)
 task = shape(
@@ -241,7 +290,22 @@ def payloads(draw: st.DrawFn, frames: st.SearchStrategy[Any]) -> bytes:
     text = draw(json_texts(value))
     if draw(st.integers(0, 11)) == 0:
         return draw(
-            st.sampled_from([b"[DONE]", b"", b"[DONE] ", b"null", text + b"]", text[:-1], b" " + text + b" "])
+            st.sampled_from(
+                [
+                    *(
+                        b"[DONE]",
+                        b"",
+                        b" ",
+                        b"\t\n",
+                        b"[DONE] ",
+                        b"\n[DONE]",
+                        b"[DONE].",
+                        b"null",
+                        b"out of memory",
+                    ),
+                    *(text + b"]", text[:-1], b" " + text + b" "),
+                ]
+            )
         )
     return text
 
@@ -263,6 +327,33 @@ def damaged(draw: st.DrawFn, data: bytes) -> bytes:
             )
         )
     return data
+
+
+#: Lines that are frames by themselves, and lines that are not.
+outside = st.sampled_from(
+    [
+        b'{"x":1}',
+        b'{"choices":[{"index":0,"delta":{"content":"a"}}]}',
+        b'{"error":{"message":"m","code":500}}',
+        b'{"code":500,"message":"m"} ',
+        b'{"result_code":500}',
+        b'{"status":{"code":"50000","message":"m"}}',
+        b'{"error":[[[[[[[[]]]]]]]]}',
+        b"{",
+        b'{"x":\xff}',
+        b'{"x":1}{',
+        b' {"x":1}',
+        b"[1]",
+        b'error: {"error":{"message":"m"}}',
+        b'error:{"code":"1","message":"m"}',
+        b'error:  {"x":1}',
+        b"error: died",
+        b"error",
+        b'errors: {"x":1}',
+        b"<html>",
+        b"Bad Gateway",
+    ]
+)
 
 
 @st.composite
@@ -294,6 +385,8 @@ def sse_frame(draw: st.DrawFn, payload: bytes) -> bytes:
         )
     )
     lines = extra + lines if draw(st.booleans()) else lines + extra
+    if draw(st.integers(0, 5)) == 0:
+        lines.insert(draw(st.integers(0, len(lines))), draw(outside))
     return b"".join(line + end for line in lines) + end
 
 
@@ -307,7 +400,13 @@ def streams(draw: st.DrawFn, frames: st.SearchStrategy[Any]) -> bytes:
         st.sampled_from([b"", b"", b"", b"\xef\xbb\xbf", b"\n", b" \r\n", b"\xef\xbb\xbf \n", b": hi\n\n"])
     )
     if draw(st.booleans()):
-        data = b"".join(draw(sse_frame(payload)) for payload in body)
+        data = b""
+        for payload in body:
+            if draw(st.integers(0, 9)) == 0:
+                data += draw(outside) + draw(st.sampled_from([b"\n", b"\r", b"\r\n", b"\n\n"]))
+            data += draw(sse_frame(payload))
+        if draw(st.integers(0, 5)) == 0:
+            data += draw(outside)
         if draw(st.integers(0, 3)) == 0:
             data = data.rstrip(b"\r\n")
     else:
@@ -338,6 +437,8 @@ SEEDS: dict[str, list[bytes]] = {
             b'"logprobs":null,"finish_reason":null}]}'
         ),
         b'{"id":"c","choices":[{"index":0,"delta":{"reasoning":"@"},"finish_reason":null}],"usage":{"prompt_tokens":#}}',
+        b'{"choices":[{"index":0,"delta":{"content":"@","refusal":"@"}}],"error_code":0}',
+        b'{"choices":[{"index":1,"delta":{"content":"@"}}]}',
     ],
     "a2a": [
         (
@@ -403,8 +504,20 @@ def repetitive(draw: st.DrawFn, dialect: str) -> bytes:
         return b"".join(payload + gap for payload in body)
     head = draw(st.sampled_from([b"data:", b"data: ", b"event:token\ndata:", b"id:@\nevent:token\ndata:"]))
     end = draw(st.sampled_from([b"\n\n", b"\r\n\r\n"]))
+    head_of = head
     out = b""
     for i, payload in enumerate(body):
+        if draw(st.integers(0, 7)) == 0:
+            # What no template may swallow: a line of its own, another name, a snapshot, an empty payload.
+            line = end[: len(end) // 2]
+            snapshot = b'data: {"choices":[{"index":0,"message":{"content":"x","reasoning":"y"}}]}' + end
+            name = draw(st.sampled_from([b"event: error" + line, b""]))
+            out += draw(
+                st.sampled_from([b"data:" + end, snapshot]) | st.tuples(outside, st.just(line)).map(b"".join)
+            )
+            head = name + head_of
+        else:
+            head = head_of
         out += (
             head.replace(b"@", draw(st.sampled_from([b"", b"%d" % i, b"same", b"\xff", b"a b"])))
             + payload
@@ -457,5 +570,68 @@ def limits(dialect: str | None, depth: bool = True) -> st.SearchStrategy[dict[st
         optional["errors"] = st.sampled_from(["strict", "report"])
     if dialect == "a2a":
         optional["end"] = st.sampled_from(["state", "last_chunk"])
+    if dialect == "openai":
+        optional["thinking_tags"] = tags
+        optional["thinking_first"] = st.booleans()
     none: st.SearchStrategy[dict[str, Any]] = st.just({})
-    return none | st.fixed_dictionaries({}, optional=optional)
+    return none | st.fixed_dictionaries({}, optional=optional).map(with_tags_only)
+
+
+#: Tags that overlap themselves and each other, begin with white space, or share bytes of a character.
+TAGS = [
+    *(("<t>", "</t>"), ("<<", "<"), ("<t", "<t>"), ("a", "b"), ("aab", "ab")),
+    *(("\n<", "\n</"), (" ", "\n"), ("가", "각"), ("<t></t>", "t>")),
+]
+tags = st.sampled_from(TAGS)
+
+
+def with_tags_only(options: dict[str, Any]) -> dict[str, Any]:
+    """`thinking_first` has no meaning without tags, and is refused."""
+    if "thinking_tags" not in options:
+        options = {name: value for name, value in options.items() if name != "thinking_first"}
+    return options
+
+
+@st.composite
+def tagged_streams(draw: st.DrawFn) -> tuple[bytes, dict[str, Any]]:
+    """A stream whose content is full of (pieces of) the tags that the options name, and those options."""
+    opening, closing = draw(tags)
+    pieces = [opening, closing, opening + closing, opening[:-1], closing[:-1], opening[1:], closing[:1]]
+    piece = st.sampled_from([*pieces, *pieces, "", " ", "\n", "\r\n", "x", "안", "<", "\u00a0"])
+    content = st.lists(piece, max_size=3).map("".join)
+    frames = []
+    for _ in range(draw(st.integers(1, 8))):
+        place = draw(st.sampled_from(["delta", "delta", "delta", "delta", "message", "both"]))
+        choice: dict[str, Any] = {"index": draw(st.sampled_from([0, 0, 0, 1]))}
+        text = draw(content)
+        parts = [{"type": "text", "text": text[:1]}, {"type": "thinking", "text": "p"}, {"text": text[1:]}]
+        body = {"content": draw(st.sampled_from([text, text, text, parts]))}
+        if draw(st.integers(0, 5)) == 0:
+            body["reasoning"] = "r"
+        for name in ("delta", "message") if place == "both" else (place,):
+            choice[name] = body
+        if draw(st.integers(0, 4)) == 0:
+            choice["finish_reason"] = "stop"
+        frames.append(b"data: " + json.dumps({"choices": [choice]}, ensure_ascii=False).encode() + b"\n\n")
+        if draw(st.integers(0, 4)) == 0:
+            frames.append(
+                draw(
+                    st.sampled_from(
+                        [
+                            b"data: [DONE]\n\n",
+                            b'data: {"error":"m"}\n\n',
+                            b'{"error":"m"}\n',
+                            b"event: error\ndata: died\n\n",
+                            b"data:\n\n",
+                            b"data: [1]\n\n",
+                            b"data: {x\n\n",
+                            b'{"choices":[{"index":0,"delta":{"content":"<"}}]}\n',
+                        ]
+                    )
+                )
+            )
+    options: dict[str, Any] = {"thinking_tags": (opening, closing), "thinking_first": draw(st.booleans())}
+    if draw(st.booleans()):
+        options["errors"] = "report"
+    wire = b"".join(frames)
+    return (wire if draw(st.integers(0, 2)) else wire[: draw(st.integers(0, len(wire)))]), options

@@ -32,7 +32,7 @@ EVENTS: dict[str, tuple[str, ...]] = {
 SHARED = ("ToolCallDelta", "Usage", "AIFilter", "Malformed")
 
 #: The kinds that `feed_text` defers to `close()`.
-DEFERRED = ("Result", "Error", "Done", "Task")
+DEFERRED = ("Result", "Error", "Done", "Task", "StatusUpdate")
 
 #: Whether memory is our own. Under a sanitizer, or under the key watch, it is mostly the tool's, and its peaks
 #: are measured but not judged.
