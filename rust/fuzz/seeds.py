@@ -42,10 +42,13 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for stream in streams:
             # Plain options, and report mode with A2A's second profile.
-            for head in (b"\x00\x07", b"\x05\x40"):
+            heads = [b"\x00\x07", b"\x05\x40"]
+            if target == "openai" and (b"think>" in stream or b"thought>" in stream):
+                heads += [b"\x08\x07", b"\x18\x07"]  # thinking_tags, and thinking_first with them
+            for head in heads:
                 name = hashlib.sha256(head + stream).hexdigest()[:16]
                 (folder / name).write_bytes(head + stream)
-        print(f"{target}: {2 * len(streams)} seeds")
+        print(f"{target}: {len(streams)} streams")
 
 
 if __name__ == "__main__":
