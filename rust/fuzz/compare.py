@@ -59,8 +59,8 @@ def blocks(data: bytes, separator: bytes) -> list[bytes]:
 def changed(data: bytes, pool: list[bytes], dictionary: list[bytes], rng: random.Random) -> bytes:
     """One to four changes: a byte, a word, a piece gone, a piece twice, a piece of another stream.
 
-    Also what [design §5] looks at: a line or a frame of another stream between two lines, and a frame repeated
-    so that it is predicted.
+    Also what [design §5] looks at: a line or a frame of another stream between two lines, and a frame that is
+    repeated, so that it is predicted.
     """
     for _ in range(rng.randint(1, 4)):
         at = rng.randint(0, len(data))
