@@ -119,6 +119,20 @@ def test_repetitive_streams(dialect: str, data: st.DataObject) -> None:
     assert raws == expected.raws
 
 
+@given(strategies.tagged_streams(), st.data())
+def test_thinking_tags(made: tuple[bytes, dict[str, Any]], data: st.DataObject) -> None:
+    """Any text with tags in it, in any frames, cut anywhere: equal at each step, and what the whole stream means."""
+    wire, options = made
+    note(repr((options, wire)))
+    events, error, raws = together(
+        "openai", options, [("feed", chunk) for chunk in data.draw(strategies.cuts(wire))]
+    )
+    expected = reference.run("openai", wire, **options)
+    assert error == expected.error
+    assert [support.strict(event) for event in events] == [support.strict(event) for event in expected.events]
+    assert raws == expected.raws
+
+
 @pytest.mark.parametrize("dialect", support.DIALECTS)
 @given(data=st.data())
 def test_text_and_events_mixed(dialect: str, data: st.DataObject) -> None:
