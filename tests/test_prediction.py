@@ -114,3 +114,66 @@ def test_damage_is_found_as_without_prediction(
             with_prediction = outcome(impl, dialect, chunks, errors)
             monkeypatch.setenv("HANGANG_PREDICT", "0")
             assert with_prediction == outcome(impl, dialect, chunks, errors), (at, chunks)
+
+
+#: What no template may swallow ([design §5]): objects outside `data:`, another event name, an empty payload.
+INSERTED = (
+    b'\n{"error":{"message":"m"}}\n',
+    b'\nerror: {"code":"1","message":"m"}\n',
+    b"\ndata:\n\n",
+    b"\n\nevent: error\n",
+    b"\nid: 7\ndata: \n",
+)
+
+
+@pytest.mark.parametrize("inserted", INSERTED, ids=repr)
+@pytest.mark.parametrize("name", [name for name in SHAPES if name != "exaone"])
+def test_lines_inside_a_predicted_frame(
+    name: str, inserted: bytes, impl: Implementation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dialect, (first, second, third) = frames(name)
+    for at in range(0, len(third) + 1, 1 if impl.name == "native" else 3):
+        broken = third[:at] + inserted + third[at:]
+        for chunks in (
+            [first + second + broken + second],
+            [first, second, broken[: at + 2], broken[at + 2 :], second],
+        ):
+            monkeypatch.setenv("HANGANG_PREDICT", "1")
+            with_prediction = outcome(impl, dialect, chunks, "report")
+            monkeypatch.setenv("HANGANG_PREDICT", "0")
+            assert with_prediction == outcome(impl, dialect, chunks, "report"), (at, chunks)
+
+
+SNAPSHOT = b'data: {"choices":[{"index":0,"message":{"content":"whole","reasoning":"why"},"finish_reason":"stop"}]}\n\n'
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 2**20])
+@pytest.mark.parametrize("shape", [OPENAI, REASONING])
+@pytest.mark.parametrize("texts", [(b"", b"", b"", b""), (b"", b"", b"", b"a"), (b"a", b"b", b"", b"")])
+def test_predicted_frames_count_as_deltas(
+    shape: bytes, texts: tuple[bytes, ...], chunk: int, impl: Implementation, predict: bool
+) -> None:
+    """A snapshot after predicted frames: empty where one of them had text, in `feed` and in `feed_text`."""
+    field, other = ("text", "thinking") if shape is OPENAI else ("thinking", "text")
+    whole = {"text": "whole", "thinking": "why"}
+    wire = b"".join(shape % text for text in texts) + SNAPSHOT
+    parser = impl.parser("openai")
+    events = [event for at in range(0, len(wire), chunk) for event in parser.feed(wire[at : at + chunk])]
+    assert parser.close() == []
+    assert getattr(events[-1], field) == ("" if any(texts) else whole[field])
+    assert getattr(events[-1], other) == whole[other]
+    parser = impl.parser("openai")
+    text = "".join(parser.feed_text(wire[at : at + chunk]) for at in range(0, len(wire), chunk))
+    assert text == "".join(event.text for event in events)
+
+
+def test_equal_frames_of_more_than_128_choices(impl: Implementation, predict: bool) -> None:
+    """Predicted frames of a choice that is not followed set no flags, and end nothing."""
+    wide = b'data: {"choices":[' + b",".join(b'{"finish_reason":"stop"}' for _ in range(128)) + b"]}\n\n"
+    one = b'data: {"choices":[{"index":%d,"delta":{"content":"a"},"finish_reason":null}]}\n\n'
+    last = b'data: {"choices":[{"index":%d,"message":{"content":"b"},"finish_reason":"stop"}]}\n\n'
+    parser = impl.parser("openai")
+    events = parser.feed(wide + (one % 500) * 4 + (one % 5) * 4 + last % 500 + last % 5)
+    assert [event.choices[0].text for event in events[1:]] == ["a"] * 8 + ["", ""]
+    with pytest.raises(ValueError, match="truncated"):
+        parser.close()
