@@ -13,7 +13,7 @@ from typing import Any
 ANSWER = "안녕하세요, A2A 😊\n둘째 줄"
 Events = list[tuple[str, dict[str, Any]]]
 STREAM_OF_THREE: Events = [
-    ("Task", {"state": "submitted", "content": ""}),
+    ("Task", {"state": "submitted", "content": "", "message": None}),
     ("StatusUpdate", {"state": "working", "message": "처리 중", "final": False}),
     (
         "ArtifactUpdate",
@@ -213,7 +213,9 @@ EXPECTED: dict[str, Expected] = {
             -2: {"finish_reason": "tool_calls"},
         },
     ),
-    "a2a/sdk-1.3.0_v1.0_send.json": a2a(748, [("Task", {"state": "completed", "content": ANSWER})], ""),
+    "a2a/sdk-1.3.0_v1.0_send.json": a2a(
+        748, [("Task", {"state": "completed", "content": ANSWER, "message": None})], ""
+    ),
     "a2a/sdk-1.3.0_v1.0_stream.sse": a2a(2016, [*STREAM_OF_THREE, completed(False)], ANSWER),
     "a2a/sdk-1.3.0_v1.0_stream_messageonly.sse": a2a(
         244, [("Message", {"role": "agent", "text": "직접 답변입니다."})], "직접 답변입니다."
@@ -259,7 +261,7 @@ EXPECTED: dict[str, Expected] = {
         77, [("Error", {"code": -32601, "message": "Method not found", "data": None})], ""
     ),
     "a2a/sdk-1.3.0_compat-v0.3_send.json": a2a(
-        836, [("Task", {"state": "completed", "content": ANSWER})], ""
+        836, [("Task", {"state": "completed", "content": ANSWER, "message": None})], ""
     ),
     "a2a/sdk-1.3.0_compat-v0.3_stream.sse": a2a(2069, [*STREAM_OF_THREE, completed(True)], ANSWER),
     "a2a/sdk-1.3.0_compat-v0.3_stream_gov-kindless.sse": a2a(
