@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import reference
 import support
-from support import Vector
+from support import Implementation, Vector
 
 FILES = {
     file: [one for one in support.vectors("dialects") if one.file == file]
@@ -38,7 +38,8 @@ class Beginning(reference.Dialect):
 
 def beginning(vector: Vector, size: int) -> reference.Run:
     data = vector.wire[:size]
-    if vector.wire[:1] != b"{" and not data.endswith((b"\n", b"\r")):
+    is_sse = not vector.wire.removeprefix(reference.BOM).lstrip(reference.WHITE).startswith(b"{")
+    if is_sse and not data.endswith((b"\n", b"\r")):
         # An unterminated line is complete at the end of the stream only, but its length counts at once.
         rest = data.rpartition(b"\n")[2].rpartition(b"\r")[2]
         if rest.startswith((b"{", b"error:")):
@@ -62,3 +63,25 @@ def check(vector: Vector) -> None:
 def test_law_one_holds_in_the_reference(file: str) -> None:
     for vector in FILES[file]:
         check(vector)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_events_are_given_as_early_as_can_be(file: str, impl: Implementation) -> None:
+    """An event is given by the `feed` that brings its last byte: a blank line, a line end, a closing bracket."""
+    for vector in FILES[file]:
+        check_earliness(vector, impl)
+
+
+def check_earliness(vector: Vector, impl: Implementation) -> None:
+    wire = vector.wire
+    places = [at + 1 for at, byte in enumerate(wire) if byte in b"\n\r}]"]
+    places = places[:: max(1, len(places) // 25)]
+    parser = impl.parser(vector.kind, **vector.options)
+    given = fed = 0
+    for place in places:
+        try:
+            given += len(parser.feed(wire[fed:place]))
+        except ValueError:
+            return  # the table has the events of a fault
+        fed = place
+        assert given == len(beginning(vector, place).events), (vector.id, place)
