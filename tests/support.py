@@ -227,8 +227,12 @@ def expected_text(parser: Any, chunks: Iterable[Any]) -> TextOutcome:
         else:
             fed += raised.events
     latest = {type(event).__name__: event for event in fed if type(event).__name__ in DEFERRED}
-    kept = [event for event in fed if any(event is one for one in latest.values())]
-    return TextOutcome("".join(event.text for event in fed), kept + last, error)
+    # What `thinking_tags` held back: the first such chunk before an end, and the one that a fault ends with.
+    flushed = [at for at, event in enumerate(fed) if type(event).__name__ == "Chunk" and event.raw == b""]
+    apart = [fed[at] for at in flushed if at == flushed[0] or at == len(fed) - 1]
+    kept = [event for event in fed if any(event is one for one in (*latest.values(), *apart))]
+    text = "".join(event.text for event in fed if not any(event is one for one in kept))
+    return TextOutcome(text, kept + last, error)
 
 
 # -- one data form of events --------------------------------------------------------------------

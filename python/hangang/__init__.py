@@ -33,6 +33,7 @@ from hangang._errors import (
     StreamError,
     TruncatedStreamError,
     UnprocessableEntityError,
+    UnrecognizedStreamError,
     UnsupportedMediaTypeError,
 )
 from hangang._version import __version__
@@ -72,12 +73,14 @@ __all__ = [
     "ToolCalls",
     "TruncatedStreamError",
     "UnprocessableEntityError",
+    "UnrecognizedStreamError",
     "UnsupportedMediaTypeError",
     "Usage",
     "__version__",
     "a2a",
     "aiter_events",
     "clova",
+    "detect",
     "exaone",
     "gov",
     "iter_events",
@@ -91,6 +94,7 @@ ServerSentEvent = impl.ServerSentEvent
 SSEParser = impl.SSEParser
 ToolCallDelta = impl.ToolCallDelta
 Usage = impl.Usage
+detect = impl.detect
 
 if not TYPE_CHECKING:
     _STREAMS = ("Completion", "ToolCall", "ToolCalls", "aiter_events", "iter_events")

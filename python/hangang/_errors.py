@@ -30,6 +30,7 @@ __all__ = [
     "StreamError",
     "TruncatedStreamError",
     "UnprocessableEntityError",
+    "UnrecognizedStreamError",
     "UnsupportedMediaTypeError",
 ]
 
@@ -100,6 +101,10 @@ class LimitExceededError(ParseError):
 
 class TruncatedStreamError(ParseError):
     """The stream stopped inside a frame or before it showed an end; the answer is incomplete."""
+
+
+class UnrecognizedStreamError(ParseError):
+    """The stream ended and held no event that the dialect knows; the message says what it looks like."""
 
 
 class APIError(HangangError):

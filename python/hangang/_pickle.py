@@ -7,6 +7,7 @@ is this function.
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 __all__ = ["unpickle"]
@@ -25,10 +26,8 @@ def unpickle(module: str, name: str, fields: tuple[Any, ...]) -> Any:
     Raises:
         LookupError: there is no such class.
     """
-    # Not at the top: both implementations name this function, and `_backend` imports one of them.
-    from hangang._backend import impl
-
-    place: Any = getattr(impl, module) if module in _DIALECTS else impl
+    # By name, as pickle itself finds a class: the public modules have those of the implementation in use.
+    place = importlib.import_module(f"hangang.{module}" if module in _DIALECTS else "hangang")
     cls: Any = getattr(place, name, None)
     if not hasattr(cls, "__match_args__"):
         raise LookupError(f"hangang has no event class {module}.{name}")

@@ -11,6 +11,7 @@ from .dialects import a2a, clova, exaone, openai
 from .dialects.wire import AIFilter, Malformed, ToolCallDelta, Usage
 from .framing.json_stream import JSONStreamParser
 from .framing.sse import ServerSentEvent, SSEParser
+from .service import detect
 
 __all__ = [
     "AIFilter",
@@ -22,6 +23,7 @@ __all__ = [
     "Usage",
     "a2a",
     "clova",
+    "detect",
     "exaone",
     "openai",
 ]

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from .error import Missing
 from .framing import RawFrame
 from .predict.template import Holes, Template
+from .service import Service
 from .value import Event
 
 E = TypeVar("E", bound=Event)
@@ -26,8 +27,14 @@ class Dialect(Generic[E]):
 
     #: Whether the first byte of an SSE stream must be a colon or an ASCII letter.
     strict_first_byte: ClassVar[bool] = False
+    #: Which service it is, for messages.
+    service: ClassVar[Service]
+    #: The kinds of events that are not of the dialect.
+    unknown: ClassVar[tuple[type[Event], ...]]
     #: The kinds of events that `feed_text` defers to `close()`: the last one of each.
     deferred: ClassVar[tuple[type[Event], ...]] = ()
+    #: The kinds before which text held back is delivered.
+    flushed_by: ClassVar[tuple[type[Event], ...]] = ()
 
     def decode(self, frame: RawFrame, max_depth: int) -> E | None:
         """Validates a frame and turns it into an event; None for one that means nothing.
@@ -54,6 +61,10 @@ class Dialect(Generic[E]):
     ) -> E:
         """The event of a frame that fits `template`; `raw` as `Event._raw` wants it."""
         raise NotImplementedError
+
+    def flush(self) -> E | None:
+        """The text that is held back until more content decides what it is, in an event of its own."""
+        return None
 
     def missing(self) -> Missing | None:
         """What the stream lacks that must come before its end; None when it may end."""

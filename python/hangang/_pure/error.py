@@ -21,6 +21,7 @@ from hangang._errors import (
     LimitExceededError,
     ParseError,
     TruncatedStreamError,
+    UnrecognizedStreamError,
 )
 
 
@@ -32,6 +33,7 @@ class ErrorKind(Enum):
     FRAME_TOO_LARGE = LimitExceededError, "frame too large"
     TOO_DEEP = LimitExceededError, "nesting too deep"
     TRUNCATED = TruncatedStreamError, "stream truncated"
+    UNRECOGNIZED = UnrecognizedStreamError, "stream not recognized"
 
     def __init__(self, cls: type[ParseError], title: str) -> None:
         self.cls = cls
@@ -74,6 +76,10 @@ class Missing(Enum):
     A2A_LAST_CHUNK = "a final status, a last chunk, a message or an error"
 
 
+#: What a stream of EXAONE looks like whose first byte it cannot have.
+_LOOKS = {0x1F: "gzip data", 0x28: "zstd data", 0x3C: "HTML or XML"}
+
+
 class FrameError(Exception):
     """An error inside one frame.
 
@@ -114,7 +120,8 @@ class FrameError(Exception):
 class Failure(Exception):
     """An error of the stream: its kind and its absolute offset; the rest is as in `FrameError`.
 
-    `expected` is a `Missing` where the stream is truncated.
+    `expected` is a `Missing` where the stream is truncated; where it is not recognized, it is the dialect's
+    title, and `look` says what the stream looks like.
     """
 
     def __init__(
@@ -122,28 +129,38 @@ class Failure(Exception):
         kind: ErrorKind,
         offset: int,
         *,
-        expected: Expected | Missing | None = None,
+        expected: Expected | Missing | str | None = None,
         found: int | None = None,
         limit: int = 0,
+        look: str = "",
     ) -> None:
         self.kind = kind
         self.offset = offset
         self.expected = expected
         self.found = found
         self.limit = limit
+        self.look = look
 
     @classmethod
     def truncated(cls, offset: int, expected: Missing) -> Failure:
         """The stream ended early, after `offset` bytes."""
         return cls(ErrorKind.TRUNCATED, offset, expected=expected)
 
+    @classmethod
+    def unrecognized(cls, offset: int, title: str, look: str) -> Failure:
+        """The stream ended, after `offset` bytes, without an event of the dialect."""
+        return cls(ErrorKind.UNRECOGNIZED, offset, expected=title, look=look)
+
     @property
     def message(self) -> str:
         """The text of the public exception."""
         where = f"{self.kind.title} at byte {self.offset}: expected"
-        wanted = self.expected.value if self.expected else ""
+        wanted = self.expected.value if isinstance(self.expected, Enum) else self.expected
         if self.kind is ErrorKind.INVALID_JSON:
-            return f"{where} {wanted}, found {found(self.found)}"
+            look = _LOOKS.get(self.found or 0) if self.expected is Expected.FIRST_BYTE else None
+            return f"{where} {wanted}, found {found(self.found)}" + (
+                f"; the stream looks like {look}" if look else ""
+            )
         if self.kind is ErrorKind.INVALID_UTF8:
             return f"{where} a well-formed sequence, found {found(self.found)}"
         if self.kind is ErrorKind.FRAME_TOO_LARGE:
@@ -156,6 +173,8 @@ class Failure(Exception):
                 f"{where} at most {self.limit} open containers, found one more; "
                 "raise max_depth if such frames are expected"
             )
+        if self.kind is ErrorKind.UNRECOGNIZED:
+            return f"{where} {wanted} events, found {self.look}"
         return f"{where} {wanted}, found the end of the stream; the answer is incomplete"
 
     def to_error(self, events: Iterable[Any] = (), text: str | None = None) -> ParseError:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from hangang._values import decode_deep, replace_surrogates, scan, scanstring
+from hangang._values import decode_deep, decode_numbers, replace_surrogates, scan, scanstring
 
 from .error import ErrorKind, Expected, FrameError
 from .span import Span
@@ -100,6 +100,11 @@ def first_error(data: bytes, max_depth: int = 0) -> FrameError | None:
 
 def _invalid_utf8(data: bytes, error: UnicodeDecodeError) -> FrameError:
     return FrameError(ErrorKind.INVALID_UTF8, error.start, found=data[error.start])
+
+
+def number_texts(payload: bytes) -> Any:
+    """Value of a valid payload with every number as its JSON text."""
+    return decode_numbers(payload.decode("utf-8"))
 
 
 # -- the grammar ---------------------------------------------------------------------------------

@@ -6,9 +6,11 @@ Invariants:
    between values, a bracket mismatch and truncation stay fatal.
 3. `feed_text` gives text only, and defers the last event of a few kinds to `close()`. Deferred events are
    older than what any later call completes, so they come first.
-4. `close()` gives the deferred events, then an SSE event that lacks only its blank line, and then asks the
-   dialect whether the stream may end.
-5. After an error nothing is parsed any more: every call raises a new equal error.
+4. A payload of white space is a keep-alive, and `[DONE]` may have white space around it ([design §5.1]).
+5. `close()` gives the deferred events, then an SSE event that lacks only its blank line, then text held
+   back. A stream without any event of the dialect is not recognized; else the dialect decides whether the
+   stream may end here.
+6. After an error nothing is parsed any more: every call raises a new equal error.
 
 What is predicted is examined once, like what is searched for line ends.
 """
@@ -37,11 +39,13 @@ from .framing.json_stream import JSONFramer
 from .framing.sse import SSEFramer
 from .json import first_error, skip_space
 from .predict.template import MAX_TEMPLATE_BYTES, Template, Templates, lead_of
+from .service import WINDOW, look_of
 from .value import Event
 
 E = TypeVar("E", bound=Event)
 
 _DONE = b"[DONE]"
+_BLANK = b" \t\n"  # a payload holds no CR
 _REPORTED = (ErrorKind.INVALID_JSON, ErrorKind.INVALID_UTF8)
 
 
@@ -58,10 +62,13 @@ class StreamParser(Parser[E | Malformed], Generic[E]):
     """
 
     __slots__ = (
+        "_came",
         "_deferred",
         "_detector",
         "_dialect",
+        "_head",
         "_json",
+        "_known",
         "_max_depth",
         "_max_frame",
         "_report",
@@ -87,6 +94,9 @@ class StreamParser(Parser[E | Malformed], Generic[E]):
         self._report = errors == "report"
         self._dialect: Dialect[E] = self._dialect_class()
         self._deferred: dict[type[Event], Event] = {}  # by feed_text, in order of arrival
+        self._known = False  # an event of the dialect was among the stream
+        self._came = False  # a frame was, of whatever kind
+        self._head = bytearray()  # the stream's first bytes, until an event is known: what does it look like?
         # Exactly one of the three is there, until the stream has ended or failed.
         self._detector: Detector | None = Detector(self._max_frame, self._dialect.strict_first_byte)
         self._sse: SSEFramer | None = None
@@ -122,15 +132,16 @@ class StreamParser(Parser[E | Malformed], Generic[E]):
             else:
                 return out
             # feed_text may have deferred events to close(), which will not give them any more.
-            self._fail(caught, [*self._take_deferred(), *out])
+            self._fail(caught, [*self._take_deferred(), *out, *self._take_held()])
         finally:
             self._lock.release()
 
     def feed_text(self, chunk: Chunk) -> str:
         """The answer text that this chunk completes, joined: the fastest way through.
 
-        `Result`, `Error`, `Done` and the last `Task` come out of `close()`. Raises as `feed` does;
-        an error carries the text in `.text`, and in `.events` what `close()` would have given.
+        `Result`, `Error`, `Done`, the last `Task` and the last `StatusUpdate` come out of `close()`, and text
+        that `thinking_tags` held back at an end. Raises as `feed` does; an error carries the text in `.text`,
+        and in `.events` what `close()` would have given.
         """
         data = chunk if type(chunk) is bytes else to_bytes(chunk)
         if not self._lock.acquire(False):
@@ -146,7 +157,7 @@ class StreamParser(Parser[E | Malformed], Generic[E]):
                 caught = failure
             else:
                 return "".join(out)
-            self._fail(caught, self._take_deferred(), "".join(out))
+            self._fail(caught, [*self._take_deferred(), *self._take_held()], "".join(out))
         finally:
             self._lock.release()
 
@@ -158,10 +169,17 @@ class StreamParser(Parser[E | Malformed], Generic[E]):
         self._deferred.clear()
         return deferred
 
+    def _take_held(self) -> list[Event]:
+        """The text that the dialect holds back, at an error or at the end."""
+        held = self._dialect.flush()
+        return [] if held is None else [held]
+
     def _advance(self, chunk: bytes, out: list[Any], text_only: bool) -> None:
         """Takes all that the chunk completes: events to `out`, or with `text_only` their text."""
         base = self._fed
         self._fed = base + len(chunk)
+        if not self._known:
+            self._head += chunk[: WINDOW - len(self._head)]
         pos = 0
         sse = self._sse
         if sse is None:
@@ -192,11 +210,7 @@ class StreamParser(Parser[E | Malformed], Generic[E]):
             if frame is None:
                 return
             pos = sse.position
-            event: Event | None
-            if frame.payload == _DONE:
-                event = self._dialect.done(frame)
-            else:
-                event = self._parse_frame(frame, self._max_depth)
+            event = self._parse_event(frame, sse)
             if event is not None:
                 self._deliver(event, out, text_only)
                 if start >= 0 and templates is not None and templates.budget.may_learn():
@@ -212,7 +226,7 @@ class StreamParser(Parser[E | Malformed], Generic[E]):
             if detected.framing is Framing.JSON:
                 self._json = JSONFramer(self._max_frame, self._max_depth)
             else:
-                self._sse = SSEFramer(self._max_frame)
+                self._sse = SSEFramer(self._max_frame, self._max_depth)
                 if detected.indent:
                     offset = detected.base + detected.position - detected.indent
                     self._sse.indent(detected.indent, offset)
@@ -259,6 +273,19 @@ class StreamParser(Parser[E | Malformed], Generic[E]):
         self._examined += framer.examined
         framer.examined = 0
 
+    def _parse_event(self, frame: RawFrame, sse: SSEFramer) -> E | Malformed | None:
+        """The event of an SSE frame; None for a keep-alive, and for what means nothing to the dialect."""
+        payload = frame.payload.strip(_BLANK)
+        if not payload:
+            return None
+        self._came = True
+        if payload == _DONE:
+            return self._dialect.done(frame)
+        if sse.examined:
+            self._examined += sse.examined
+            sse.examined = 0
+        return self._parse_frame(frame, self._max_depth)
+
     def _parse_frame(self, frame: RawFrame, max_depth: int) -> E | Malformed | None:
         """The event of a frame; where invalid frames are reported, theirs."""
         payload = frame.payload
@@ -272,15 +299,32 @@ class StreamParser(Parser[E | Malformed], Generic[E]):
         raise failure
 
     def _deliver(self, event: Event, out: list[Any], text_only: bool) -> None:
+        dialect = self._dialect
+        kind = type(event)
+        if not self._known and kind not in dialect.unknown:
+            self._known = True
+            self._head.clear()
+        if kind in dialect.flushed_by:
+            held = dialect.flush()
+            if held is not None:
+                self._deliver_held(held, out, text_only)
         if not text_only:
             out.append(event)
             return
         if event.text:
             out.append(event.text)
-        kind = type(event)
-        if kind in self._dialect.deferred:
+        if kind in dialect.deferred:
             self._deferred.pop(kind, None)
             self._deferred[kind] = event
+
+    def _deliver_held(self, held: Event, out: list[Any], text_only: bool) -> None:
+        """Text that was held back. `feed_text` defers it once; more would let a stream fill the memory."""
+        if not text_only:
+            out.append(held)
+        elif type(held) not in self._deferred:
+            self._deferred[type(held)] = held
+        else:
+            out.append(held.text)
 
     def _learn_sse(self, event: Any, frame: RawFrame, chunk: bytes, start: int, end: int, base: int) -> None:
         """Makes a template of the frame that is in `chunk` from `start` to `end`."""
@@ -303,34 +347,49 @@ class StreamParser(Parser[E | Malformed], Generic[E]):
 
     def _finish(self, out: list[Any]) -> None:
         out += self._take_deferred()
-        if self._detector is not None and self._detector.finish():
-            raise Failure.truncated(self._fed, Missing.REST_OF_BOM)
-        if self._json is not None:
-            self._json.finish(self._fed)
-        if self._sse is not None:
-            frame = self._sse.finish(self._fed)
-            if frame is not None:
-                event = self._last_event(frame)
-                if event is not None:
-                    out.append(event)
-        missing = self._dialect.missing()
+        missing: Missing | None = None
+        is_inside = False
+        if self._detector is not None:
+            if self._detector.finish():
+                missing = Missing.REST_OF_BOM
+        elif self._json is not None:
+            self._came = True
+            if not self._json.is_between_frames():
+                is_inside = True
+                missing = Missing.REST_OF_VALUE
+        elif self._sse is not None:
+            last = self._sse.finish(self._fed)
+            is_inside = last.is_inside
+            self._came = self._came or self._sse.saw_field
+            for frame in (last.lone, last.frame):
+                if frame is not None and not self._finish_frame(frame, self._sse, out):
+                    last.is_truncated = True
+            if last.is_truncated:
+                missing = Missing.BLANK_LINE
+        out += self._take_held()
+        if self._came and not self._known and not is_inside:
+            service = self._dialect.service
+            raise Failure.unrecognized(self._fed, service.title, look_of(bytes(self._head), service))
+        missing = missing or self._dialect.missing()
         if missing is not None:
             raise Failure.truncated(self._fed, missing)
 
-    def _last_event(self, frame: RawFrame) -> E | None:
-        """A last event without its blank line: delivered if its data is complete, else truncated."""
-        payload = frame.payload
-        if payload == _DONE:
-            return self._dialect.done(frame)
-        self._examined += len(payload)
-        start = skip_space(payload, 0)
-        if payload[start : start + 1] != b"{" or first_error(payload, self._max_depth) is not None:
-            raise Failure.truncated(self._fed, Missing.BLANK_LINE)
-        return self._dialect.decode(frame, self._max_depth)
+    def _finish_frame(self, frame: RawFrame, sse: SSEFramer, out: list[Any]) -> bool:
+        """A last frame without its blank line: delivered if its data is complete, False if it is cut."""
+        payload = frame.payload.strip(_BLANK)
+        if payload and payload != _DONE:
+            self._examined += len(payload)
+            if payload[:1] != b"{" or first_error(frame.payload, self._max_depth) is not None:
+                return False
+        event = self._parse_event(frame, sse)
+        if event is not None:
+            self._deliver(event, out, False)
+        return True
 
     def _drop(self) -> None:
         self._detector = self._sse = self._json = None
         self._deferred.clear()
+        self._head.clear()
         self._dialect.release()
 
     def _pending(self) -> int:

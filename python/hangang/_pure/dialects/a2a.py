@@ -25,6 +25,7 @@ from ..json import as_str, string_span, validate
 from ..parser import StreamParser as BaseParser
 from ..predict.common import PredictableEvent
 from ..predict.template import HoleKind, Holes, Template
+from ..service import Service
 from ..value import Event, common, event, field
 from .wire import Malformed, code, fold_ascii, joined_parts
 
@@ -59,6 +60,9 @@ class Task(Event):
     artifacts: tuple[Object, ...] = field("The artifacts as received.", default=())
     history: tuple[Object, ...] = field("The messages so far, as received.", default=())
     metadata: Object | None = field("Metadata of the task.", default=None)
+    message: str | None = field(
+        "The text of the status message: the agent's question, or why it failed.", default=None
+    )
 
 
 @event("a2a")
@@ -139,7 +143,9 @@ class A2A(Dialect[AnyEvent]):
 
     __slots__ = ("_final", "_last_chunk_ends", "_may_end")
 
-    deferred = (Task, Error)
+    service = Service.A2A
+    unknown = (Unknown, Malformed)
+    deferred = (Task, StatusUpdate, Error)
 
     def __init__(self, last_chunk_ends: bool = False) -> None:
         self._last_chunk_ends = last_chunk_ends
@@ -268,23 +274,24 @@ def member(value: Object, metadata: Any, payload: bytes) -> AnyEvent | None:
 
 def task(value: Object, metadata: Any, payload: bytes) -> Task:
     """A task."""
-    status = value.get("status")
+    state, progress = status_of(value)
     artifacts = objects(value.get("artifacts"))
     return Task._make(  # type: ignore[no-any-return]
         as_str(value.get("id")),
         as_str(value.get("contextId")),
-        (fold(status.get("state")) or "") if type(status) is dict else "",
+        state,
         "".join([joined_parts(objects(artifact.get("parts"))) for artifact in artifacts]),
         artifacts,
         objects(value.get("history")),
         metadata_of(value, metadata),
+        progress,
         payload,
     )
 
 
 def message(value: Object, metadata: Any, payload: bytes) -> Message:
     """A message."""
-    parts = objects(value.get("parts"))
+    parts = message_parts(value)
     return Message._make(  # type: ignore[no-any-return]
         joined_parts(parts),
         fold(value.get("role")),
@@ -299,15 +306,12 @@ def message(value: Object, metadata: Any, payload: bytes) -> Message:
 
 def status_update(value: Object, metadata: Any, payload: bytes) -> StatusUpdate:
     """A change of a task's state."""
-    status = value.get("status")
-    if type(status) is not dict:
-        status = {}
-    progress = status.get("message")
+    state, progress = status_of(value)
     return StatusUpdate._make(  # type: ignore[no-any-return]
         as_str(value.get("taskId")),
         as_str(value.get("contextId")),
-        fold(status.get("state")) or "",
-        joined_parts(objects(progress.get("parts"))) if type(progress) is dict else None,
+        state,
+        progress,
         value.get("final") is True,
         metadata_of(value, metadata),
         payload,
@@ -361,6 +365,25 @@ def error(found: Any, payload: bytes) -> Error:
     if text is None and type(data) is dict:
         text = as_str(data.get("detail"))
     return Error._make(code(found.get("code")), text or "", data, payload)  # type: ignore[no-any-return]
+
+
+def message_parts(value: Object) -> tuple[Object, ...]:
+    """The parts of a message: `parts`, or 0.3's proto JSON `content`."""
+    parts = value.get("parts")
+    return objects(parts if type(parts) is list else value.get("content"))
+
+
+def status_of(value: Object) -> tuple[str, str | None]:
+    """The state of a task, and the text of its status message."""
+    status = value.get("status")
+    if type(status) is not dict:
+        return "", None
+    state = fold(status.get("state")) or ""
+    progress = status.get("message")
+    return (
+        "canceled" if state == "cancelled" else state,
+        joined_parts(message_parts(progress)) if type(progress) is dict else None,
+    )
 
 
 def fold(value: Any) -> str | None:

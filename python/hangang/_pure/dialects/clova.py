@@ -21,6 +21,7 @@ from ..json import as_int, as_str, span, string_span, utf8_text, validate
 from ..parser import StreamParser as BaseParser
 from ..predict.common import PredictableEvent
 from ..predict.template import HoleKind, Holes, Template
+from ..service import Service
 from ..value import Event, common, event, field
 from .wire import (
     AIFilter,
@@ -118,6 +119,8 @@ class Clova(Dialect[AnyEvent]):
 
     __slots__ = ("_ended",)
 
+    service = Service.CLOVA
+    unknown = (Unknown, Malformed)
     deferred = (Result, Error)
 
     def __init__(self) -> None:
@@ -223,7 +226,9 @@ def by_shape(value: dict[str, Any], frame: RawFrame) -> AnyEvent | None:
             if answer is not None:
                 return answer
         return None if fine else error(value, frame)
-    return signal(value, frame) if value.get("data") == "[DONE]" else None
+    if value.get("data") == "[DONE]":
+        return signal(value, frame)
+    return error(value, frame) if type(value.get("error")) is dict else None
 
 
 def signal(value: dict[str, Any], frame: RawFrame) -> Signal | None:

@@ -21,6 +21,7 @@ from ..parser import StreamParser as BaseParser
 from ..predict.budget import MAX_TEMPLATES
 from ..predict.common import PredictableEvent
 from ..predict.template import MAX_TEMPLATE_BYTES, HoleKind, Holes, Template
+from ..service import Service
 from ..value import Event, common, event, field
 from .wire import Malformed
 
@@ -70,6 +71,8 @@ class Exaone(Dialect[AnyEvent]):
 
     __slots__ = ("_ended", "_references")
 
+    service = Service.EXAONE
+    unknown = (Unknown, Malformed)
     strict_first_byte = True
     deferred = (Error,)
 

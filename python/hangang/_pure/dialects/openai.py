@@ -1,28 +1,35 @@
 """OpenAI-compatible chat streams and one-shot answers (docs/protocol/openai.md).
 
-Rules:
-1. The first that fits: an error object or string; `object: "error"`; an error inside a choice; a
-   list of choices; `error_message`; an envelope `{status, result}` (opened once); usage or a
-   `chat.completion` object without choices; else `Unknown`.
-2. A choice is read from `delta`, or from `message` in a one-shot answer.
-3. Reasoning has five names and may be repeated under several of them: the first that is not empty
-   counts, never two ([openai §8]).
-4. A chunk's own fields are those of its choice with index 0.
-5. `[DONE]`, an error, or a finish reason ends a stream; `[DONE]` after an error is still an event.
+Rules ([design §5]):
+1. Errors come first, wherever servers put them: a member `error`, the event name `error`, `object: "error"`,
+   an error inside a choice, `error_code`; without choices also `error_message`, and a `code` of 400 or more
+   with a `message`. An error ends a stream, and nothing after it makes it successful.
+2. A choice is read from its `delta`. A field of `message` counts only while no delta of that choice has
+   brought a non-empty one: servers repeat the whole answer there. No suffix is computed.
+3. Reasoning has five names and may be repeated under several of them: the first that is not empty counts,
+   never two ([openai §8]). Thinking parts of a content list are added to it.
+4. Text is never dropped because of its type: a number or a boolean is its own JSON text.
+5. A chunk's own fields are those of its choice with index 0.
+6. `[DONE]`, an error, or a finish reason of every choice that was shown ends a stream. At most 128 choices
+   are followed; beyond, only the first two end it, and their `message` counts for nothing.
+7. With thinking tags an event's text depends on the events before it, so nothing is predicted.
 """
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
+from ..base import DEFAULT_DEPTH, DEFAULT_FRAME_BYTES
 from ..dialect import Dialect
-from ..error import Missing
+from ..error import ErrorKind, FrameError, Missing
 from ..framing import RawFrame
-from ..json import as_int, as_str, raw_text, span, string_span, validate
+from ..json import as_int, as_str, number_texts, raw_text, span, unescape, utf8_text, validate
 from ..parser import StreamParser as BaseParser
 from ..predict.common import PredictableEvent
 from ..predict.template import HoleKind, Holes, Template
+from ..service import Service
 from ..span import Span
+from ..tags import Tag, TagSplitter
 from ..value import Event, Value, common, event, field, value
 from .wire import (
     Malformed,
@@ -30,10 +37,9 @@ from .wire import (
     Pieces,
     ToolCallDelta,
     Usage,
+    arguments,
     code,
-    content,
     finish_reason,
-    joined_parts,
     tool_calls,
 )
 
@@ -50,6 +56,7 @@ class Choice(Value):
     role: str | None = field("`assistant`, usually in the first chunk only.", default=None)
     tool_calls: tuple[ToolCallDelta, ...] = field("Pieces of tool calls.", default=())
     finish_reason: str | None = field("Why the choice ended; None while it runs.", default=None)
+    refusal: str = field("Refusal delta: what the model says instead of an answer.", default="")
 
 
 _OWN = object()  # in the place of `choices`: the chunk's own fields are those of its only choice
@@ -58,7 +65,7 @@ _OWN = object()  # in the place of `choices`: the chunk's own fields are those o
 def _choices(chunk: Any) -> tuple[Choice, ...]:
     shared = chunk._common
     if shared[7] is _OWN:  # one choice of index 0: all its fields are here already
-        return (Choice(0, chunk.text, chunk.thinking, shared[0], shared[1], shared[2]),)
+        return (Choice(0, chunk.text, chunk.thinking, shared[0], shared[1], shared[2], shared[8]),)
     return shared[7]  # type: ignore[no-any-return]
 
 
@@ -82,6 +89,7 @@ class Chunk(PredictableEvent):
     choices: tuple[Choice, ...] = common(
         "All choices of the chunk; `()` in a usage chunk.", default=(), read=_choices
     )
+    refusal: str = common("Refusal delta of choice 0: what the model says instead of an answer.", default="")
 
 
 @event("openai")
@@ -119,29 +127,67 @@ _COUNTERS = (
 #: The names under which servers send reasoning, in the order in which one is taken.
 _REASONING = ("reasoning_content", "reasoning", "thinking", "thinking_content")
 
+_TEXTS = (str, int, float, bool, list)
+_NO_CHOICE = Choice()
+#: Most choices of a stream whose deltas and ends are followed.
+FOLLOWED_CHOICES = 128
+
 AnyEvent: TypeAlias = Chunk | Done | Error | Unknown
 Object: TypeAlias = dict[str, Any]
+Fields: TypeAlias = tuple[str, str, str, tuple[ToolCallDelta, ...]]
+"""Of a choice: text, thinking, refusal, tool calls."""
+
+
+class Followed:
+    """A choice of the stream: which fields deltas have brought, whether it ended, and its content's tags."""
+
+    __slots__ = ("is_finished", "refusal", "splitter", "text", "thinking", "tool_calls")
+
+    def __init__(self, splitter: TagSplitter | None) -> None:
+        # Whether a delta has brought the field: then a `message` only repeats it.
+        self.text = self.thinking = self.refusal = self.tool_calls = False
+        self.is_finished = False
+        self.splitter = splitter
 
 
 class OpenAI(Dialect[AnyEvent]):
     """The dialect: what one stream has shown."""
 
-    __slots__ = ("_ended",)
+    __slots__ = ("_choices", "_ended", "_numbers", "_tags", "_thinking_first", "_too_many")
 
+    service = Service.OPENAI
+    unknown = (Unknown, Malformed)
     deferred = (Done, Error)
+    flushed_by = (Done, Error)
 
-    def __init__(self) -> None:
-        self._ended = False
+    def __init__(self, tags: tuple[str, str] | None = None, thinking_first: bool = False) -> None:
+        self._ended = False  # by `[DONE]` or an error
+        self._choices: dict[int, Followed] = {}  # in the order in which they were first shown
+        self._too_many = False
+        self._tags = None if tags is None else (Tag(tags[0]), Tag(tags[1]))
+        self._thinking_first = thinking_first
+        self._numbers: Any = None  # the frame's value with its numbers as received, once one is needed
 
     def decode(self, frame: RawFrame, max_depth: int) -> AnyEvent:
         """See the rules of this module."""
         payload = frame.payload
-        value = validate(payload, max_depth)
-        decoded = classify(value, payload, ()) if type(value) is dict else None
+        is_error = frame.name == b"error"
+        self._numbers = None
+        try:
+            value = validate(payload, max_depth)
+        except FrameError as found:
+            if not is_error or found.kind is not ErrorKind.INVALID_JSON:
+                raise
+            value = utf8_text(payload)
+        decoded: AnyEvent | None = None
+        if type(value) is dict:
+            decoded = self._classify(value, payload, (), is_error)
+        elif is_error and type(value) is str:
+            decoded = Error._make(None, value, None, None, payload)
         if decoded is None:
             return Unknown._make(payload.decode("utf-8"), payload)  # type: ignore[no-any-return]
-        if not self._ended:
-            self._ended = isinstance(decoded, Error) or is_finished(decoded)
+        if type(decoded) is Error:
+            self._ended = True
         return decoded
 
     def done(self, frame: RawFrame) -> AnyEvent:
@@ -151,13 +197,16 @@ class OpenAI(Dialect[AnyEvent]):
 
     def holes(self, event: AnyEvent, payload: bytes) -> Holes | None:
         """A chunk's text or thinking, and its counters."""
-        # Only the plain shape: one choice of index 0, not wrapped in an envelope.
+        # Only the plain shape: one choice of index 0, not wrapped in an envelope, without a snapshot.
         if type(event) is not Chunk or event._common[_CHOICES] is not _OWN:
             return None
-        if bool(event.text) == bool(event.thinking):
+        if bool(event.text) == bool(event.thinking) or has_message(payload):
             return None
         string = first_string(payload, ("content",) if event.text else _REASONING)
         if string is None:
+            return None
+        # The string may be a part of the field only.
+        if unescape(payload[slice(*string)].decode("utf-8")) != (event.text or event.thinking):
             return None
         found = []
         if event.usage is not None:
@@ -183,7 +232,7 @@ class OpenAI(Dialect[AnyEvent]):
     def predicted(
         self, template: Template, text: str, event_id: str, raw: bytes | None, counters: tuple[int, ...]
     ) -> Chunk:
-        """A chunk."""
+        """A chunk. The frame that it repeats has brought the same field as a delta, and the same end."""
         chunk = _Chunk()
         if template.thinking:
             chunk.text = ""
@@ -202,92 +251,332 @@ class OpenAI(Dialect[AnyEvent]):
         chunk.__class__ = Chunk
         return chunk  # type: ignore[no-any-return]
 
+    def flush(self) -> Chunk | None:
+        """What `thinking_tags` holds back, of every choice."""
+        if self._tags is None:
+            return None
+        found = []
+        for index, followed in self._choices.items():
+            assert followed.splitter is not None
+            text, thinking = followed.splitter.flush()
+            if text or thinking:
+                found.append(Choice(index, text, thinking))
+        if not found:
+            return None
+        first = next((one for one in found if one.index == 0), _NO_CHOICE)
+        shared = (None, (), None, None, None, None, None, tuple(found), "", None)
+        return Chunk._make(first.text, first.thinking, shared, b"")  # type: ignore[no-any-return]
+
     def missing(self) -> Missing | None:
-        """A finish reason, `[DONE]` or an error ends a stream."""
-        return None if self._ended else Missing.OPENAI_END
+        """`[DONE]`, an error, or a finish reason of every choice shown ends a stream."""
+        choices = self._choices.values()
+        if self._ended or (choices and not self._too_many and all(one.is_finished for one in choices)):
+            return None
+        return Missing.OPENAI_END
+
+    def _classify(self, value: Object, payload: bytes, path: Path, is_error: bool) -> Chunk | Error | None:
+        """The event of an object, which is at `path` of the payload; `is_error`: the event's name says so."""
+        entries = value.get("choices")
+        found = failure(value, entries, payload, is_error)
+        if found is not None:
+            return found
+        if type(entries) is list:
+            return self._chunk(value, entries, payload, path)
+        found = flat_failure(value, payload)
+        if found is not None:
+            return found
+        status = value.get("status")
+        if type(status) is dict and not path:  # CLOVA's own envelope ([gov §1.2])
+            given = status.get("code")
+            text = as_str(given)
+            if type(given) is int or type(given) is float:
+                text = raw_text(payload, ("status", "code"))
+            if text is not None and text.startswith("2"):
+                if type(value.get("result")) is dict:
+                    return self._classify(value["result"], payload, ("result",), False)
+            elif text is not None:
+                number = as_int(given)
+                message = as_str(status.get("message")) or ""
+                return Error._make(  # type: ignore[no-any-return]
+                    text if number is None else number, message, None, None, payload
+                )
+        kind = value.get("object")
+        if usage_of(value, []) is not None or (type(kind) is str and kind.startswith("chat.completion")):
+            return self._chunk(value, [], payload, path)
+        return None
+
+    def _chunk(self, value: Object, entries: list[Any], payload: bytes, path: Path) -> Chunk:
+        """A chunk with the choices of a list."""
+        found = []
+        own = None
+        for place, entry in enumerate(entries):
+            if type(entry) is dict:
+                one = self._choice(entry, place, payload, (*path, "choices", place))
+                if own is None and one.index == 0:
+                    own = one
+                found.append(one)
+        first = own or _NO_CHOICE
+        shared = (
+            first.role,
+            first.tool_calls,
+            first.finish_reason,
+            as_str(value.get("id")),
+            as_str(value.get("model")),
+            as_int(value.get("created")),
+            usage(usage_of(value, entries)),
+            _OWN if own is not None and len(found) == 1 else tuple(found),
+            first.refusal,
+            None,
+        )
+        return Chunk._make(first.text, first.thinking, shared, payload)  # type: ignore[no-any-return]
+
+    def _follow(self, index: int) -> Followed | None:
+        """What is known of the choice; None beyond the choices that are followed."""
+        followed = self._choices.get(index)
+        if followed is None:
+            if len(self._choices) == FOLLOWED_CHOICES:
+                self._too_many = True
+                return None
+            splitter = None
+            if self._tags is not None:
+                splitter = TagSplitter(*self._tags, self._thinking_first)
+            followed = self._choices[index] = Followed(splitter)
+        return followed
+
+    def _choice(self, entry: Object, place: int, payload: bytes, path: Path) -> Choice:
+        """A choice, which is at `path`, from its `delta` and its `message`."""
+        index = as_int(entry.get("index"))
+        if index is None:
+            index = place
+        followed = self._follow(index)
+        delta = entry.get("delta")
+        message = entry.get("message")
+        if type(message) is not dict:
+            message = None
+        if type(delta) is dict or message is None:
+            fields = self._fields(delta if type(delta) is dict else {}, entry, payload, path, "delta")
+            role = as_str(delta.get("role")) if type(delta) is dict else None
+        else:
+            fields = "", "", "", ()
+            role = None
+        if message is not None:
+            if followed is not None:
+                fields = self._snapshot(followed, fields, entry, payload, path)
+            if role is None:
+                role = as_str(message.get("role"))
+        elif followed is not None:
+            mark(followed, fields)
+        text, thinking, refusal, calls = fields
+        reason = finish_reason(entry.get("finish_reason"))
+        if reason == "null":
+            reason = None
+        if followed is not None:
+            if followed.splitter is not None:
+                text, cut = followed.splitter.feed(text)
+                thinking += cut
+                if reason is not None:
+                    rest, cut = followed.splitter.flush()
+                    text += rest
+                    thinking += cut
+            if reason is not None:
+                followed.is_finished = True
+        return Choice(index, text, thinking, role, calls, reason, refusal)
+
+    def _snapshot(
+        self, followed: Followed, fields: Fields, entry: Object, payload: bytes, path: Path
+    ) -> Fields:
+        """The fields of a choice with a `message`, which counts only for what no delta has brought."""
+        mark(followed, fields)
+        # Reasoning beside a delta and a message is the delta's.
+        beside = {} if type(entry.get("delta")) is dict else entry
+        text, thinking, refusal, calls = self._fields(entry["message"], beside, payload, path, "message")
+        return (
+            fields[0] if followed.text else text,
+            fields[1] if followed.thinking else thinking,
+            fields[2] if followed.refusal else refusal,
+            fields[3] if followed.tool_calls else calls,
+        )
+
+    def _fields(self, source: Object, beside: Object, payload: bytes, path: Path, name: str) -> Fields:
+        """Text, thinking, refusal and tool calls of a delta or a message, the member `name` at `path`."""
+        text = cut = ""
+        content = source.get("content")
+        if type(content) is str:
+            text = content
+        elif content is not None:
+            if type(content) is list:
+                text, cut = self._parts(content, payload, (*path, name, "content"))
+            else:
+                text = self._scalar(content, payload, (*path, name, "content"))
+        thinking = self._reasoning(source, beside, payload, path, name) + cut
+        refusal = source.get("refusal")
+        if type(refusal) is not str:
+            refusal = "" if refusal is None else self._scalar(refusal, payload, (*path, name, "refusal"))
+        calls = tool_calls(source.get("tool_calls"), payload, (*path, name, "tool_calls"), Pieces.ARGUMENTS)
+        legacy = source.get("function_call")
+        if not calls and type(legacy) is dict:
+            place = (*path, name, "function_call", "arguments")
+            given = arguments(legacy.get("arguments"), payload, place)
+            calls = (ToolCallDelta(0, None, "function", as_str(legacy.get("name")), None, given),)
+        return text, thinking, refusal, calls
+
+    def _reasoning(self, source: Object, beside: Object, payload: bytes, path: Path, name: str) -> str:
+        """The reasoning of a choice, which may be repeated under several names: one of them, never two."""
+        for member in _REASONING:
+            value = source.get(member)
+            if value is not None and (text := self._scalar(value, payload, (*path, name, member))):
+                return text
+        for member in _REASONING:
+            value = beside.get(member)
+            if value is not None and (text := self._scalar(value, payload, (*path, member))):
+                return text
+        details = source.get("reasoning_details")
+        return self._joined(details, payload, (*path, name, "reasoning_details"))
+
+    def _parts(self, parts: list[Any], payload: bytes, path: Path) -> tuple[str, str]:
+        """Text and thinking of a list of content parts."""
+        text: list[str] = []
+        thinking: list[str] = []
+        for place, part in enumerate(parts):
+            if type(part) is not dict:
+                continue
+            kind = part.get("type")
+            if kind != "thinking" and kind != "reasoning":
+                text.append(self._scalar(part.get("text"), payload, (*path, place, "text")))
+                continue
+            member = kind if type(part.get(kind)) in _TEXTS else "text"
+            value = part.get(member)
+            if type(value) is list:
+                thinking.append(self._joined(value, payload, (*path, place, member)))
+            else:
+                thinking.append(self._scalar(value, payload, (*path, place, member)))
+        return "".join(text), "".join(thinking)
+
+    def _joined(self, parts: Any, payload: bytes, path: Path) -> str:
+        """The `text` of a list of parts, joined with nothing between."""
+        if type(parts) is not list:
+            return ""
+        return "".join(
+            [
+                self._scalar(part.get("text"), payload, (*path, place, "text"))
+                for place, part in enumerate(parts)
+                if type(part) is dict
+            ]
+        )
+
+    def _scalar(self, value: Any, payload: bytes, path: Path) -> str:
+        """The text of any scalar: a string, or a number or a boolean as its own JSON text."""
+        if type(value) is str:
+            return value
+        if type(value) is bool:
+            return "true" if value else "false"
+        if type(value) is not int and type(value) is not float:
+            return ""
+        if self._numbers is None:
+            self._numbers = number_texts(payload)
+        found = self._numbers
+        for step in path:
+            found = found[step]
+        return found  # type: ignore[no-any-return]
 
 
 class StreamParser(BaseParser[AnyEvent]):
-    """OpenAI-compatible streams and one-shot answers: bytes to events."""
+    """OpenAI-compatible streams and one-shot answers: bytes to events.
+
+    `thinking_tags`, a pair such as `("<think>", "</think>")`, cuts the reasoning out of the content, for
+    servers that leave it there; with `thinking_first` the answer begins inside the reasoning.
+    """
 
     __doc__ = f"{__doc__}\n{BaseParser.__doc__}"
     __slots__ = ()
     __module__ = "hangang.openai"
     _dialect_class = OpenAI
 
+    def __init__(
+        self,
+        *,
+        max_frame_bytes: int = DEFAULT_FRAME_BYTES,
+        max_depth: int = DEFAULT_DEPTH,
+        errors: Literal["strict", "report"] = "strict",
+        thinking_tags: tuple[str, str] | list[str] | None = None,
+        thinking_first: bool = False,
+    ) -> None:
+        super().__init__(max_frame_bytes=max_frame_bytes, max_depth=max_depth, errors=errors)
+        tags = check_tags(thinking_tags)
+        if thinking_first and tags is None:
+            raise ValueError("thinking_first needs thinking_tags")
+        self._dialect = OpenAI(tags, bool(thinking_first))
+        if tags is not None:
+            self._templates = None  # what an event's text is depends on the events before it
 
-def classify(value: Object, payload: bytes, path: Path) -> Chunk | Error | None:
-    """The event of an object, which is at `path` of the payload."""
+
+def check_tags(tags: Any) -> tuple[str, str] | None:
+    """The pair of tags from a constructor's argument; raises TypeError or ValueError."""
+    if tags is None:
+        return None
+    pair: list[Any] = list(tags) if isinstance(tags, (tuple, list)) else []
+    if len(pair) != 2 or not all(isinstance(tag, str) for tag in pair):
+        raise TypeError("thinking_tags must be a tuple of two strings: the opening and the closing tag")
+    if not pair[0] or not pair[1] or pair[0] == pair[1]:
+        raise ValueError("thinking_tags must be two different strings that are not empty")
+    return str(pair[0]), str(pair[1])
+
+
+def mark(followed: Followed, fields: Fields) -> None:
+    """Remembers which fields a delta has brought."""
+    if fields[0]:
+        followed.text = True
+    if fields[1]:
+        followed.thinking = True
+    if fields[2]:
+        followed.refusal = True
+    if fields[3]:
+        followed.tool_calls = True
+
+
+def failure(value: Object, entries: Any, payload: bytes, is_error: bool) -> Error | None:
+    """An error wherever servers put one, also beside choices."""
     found = value.get("error")
     if found and type(found) in (dict, str):
-        return error(found, value.get("custom_status"), payload)
+        return error(found, value, payload)
+    if is_error:
+        return named_error(value, payload)
     if value.get("object") == "error":
-        return error(value, None, payload)
-    choices = value.get("choices")
-    if type(choices) is list:
-        for entry in choices:
+        return error(value, value, payload)
+    if type(entries) is list:
+        for entry in entries:
             if type(entry) is dict and type(entry.get("error")) is dict:
-                return error(entry["error"], None, payload)
-        return chunk(value, choices, payload, path)
+                return error(entry["error"], value, payload)
+    number = as_int(value.get("error_code"))
+    if number:
+        message = first_text(value, ("error_message", "message", "text"))
+        kind = as_str(value.get("error_type"))
+        return Error._make(number, message or "", kind, None, payload)  # type: ignore[no-any-return]
+    return None
+
+
+def flat_failure(value: Object, payload: bytes) -> Error | None:
+    """An error by the members of an object without choices."""
     if type(value.get("error_message")) is str:
         kind = as_str(value.get("error_type"))
         return Error._make(  # type: ignore[no-any-return]
             code(value.get("error_code")), value["error_message"], kind, None, payload
         )
-    status = value.get("status")
-    if type(status) is dict and not path:  # CLOVA's own envelope ([gov §1.2])
-        given = status.get("code")
-        text = as_str(given)
-        if type(given) is int or type(given) is float:
-            text = raw_text(payload, ("status", "code"))
-        if text is not None and text.startswith("2"):
-            if type(value.get("result")) is dict:
-                return classify(value["result"], payload, ("result",))
-        elif text is not None:
-            number = as_int(given)
-            message = as_str(status.get("message")) or ""
-            return Error._make(  # type: ignore[no-any-return]
-                text if number is None else number, message, None, None, payload
-            )
-    kind = value.get("object")
-    if type(value.get("usage")) is dict or (type(kind) is str and kind.startswith("chat.completion")):
-        return chunk(value, [], payload, path)
+    for level in (value, value.get("data")):
+        if type(level) is dict:
+            number = as_int(level.get("code"))
+            message = as_str(level.get("message"))
+            if number is not None and number >= 400 and message is not None:
+                kind, param = as_str(level.get("type")), as_str(level.get("param"))
+                return Error._make(number, message, kind, param, payload)  # type: ignore[no-any-return]
     return None
 
 
-def chunk(value: Object, entries: list[Any], payload: bytes, path: Path) -> Chunk:
-    """A chunk with the choices of a list."""
-    found = []
-    own = None
-    for place, entry in enumerate(entries):
-        if type(entry) is dict:
-            one = choice(entry, place, payload, (*path, "choices", place))
-            if own is None and one.index == 0:
-                own = one
-            found.append(one)
-    first = own or _NO_CHOICE
-    shared = (
-        first.role,
-        first.tool_calls,
-        first.finish_reason,
-        as_str(value.get("id")),
-        as_str(value.get("model")),
-        as_int(value.get("created")),
-        usage(value.get("usage")),
-        _OWN if own is not None and len(found) == 1 else tuple(found),
-        None,
-    )
-    return Chunk._make(first.text, first.thinking, shared, payload)  # type: ignore[no-any-return]
-
-
-_NO_CHOICE = Choice()
-
-
-def error(found: Any, custom: Any, payload: bytes) -> Error:
-    """An error from an object or a string; what it lacks comes from the gateway's custom status."""
+def error(found: Any, frame: Object, payload: bytes) -> Error:
+    """An error from an object or a string; what it lacks comes from beside it."""
     number: int | str | None = None
-    message: str | None
     kind = param = None
+    message: str | None
     if type(found) is str:
         message = found
     else:
@@ -295,76 +584,95 @@ def error(found: Any, custom: Any, payload: bytes) -> Error:
         message = as_str(found.get("message"))
         kind = as_str(found.get("type"))
         param = as_str(found.get("param"))
+    number, message = custom_status(frame, number, message)
+    if kind is None:
+        kind = as_str(frame.get("error_type"))
+    return Error._make(number, message, kind, param, payload)  # type: ignore[no-any-return]
+
+
+def named_error(value: Object, payload: bytes) -> Error:
+    """An object under the event name `error`: its own members tell."""
+    number = code(value.get("code"))
+    if number is None:
+        number = code(value.get("error_code"))
+    message = first_text(value, ("message", "error_message", "text", "detail"))
+    number, text = custom_status(value, number, message)
+    kind = as_str(value.get("type"))
+    if kind is None:
+        kind = as_str(value.get("error_type"))
+    return Error._make(number, text, kind, as_str(value.get("param")), payload)  # type: ignore[no-any-return]
+
+
+def custom_status(
+    frame: Object, number: int | str | None, message: str | None
+) -> tuple[int | str | None, str]:
+    """Code and message, from a gateway's `custom_status` where the error has none."""
+    custom = frame.get("custom_status")
     if type(custom) is dict:
         if number is None:
             number = code(custom.get("Code"))
         if message is None:
             message = as_str(custom.get("Description"))
-    return Error._make(number, message or "", kind, param, payload)  # type: ignore[no-any-return]
+    return number, message or ""
 
 
-def choice(entry: Object, place: int, payload: bytes, path: Path) -> Choice:
-    """A choice, which is at `path`, from its `delta`, or from `message` in a one-shot answer."""
-    name = "delta"
-    delta = entry.get(name)
-    if type(delta) is not dict:
-        name = "message"
-        delta = entry.get(name)
-        if type(delta) is not dict:
-            delta = {}
-    index = as_int(entry.get("index"))
-    reason = finish_reason(entry.get("finish_reason"))
-    return Choice(
-        place if index is None else index,
-        content(delta.get("content")),
-        reasoning(delta, entry),
-        as_str(delta.get("role")),
-        tool_calls(delta.get("tool_calls"), payload, (*path, name, "tool_calls"), Pieces.ARGUMENTS),
-        None if reason == "null" else reason,
-    )
-
-
-def reasoning(delta: Object, entry: Object) -> str:
-    """The reasoning of a choice, which may be repeated under several names: one of them, never two."""
-    for source in (delta, entry):
-        for name in _REASONING:
-            text = source.get(name)
-            if text and type(text) is str:
-                return text
-    details = delta.get("reasoning_details")
-    return joined_parts(details) if type(details) is list else ""
-
-
-def is_finished(chunk: Chunk) -> bool:
-    """Whether a choice of the chunk has a finish reason."""
-    choices = chunk._common[_CHOICES]
-    if choices is _OWN:  # not through `choices`, which would make a Choice for nothing
-        return chunk.finish_reason is not None
-    return any(choice.finish_reason is not None for choice in choices)
-
-
-def first_string(payload: bytes, names: tuple[str, ...]) -> Span | None:
-    """Contents of the first string that is not empty, of those names in the only choice's delta."""
+def first_text(value: Object, names: tuple[str, ...]) -> str | None:
+    """The first of these members that is a string and not empty."""
     for name in names:
-        found = string_span(payload, ("choices", 0, "delta", name))
-        if found is not None and found[0] < found[1]:
-            return found
+        text = value.get(name)
+        if text and type(text) is str:
+            return text
     return None
 
 
-def usage(value: Any) -> Usage | None:
-    """Token counts, where the value is an object."""
-    if type(value) is not dict:
+def first_string(payload: bytes, names: tuple[str, ...]) -> Span | None:
+    """Contents of the first of those members with a text, in the only choice's delta; None if no string."""
+    for name in names:
+        found = span(payload, ("choices", 0, "delta", name))
+        if found is None or payload[found[0]] in b"n{[":
+            continue
+        if payload[found[0]] != 0x22:
+            return None
+        if found[1] - found[0] > 2:
+            return found[0] + 1, found[1] - 1
+    return None
+
+
+def has_message(payload: bytes) -> bool:
+    """Whether the only choice has a `message` object."""
+    found = span(payload, ("choices", 0, "message"))
+    return found is not None and payload[found[0]] == 0x7B
+
+
+def usage_of(value: Object, entries: list[Any]) -> Object | None:
+    """The token counts of a frame: its own, else those of a choice, else Groq's."""
+    found = value.get("usage")
+    if type(found) is dict:
+        return found
+    for entry in entries:
+        if type(entry) is dict and type(entry.get("usage")) is dict:
+            return entry["usage"]  # type: ignore[no-any-return]
+    groq = value.get("x_groq")
+    if type(groq) is dict and type(groq.get("usage")) is dict:
+        return groq["usage"]  # type: ignore[no-any-return]
+    return None
+
+
+def usage(counts: Object | None) -> Usage | None:
+    """Token counts."""
+    if counts is None:
         return None
-    details = value.get("completion_tokens_details")
     thinking = None
+    details = counts.get("completion_tokens_details")
     if type(details) is dict:
         thinking = as_int(details.get("reasoning_tokens"))
         if thinking is None:
             thinking = as_int(details.get("thinking_tokens"))
+    if thinking is None:
+        thinking = as_int(counts.get("reasoning_tokens"))
     return Usage(
-        as_int(value.get("prompt_tokens")),
-        as_int(value.get("completion_tokens")),
-        as_int(value.get("total_tokens")),
+        as_int(counts.get("prompt_tokens")),
+        as_int(counts.get("completion_tokens")),
+        as_int(counts.get("total_tokens")),
         thinking,
     )

@@ -17,6 +17,19 @@ class Origin(Protocol):
         ...
 
 
+class Offset:
+    """A payload whose bytes lie together in the stream."""
+
+    __slots__ = ("offset",)
+
+    def __init__(self, offset: int = 0) -> None:
+        self.offset = offset
+
+    def locate(self, position: int) -> int:
+        """Offset in the stream of the byte at `position` of the payload."""
+        return self.offset + position
+
+
 class RawFrame:
     """A frame as its framer delimited it.
 

@@ -21,7 +21,7 @@ from enum import Enum
 from ..base import DEFAULT_DEPTH, DEFAULT_FRAME_BYTES, Chunk, Parser, check_limit
 from ..error import ErrorKind, Expected, Failure, FrameError, Missing
 from ..json import first_error, validate
-from . import RawFrame
+from . import Offset, RawFrame
 from .bom import Bom, BomState
 
 _SPACE = re.compile(rb"[ \t\n\r]*+")
@@ -43,19 +43,6 @@ class State(Enum):
 _BETWEEN, _VALUE, _STRING, _ESCAPE = State
 
 
-class ValueStart:
-    """Where a value is: its bytes lie together in the stream."""
-
-    __slots__ = ("offset",)
-
-    def __init__(self) -> None:
-        self.offset = 0
-
-    def locate(self, position: int) -> int:
-        """Offset in the stream of the byte at `position` of the value."""
-        return self.offset + position
-
-
 class JSONFramer:
     """The state machine: `begin_chunk` announces a chunk, each `next_frame` goes on to a value's end.
 
@@ -71,7 +58,7 @@ class JSONFramer:
         "_limit",
         "_max_depth",
         "_open",
-        "_start",
+        "_origin",
         "_state",
         "examined",
         "id",
@@ -85,8 +72,8 @@ class JSONFramer:
         self._open = bytearray()  # its open brackets
         self._state = _BETWEEN
         self._base = 0  # offset of the chunk in the stream
-        self._start = ValueStart()
-        self._frame = RawFrame(self._start)
+        self._origin = Offset()
+        self._frame = RawFrame(self._origin)
         self.position = 0
         self.id = ""  # bare JSON has no event ids
         self.examined = 0
@@ -124,7 +111,7 @@ class JSONFramer:
                     expected=Expected.OPENING_BRACKET,
                     found=chunk[pos],
                 )
-            self._start.offset = self._base + pos
+            self._origin.offset = self._base + pos
             self._state = _VALUE
         # The scan stops before the first byte too many; a value that ends there is complete.
         stop = min(end, pos + self._limit - len(held))
@@ -191,12 +178,7 @@ class JSONFramer:
         """A bracket closed what was not open: the first error so far, at the latest that bracket."""
         error = first_error(bytes(self._held + part))
         assert error is not None
-        return error.at(self._start.locate(error.position))
-
-    def finish(self, fed: int) -> None:
-        """The stream ends after `fed` bytes; raises Failure (TRUNCATED) inside a value."""
-        if self._state is not _BETWEEN:
-            raise Failure.truncated(fed, Missing.REST_OF_VALUE)
+        return error.at(self._origin.locate(error.position))
 
 
 class JSONStreamParser(Parser[bytes]):
@@ -269,7 +251,8 @@ class JSONStreamParser(Parser[bytes]):
     def _finish(self, out: list[bytes]) -> None:
         if self._bom.held():
             raise Failure.truncated(self._fed, Missing.REST_OF_BOM)
-        self._framer.finish(self._fed)
+        if not self._framer.is_between_frames():
+            raise Failure.truncated(self._fed, Missing.REST_OF_VALUE)
 
     def _drop(self) -> None:
         self._framer = JSONFramer(1, 1)

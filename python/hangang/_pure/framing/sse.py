@@ -22,13 +22,15 @@ there) is found out when one is learnt, from the bytes before its payload.
 from __future__ import annotations
 
 from ..base import DEFAULT_FRAME_BYTES, Chunk, Parser, check_limit
-from ..error import ErrorKind, Failure, Missing
+from ..error import ErrorKind, Failure, FrameError
+from ..json import validate
 from ..value import Value, field, value
-from . import RawFrame
+from . import Offset, RawFrame
 from .bom import Bom, BomState
 
 _DIGITS = frozenset(b"0123456789")
 _RETRY_MAX = 2**64 - 1
+_FIELDS = (b"data:", b"event:", b"id:", b"retry:", b":")
 
 
 @value()
@@ -92,12 +94,18 @@ class DataLines:
 
 
 class SSEFramer:
-    """The state machine: `begin_chunk` announces a chunk, each `next_frame` goes on to the next dispatch.
+    """The state machine: `begin_chunk` announces a chunk, each `next_frame` continues to the next dispatch.
+
+    With `object_depth`, a line that is one valid JSON object of at most so many open containers, and the
+    value of a field `error` that is one, is a frame of its own ([design §5.2]): servers write errors there.
+    It is handed out at its line's end, inside whatever frame it interrupts, and neither opens nor ends one.
 
     Attributes:
         position: where in the chunk the frame handed out last ends.
         id: the last event id, as the last blank line committed it.
         retry: the reconnection time in milliseconds, None at first.
+        examined: bytes looked at since the parser last asked, beside the search for line ends.
+        saw_field: whether there was a line that is neither data, nor a comment, nor white space.
     """
 
     __slots__ = (
@@ -112,16 +120,21 @@ class SSEFramer:
         "_limit",
         "_line_offset",
         "_lines",
+        "_lone",
         "_name",
+        "_object_depth",
         "_open",
         "_pending_id",
+        "examined",
         "id",
         "position",
         "retry",
+        "saw_field",
     )
 
-    def __init__(self, max_frame_bytes: int) -> None:
+    def __init__(self, max_frame_bytes: int, object_depth: int = 0) -> None:
         self._limit = max_frame_bytes
+        self._object_depth = object_depth
         self._base = 0  # offset of the chunk in the stream
         self._lf = -1  # next LF and next CR of the chunk, so that none is searched for twice
         self._cr = -1
@@ -131,6 +144,7 @@ class SSEFramer:
         self._line_offset = 0  # the line's offset in the stream
         self._lines = DataLines()
         self._frame = RawFrame(self._lines)
+        self._lone = RawFrame(Offset())  # an object on a line of its own, handed out inside another frame
         self._data = bytearray()  # joined data, from the second data line on; one line is held by the frame
         self._data_size = -1  # bytes of joined data; -1: no data line yet, so that size + 1 is right
         self._name = b""
@@ -139,6 +153,8 @@ class SSEFramer:
         self.position = 0
         self.id = ""
         self.retry: int | None = None
+        self.saw_field = False
+        self.examined = 0
 
     def begin_chunk(self, base: int) -> None:
         """The next chunk's first byte has the offset `base` in the stream."""
@@ -203,7 +219,9 @@ class SSEFramer:
                 elif chunk[pos] == 0x0A:
                     pos += 1
             if line:
-                self.on_line(line, self._base + stop)
+                if self.on_line(line, self._base + stop):
+                    self.position = pos
+                    return self._lone
             elif (frame := self.on_blank_line()) is not None:
                 self.position = pos
                 return frame
@@ -235,26 +253,55 @@ class SSEFramer:
         if len(line) > allowed:
             raise Failure(ErrorKind.FRAME_TOO_LARGE, self._line_offset + allowed, limit=limit)
 
-    def on_line(self, line: bytes, terminator: int) -> None:
-        """A line that is not blank, its terminator at that offset: one field, as WHATWG interprets it."""
+    def on_line(self, line: bytes, terminator: int) -> bool:
+        """A line that is not blank, its terminator at that offset: one field, as WHATWG interprets it.
+
+        Returns:
+            Whether the line is an object of its own, which is then in `_lone`.
+        """
         if len(line) + self._data_size >= self._limit:
             self.check_limit(line, True)
         name, _, value = line.partition(b":")
         if not name:
-            return  # a comment: counts only as a line
-        self._open = True
+            return False  # a comment: counts only as a line
         if value[:1] == b" ":
             value = value[1:]
         if name == b"data":
             self.on_data(value, terminator)
         elif name == b"event":
             self._name = value
+            self.saw_field = True
         elif name == b"id":
+            self.saw_field = True
             if b"\0" not in value:
                 self._pending_id = value
-        elif name == b"retry" and value and _DIGITS.issuperset(value):
-            digits = value.lstrip(b"0")
-            self.retry = _RETRY_MAX if len(digits) > 20 else min(int(digits or b"0"), _RETRY_MAX)
+        elif self._object_depth and self.on_lone_object(line, name, value, terminator):
+            return True
+        else:
+            self.saw_field = self.saw_field or bool(line.strip(b" \t"))
+            if name == b"retry" and value and _DIGITS.issuperset(value):
+                digits = value.lstrip(b"0")
+                self.retry = _RETRY_MAX if len(digits) > 20 else min(int(digits or b"0"), _RETRY_MAX)
+        self._open = True
+        return False
+
+    def on_lone_object(self, line: bytes, name: bytes, value: bytes, terminator: int) -> bool:
+        """Puts a line's object into `_lone`; False if there is no valid one: then it is an unknown field."""
+        if line[0] == 0x7B:
+            payload, event = line, b""
+        elif name == b"error" and value[:1] == b"{":
+            payload, event = value, name
+        else:
+            return False
+        self.examined += len(payload)
+        try:
+            validate(payload, self._object_depth)
+        except FrameError:
+            return False
+        lone = self._lone
+        lone.payload, lone.name, lone.id = payload, event, self.id
+        lone.origin = Offset(terminator - len(payload))
+        return True
 
     def on_data(self, value: bytes, terminator: int) -> None:
         """A `data` line: the first is held as it is, more are joined."""
@@ -294,29 +341,48 @@ class SSEFramer:
         frame.id = self.id
         return frame
 
-    def finish(self, fed: int) -> RawFrame | None:
-        """The stream ends after `fed` bytes, and its end ends the line (rule 5 of error).
-
-        Returns:
-            A last event, which counts if its data is complete.
-
-        Raises:
-            Failure: TRUNCATED, the stream ends inside an event that cannot be one.
-        """
+    def finish(self, fed: int) -> LastFrames:
+        """The stream ends after `fed` bytes, and its end ends the line ([design §4] rule 5)."""
         line = bytes(self._held)
         self._held.clear()
-        truncated = Failure.truncated(fed, Missing.BLANK_LINE)
+        last = LastFrames()
+        is_data = line[:5] == b"data:" or line == b"data"
+        last.is_inside = self._data_size >= 0 or (
+            bool(line) and any(line.startswith(field) or field.startswith(line) for field in _FIELDS)
+        )
         # An unterminated comment is nothing between frames; inside one the stream was cut.
         if line and (line[0] != 0x3A or self._open):
-            if line[:5] != b"data:" and line != b"data":
-                raise truncated
             try:
-                self.on_line(line, fed)
+                if self.on_line(line, fed):
+                    last.lone = self._lone
+                elif not is_data:
+                    last.is_truncated = True
             except Failure:
-                raise truncated from None
-        if self._open and self._data_size < 0:
-            raise truncated
-        return self.on_blank_line()
+                last.is_truncated = True
+        if self._open and (last.is_truncated or self._data_size < 0):
+            last.is_truncated = True
+        else:
+            last.frame = self.on_blank_line()
+        return last
+
+
+class LastFrames:
+    """What the end of a stream leaves.
+
+    Attributes:
+        lone: an object on an unterminated line of its own.
+        frame: an event without its blank line, which counts if its data is complete.
+        is_truncated: the stream ended inside an event that cannot be one.
+        is_inside: it ended after an event's `data` line, or inside a line that may be a field or a comment.
+    """
+
+    __slots__ = ("frame", "is_inside", "is_truncated", "lone")
+
+    def __init__(self) -> None:
+        self.lone: RawFrame | None = None
+        self.frame: RawFrame | None = None
+        self.is_truncated = False
+        self.is_inside = False
 
 
 class SSEParser(Parser[ServerSentEvent]):
