@@ -72,6 +72,7 @@ FIELDS: dict[tuple[str, str], dict[str, Any]] = {
         "created": None,
         "usage": None,
         "choices": (),
+        "refusal": "",
     },
     ("openai", "Choice"): {
         "index": 0,
@@ -80,6 +81,7 @@ FIELDS: dict[tuple[str, str], dict[str, Any]] = {
         "role": None,
         "tool_calls": (),
         "finish_reason": None,
+        "refusal": "",
     },
     ("openai", "Done"): {},
     ("openai", "Error"): {"code": None, "message": "", "type": None, "param": None},
@@ -92,6 +94,7 @@ FIELDS: dict[tuple[str, str], dict[str, Any]] = {
         "artifacts": (),
         "history": (),
         "metadata": None,
+        "message": None,
     },
     ("a2a", "Message"): {
         "text": "",
@@ -270,6 +273,61 @@ def test_pickle_and_copy(key: tuple[str, str], protocol: int, impl: Implementati
     assert type(opened) is public(key)
     for again in (copy.copy(value), copy.deepcopy(value)):
         assert repr(again) == repr(value)
+
+
+NO_EVENTS = ("ToolCallDelta", "Usage", "AIFilter", "Choice")
+
+
+@every_class
+def test_to_dict(key: tuple[str, str], impl: Implementation) -> None:
+    """The fields in order, after an event's dialect and kind; values that `json.dumps` accepts."""
+    values = others(FIELDS[key])
+    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+    head = {} if key[1] in NO_EVENTS else {"dialect": key[0], "kind": key[1]}
+    made = impl.cls(*key)(**values).to_dict()
+    assert made == {**head, **plain}
+    assert list(made) == [*head, *plain]
+    assert json.loads(json.dumps(made)) == made
+
+
+def test_to_dict_of_nested_values(impl: Implementation) -> None:
+    """Lists for tuples, dicts for values inside, None for numbers that JSON does not have; dicts are copies."""
+    deep: Any = {}
+    for _ in range(100_000):
+        deep = {"a": [deep]}
+    error = impl.cls("a2a", "Error")(1, "m", {"x": float("inf"), "y": [float("nan"), 1.5], "z": deep})
+    plain = error.to_dict()["data"]
+    assert (plain["x"], plain["y"]) == (None, [None, 1.5])
+    assert plain["z"] is not deep
+    levels = 0
+    while plain := (plain.get("z") or plain.get("a", [{}])[0]):
+        levels += 1
+    assert levels == 100_000
+    call = impl.cls("", "ToolCallDelta")(0, "c", "function", "f", None, "{}")
+    choice = impl.cls("openai", "Choice")(1, "t", "", None, (call,), "stop", "no")
+    usage = impl.cls("", "Usage")(1, 2, 3, None)
+    chunk = impl.cls("openai", "Chunk")(text="t", usage=usage, choices=(choice,), tool_calls=(call,))
+    made = chunk.to_dict()
+    assert made["usage"] == usage.to_dict() == {**dict.fromkeys(made["usage"]), **usage.to_dict()}
+    assert made["tool_calls"] == [call.to_dict()]
+    assert made["choices"] == [choice.to_dict()]
+    assert made["choices"][0]["tool_calls"] == [call.to_dict()]
+
+
+def test_to_dict_of_other_values(impl: Implementation) -> None:
+    sse = impl.cls("", "ServerSentEvent")("x", "a", "1")
+    assert sse.to_dict() == {"event": "x", "data": "a", "id": "1"}
+    (malformed,) = impl.parser("openai", errors="report").feed(b'data: {"a":\xfftrx}\n\n')
+    assert malformed.to_dict() == {
+        "dialect": None,
+        "kind": "Malformed",
+        "raw": '{"a":\ufffdtrx}',
+        "error": {
+            "class": "InvalidUTF8Error",
+            "offset": 11,
+            "message": str(malformed.error),
+        },
+    }
 
 
 def public(key: tuple[str, str]) -> Any:

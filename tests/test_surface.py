@@ -22,10 +22,11 @@ import hangang
 CLIENTS = "Client AsyncClient Stream AsyncStream Response ConnectionOptions CallOptions RateLimit Metrics"
 PUBLIC = {
     "hangang": """BACKEND AIFilter APIConnectionError APIError APITimeoutError AuthenticationError BadRequestError
-        Completion HangangError InterruptedStreamError InvalidJSONError InvalidUTF8Error JSONStreamParser LimitExceededError Malformed
-        NotFoundError ParseError PayloadTooLargeError PermissionDeniedError RateLimitError SSEParser ServerError
+        Completion HangangError InterruptedStreamError InvalidJSONError InvalidUTF8Error JSONStreamParser
+        LimitExceededError Malformed NotFoundError ParseError PayloadTooLargeError PermissionDeniedError RateLimitError SSEParser ServerError
         ServerSentEvent StalledStreamError StreamError ToolCall ToolCallDelta ToolCalls TruncatedStreamError
-        UnprocessableEntityError UnsupportedMediaTypeError Usage __version__ a2a aiter_events clova exaone gov iter_events openai""",
+        UnprocessableEntityError UnrecognizedStreamError UnsupportedMediaTypeError Usage __version__ a2a
+        aiter_events clova detect exaone gov iter_events openai""",
     "hangang.clova": f"StreamParser Event Token Result Signal Error Unknown Malformed {CLIENTS} ChatOptions",
     "hangang.exaone": f"StreamParser Event Answer Error Unknown Malformed {CLIENTS} QueryOptions",
     "hangang.openai": f"StreamParser Event Chunk Choice Done Error Unknown Malformed to_chunks {CLIENTS} ChatOptions",
