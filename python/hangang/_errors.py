@@ -1,7 +1,7 @@
 """All exceptions of Hangang. This module imports nothing of ours; both implementations raise its classes.
 
 `ParseError` and its kinds say what is wrong with the bytes and where; `APIError` and its kinds say
-what a service answered. To catch both, catch `HangangError`.
+what a service answered. `HangangError` catches both.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class TruncatedStreamError(ParseError):
 
 
 class UnrecognizedStreamError(ParseError):
-    """The stream ended and held no event that the dialect knows; the message says what it looks like."""
+    """The stream ended and held no event of the dialect; the message names what it looks like."""
 
 
 class APIError(HangangError):
@@ -220,13 +220,6 @@ class APITimeoutError(APIError):
 
 class _BrokenStreamError(TruncatedStreamError, APIError):
     """What the two errors of a connection after the first event share: both constructors' attributes."""
-
-    message: str
-    status: int | None
-    code: str | int | None
-    body: Any
-    request_id: str | None
-    retry_after: float | None
 
     def __init__(
         self,

@@ -51,7 +51,7 @@ def _int(digits: str) -> int | float:
         return float("-inf") if digits[0] == "-" else float("inf")
 
 
-# NaN and Infinity are no JSON, though Python's decoder takes them unless told otherwise.
+# NaN and Infinity are no JSON, though Python's decoder takes them by default.
 _Scan = Callable[[str, int], tuple[Any, int]]
 _plain: Any = json.JSONDecoder(parse_constant=_refuse)
 _any_int: Any = json.JSONDecoder(parse_constant=_refuse, parse_int=_int)
@@ -88,7 +88,7 @@ def scan(text: str) -> Any:
             value, end = _scan(text, start)
         except json.JSONDecodeError:
             raise
-        except ValueError:  # a huge integer, or a refused constant: the second scan knows which
+        except ValueError:  # a huge integer, or a refused constant: the second scan finds out which
             value, end = _scan_any_int(text, start)
     except StopIteration:
         raise ValueError("no JSON value") from None
@@ -216,8 +216,8 @@ def to_dict(
     Both implementations call this, so their dicts are equal by construction.
 
     Args:
-        dialect: the event's dialect; None for `Malformed`, and for what is no event.
-        kind: the event's class name; None for what is no event, which has no `dialect` and `kind`.
+        dialect: the event's dialect; None for `Malformed` and for values inside events.
+        kind: the event's class name; None for values inside events, which have no `dialect` and `kind`.
         names: the fields.
         values: their values.
     """

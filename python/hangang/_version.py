@@ -15,7 +15,7 @@ def _pure_version() -> str:
     from importlib import metadata
     from pathlib import Path
 
-    # A checkout on the path may be beside an older installed wheel, so it is read first.
+    # A checkout on the path may come with an older installed wheel: its own version counts.
     manifest = Path(__file__).resolve().parents[2] / "Cargo.toml"
     if (manifest.parent / "rust" / "hangang").is_dir() and manifest.is_file():
         import tomllib

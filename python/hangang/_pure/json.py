@@ -372,7 +372,7 @@ def raw_text(data: bytes, path: tuple[str | int, ...]) -> str:
 
 
 def string_span(data: bytes, path: tuple[str | int, ...]) -> Span | None:
-    """Where the contents of the string at `path` are, without its quotes; None if that is no string."""
+    """Where the contents of the string at `path` are, without its quotes; None for any other value."""
     found = span(data, path)
     if found is None or data[found[0]] != 0x22:
         return None

@@ -55,7 +55,7 @@ class StreamParser(Parser[E | Malformed], Generic[E]):
     Args:
         max_frame_bytes: most bytes of one JSON value, or of one SSE line and of an event's data.
         max_depth: most open containers in one frame.
-        errors: `strict` raises at an invalid frame, `report` gives `Malformed` and goes on.
+        errors: `strict` raises at an invalid frame, `report` gives `Malformed` and continues.
 
     Raises:
         TypeError, ValueError: an argument of another type or value.

@@ -1,4 +1,4 @@
-"""Which service's stream is it: told by the first 1,024 bytes, whole or cut ([design §5.9]).
+"""Which service's stream is it, by its first 1,024 bytes, whole or cut ([design §5.9]).
 
 Invariants:
 1. Only what a stream's JSON says of itself counts, member names and SSE event names, never the text inside a

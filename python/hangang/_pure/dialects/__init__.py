@@ -1,1 +1,1 @@
-"""Dialects: frames to typed events. The four stand side by side on `wire`; none imports another."""
+"""Dialects: frames to typed events. All four build on `wire`; none imports another."""

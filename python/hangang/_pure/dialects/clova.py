@@ -6,8 +6,8 @@ Rules:
 2. A `token` carries a delta, the `result` the whole answer again: so its `.text` is empty.
 3. `stopReason` (v1) and `finishReason` (v3) are one field; known values are folded to lower case.
 4. Tool arguments are an object on the wire; they are passed on as their JSON text.
-5. `Result` and `Error` end a stream; `Signal` alone does not, and its absence is no fault.
-6. A frame of a foreign shape is `Unknown`, never dropped.
+5. `Result` and `Error` end a stream; `Signal` alone does not, and a stream may lack it.
+6. A frame of an unknown shape is `Unknown`, never dropped.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Token(PredictableEvent):
 
 @event("clova")
 class Result(Event):
-    """The whole answer again, with what only the end knows; `.text` and `.thinking` are `""`."""
+    """The whole answer again, with the totals; `.text` and `.thinking` are `""`."""
 
     content: str = field("The whole answer.", default="")
     thinking_content: str = field("The whole reasoning.", default="")

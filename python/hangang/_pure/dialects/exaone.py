@@ -2,7 +2,7 @@
 
 Rules:
 1. Frames are JSON objects without separators, despite `text/event-stream`; SSE is accepted too.
-2. `result_code` 200 is an answer, any other integer an error, none at all a foreign shape.
+2. `result_code` 200 is an answer, any other integer an error, none at all an unknown shape.
 3. `data.answer` is a delta; `data` may be absent.
 4. `references` without its empty objects (`[{}]` means none); a list that is repeated byte for byte
    is the same tuple object in every answer.

@@ -275,7 +275,7 @@ class OpenAI(Dialect[AnyEvent]):
         return Missing.OPENAI_END
 
     def _classify(self, value: Object, payload: bytes, path: Path, is_error: bool) -> Chunk | Error | None:
-        """The event of an object, which is at `path` of the payload; `is_error`: the event's name says so."""
+        """The event of an object, which is at `path` of the payload; `is_error`: the event's name is `error`."""
         entries = value.get("choices")
         found = failure(value, entries, payload, is_error)
         if found is not None:

@@ -110,7 +110,7 @@ def arguments(value: Any, payload: bytes, path: Path) -> str | None:
 
 
 def tool_calls(calls: Any, payload: bytes, path: Path, pieces: Pieces) -> tuple[ToolCallDelta, ...]:
-    """The tool calls of a list, which is at `path`; anything else is no call."""
+    """The tool calls of a list, which is at `path`; `()` for anything else."""
     if type(calls) is not list:
         return ()
     out = []

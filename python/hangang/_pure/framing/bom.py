@@ -1,6 +1,6 @@
 """The byte order mark at the start of a stream: EF BB BF, in whatever pieces it comes.
 
-This is the only file that knows its bytes. What looked like one and was not belongs to the stream after all;
+No other file names its bytes. What looked like one and was not belongs to the stream after all;
 what that means is for the caller: the start of a line in SSE, an error in bare JSON.
 """
 
@@ -24,7 +24,7 @@ class Bom:
 
     Attributes:
         done: whether the start of the stream is known.
-        position: where the chunk goes on after the mark.
+        position: where the chunk continues after the mark.
         taken: bytes of earlier chunks that turned out to be no mark.
     """
 

@@ -32,7 +32,7 @@ class Framing(Enum):
 
 
 class Detected:
-    """What the detector found, and where the framer goes on.
+    """What the detector found, and where the framer continues.
 
     Attributes:
         framing: what the stream is made of.

@@ -44,7 +44,7 @@ _BETWEEN, _VALUE, _STRING, _ESCAPE = State
 
 
 class JSONFramer:
-    """The state machine: `begin_chunk` announces a chunk, each `next_frame` goes on to a value's end.
+    """The state machine: `begin_chunk` announces a chunk, each `next_frame` continues to a value's end.
 
     Attributes:
         position: where in the chunk the value handed out last ends.
@@ -92,7 +92,7 @@ class JSONFramer:
         return len(self._held)
 
     def next_frame(self, chunk: bytes, pos: int) -> RawFrame | None:
-        """Goes on from `pos` to the end of the next value; None if the chunk is used up without one.
+        """Continues from `pos` to the end of the next value; None if the chunk is used up without one.
 
         Raises:
             Failure: INVALID_JSON or INVALID_UTF8 (something else between values, a bracket that does not
@@ -132,7 +132,7 @@ class JSONFramer:
         return self._frame
 
     def scan(self, chunk: bytes, begin: int, stop: int) -> int | None:
-        """Goes on in the value from `begin` to `stop`: where it ends, or None."""
+        """Continues in the value from `begin` to `stop`: where it ends, or None."""
         pos = begin
         stack = self._open
         state = self._state
@@ -232,7 +232,7 @@ class JSONStreamParser(Parser[bytes]):
             if self._bom.skip(chunk) is BomState.INCOMPLETE:
                 return
             pos = self._bom.position
-            if self._bom.taken:  # half a byte order mark is nothing that may stand before a value
+            if self._bom.taken:  # half a byte order mark may not precede a value
                 found = self._bom.taken[0]
                 raise Failure(ErrorKind.INVALID_JSON, 0, expected=Expected.OPENING_BRACKET, found=found)
         framer = self._framer

@@ -96,7 +96,7 @@ class DataLines:
 class SSEFramer:
     """The state machine: `begin_chunk` announces a chunk, each `next_frame` continues to the next dispatch.
 
-    With `object_depth`, a line that is one valid JSON object of at most so many open containers, and the
+    With `object_depth`, a line that is one valid JSON object within that depth, and the
     value of a field `error` that is one, is a frame of its own ([design §5.2]): servers write errors there.
     It is handed out at its line's end, inside whatever frame it interrupts, and neither opens nor ends one.
 
@@ -176,7 +176,7 @@ class SSEFramer:
         return len(self._held) + max(self._data_size, 0) + len(self._name)
 
     def next_frame(self, chunk: bytes, pos: int) -> RawFrame | None:
-        """Goes on from `pos` to the next dispatch; None if the chunk is used up without one.
+        """Continues from `pos` to the next dispatch; None if the chunk is used up without one.
 
         Raises:
             Failure: FRAME_TOO_LARGE.
@@ -228,7 +228,7 @@ class SSEFramer:
         return None
 
     def hold_tail(self, chunk: bytes, pos: int) -> None:
-        """The line at `pos` goes on in the next chunk."""
+        """The line at `pos` continues in the next chunk."""
         held = self._held
         if not held:
             self._line_offset = self._base + pos

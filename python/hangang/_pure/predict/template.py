@@ -1,7 +1,7 @@
 """Templates: frames with holes, compiled to a matcher.
 
 Invariants:
-1. Prediction never raises, and never changes what a full parse would give. Anything unusual is no match.
+1. Prediction never raises, and never changes what a full parse would give. Anything unusual does not match.
 2. A string hole holds what JSON allows between quotes, in UTF-8; an id hole what a line holds, without NUL; a
    counter up to 18 digits without a sign.
 3. A frame no longer than `max_frame_bytes` cannot exceed a limit (the caller checks it); a longer one is no
