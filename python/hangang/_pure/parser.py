@@ -196,10 +196,10 @@ class StreamParser(Parser[E | Malformed], Generic[E]):
         end = len(chunk)
         self._examined += end - pos
         templates = self._templates
-        sse.begin_chunk(base)
+        is_between = sse.begin_chunk(base)
         while True:
             start = -1  # where a frame begins of which a template may be made
-            if templates is not None and sse.is_between_frames():
+            if is_between and templates is not None:
                 if templates.items:
                     make = None if text_only else self._dialect.predicted
                     pos = templates.read_frames(chunk, pos, sse, out.append, make)
@@ -210,6 +210,7 @@ class StreamParser(Parser[E | Malformed], Generic[E]):
             if frame is None:
                 return
             pos = sse.position
+            is_between = sse.is_between_frames()
             event = self._parse_event(frame, sse)
             if event is not None:
                 self._deliver(event, out, text_only)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum
+from typing import Any
 
 WINDOW = 1024
 
@@ -81,11 +82,16 @@ def detect(first_bytes: bytes | bytearray | memoryview) -> str | None:
     Raises:
         TypeError: not bytes, bytearray or memoryview.
     """
+    found = find_service(window_of(first_bytes))
+    return None if found is None else found.module
+
+
+def window_of(first_bytes: Any) -> bytes:
+    """What counts of the bytes; raises TypeError."""
     if not isinstance(first_bytes, (bytes, bytearray, memoryview)):
         what = type(first_bytes).__name__
         raise TypeError(f"first_bytes must be bytes, bytearray or memoryview, not {what}")
-    found = find_service(bytes(memoryview(first_bytes)[:WINDOW]))
-    return None if found is None else found.module
+    return bytes(memoryview(first_bytes)[:WINDOW])
 
 
 def find_service(window: bytes) -> Service | None:
@@ -116,11 +122,12 @@ def in_lines(window: bytes) -> Service | None:
             if is_terminated and value in (b"token", b"result", b"signal"):
                 found = Service.CLOVA
         elif name == b"data":
-            payload = value if payload is None else payload + b"\n" + value
-            if is_terminated and payload.strip(_BLANK) == b"[DONE]":
+            joined: bytes = value if payload is None else payload + b"\n" + value
+            payload = joined
+            if is_terminated and joined.strip(_BLANK) == b"[DONE]":
                 found = Service.OPENAI
             else:
-                found = in_payload(payload)
+                found = in_payload(joined)
         elif line[0] == 0x7B:
             found = in_payload(line)
         elif name == b"error" and value[:1] == b"{":
@@ -137,7 +144,7 @@ def in_payload(payload: bytes) -> Service | None:
 
 
 def in_value(data: bytes, pos: int) -> tuple[Service | None, int | None]:
-    """The service of the object at `pos`, and where it ends: None if it is cut, or closed by another bracket."""
+    """The service of the object at `pos`, and where it ends: None if it is cut or not balanced."""
     stack: list[tuple[int, Level]] = []  # the opener of each open container, and the level of an object
     weak: set[Service] = set()
     next_level = Level.TOP  # of an object that begins here

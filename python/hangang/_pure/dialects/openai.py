@@ -127,6 +127,7 @@ _COUNTERS = (
 #: The names under which servers send reasoning, in the order in which one is taken.
 _REASONING = ("reasoning_content", "reasoning", "thinking", "thinking_content")
 
+_REASONING_NAMES = frozenset(_REASONING)
 _TEXTS = (str, int, float, bool, list)
 _NO_CHOICE = Choice()
 #: Most choices of a stream whose deltas and ends are followed.
@@ -148,6 +149,37 @@ class Followed:
         self.text = self.thinking = self.refusal = self.tool_calls = False
         self.is_finished = False
         self.splitter = splitter
+
+    def mark(self, fields: Fields) -> None:
+        """Remembers which fields a delta has brought."""
+        if fields[0]:
+            self.text = True
+        if fields[1]:
+            self.thinking = True
+        if fields[2]:
+            self.refusal = True
+        if fields[3]:
+            self.tool_calls = True
+
+    def choose(self, delta: Fields, message: Fields) -> Fields:
+        """The fields of a frame that has a message: it counts only for what no delta has brought."""
+        return (
+            delta[0] if self.text else message[0],
+            delta[1] if self.thinking else message[1],
+            delta[2] if self.refusal else message[2],
+            delta[3] if self.tool_calls else message[3],
+        )
+
+    def split(self, content: str, thinking: str, is_end: bool) -> tuple[str, str]:
+        """Text and thinking of content with tags, after the thinking that has a field of its own."""
+        assert self.splitter is not None
+        text, cut = self.splitter.feed(content)
+        thinking += cut
+        if is_end:
+            held, cut = self.splitter.flush()
+            text += held
+            thinking += cut
+        return text, thinking
 
 
 class OpenAI(Dialect[AnyEvent]):
@@ -275,7 +307,7 @@ class OpenAI(Dialect[AnyEvent]):
         return Missing.OPENAI_END
 
     def _classify(self, value: Object, payload: bytes, path: Path, is_error: bool) -> Chunk | Error | None:
-        """The event of an object, which is at `path` of the payload; `is_error`: the event's name is `error`."""
+        """The event of an object, which is at `path` of the payload; `is_error`: by its name."""
         entries = value.get("choices")
         found = failure(value, entries, payload, is_error)
         if found is not None:
@@ -331,16 +363,14 @@ class OpenAI(Dialect[AnyEvent]):
         return Chunk._make(first.text, first.thinking, shared, payload)  # type: ignore[no-any-return]
 
     def _follow(self, index: int) -> Followed | None:
-        """What is known of the choice; None beyond the choices that are followed."""
-        followed = self._choices.get(index)
-        if followed is None:
-            if len(self._choices) == FOLLOWED_CHOICES:
-                self._too_many = True
-                return None
-            splitter = None
-            if self._tags is not None:
-                splitter = TagSplitter(*self._tags, self._thinking_first)
-            followed = self._choices[index] = Followed(splitter)
+        """A choice that has not been shown before; None beyond those that are followed."""
+        if len(self._choices) == FOLLOWED_CHOICES:
+            self._too_many = True
+            return None
+        splitter = None
+        if self._tags is not None:
+            splitter = TagSplitter(*self._tags, self._thinking_first)
+        followed = self._choices[index] = Followed(splitter)
         return followed
 
     def _choice(self, entry: Object, place: int, payload: bytes, path: Path) -> Choice:
@@ -348,54 +378,36 @@ class OpenAI(Dialect[AnyEvent]):
         index = as_int(entry.get("index"))
         if index is None:
             index = place
-        followed = self._follow(index)
+        followed = self._choices.get(index) or self._follow(index)
         delta = entry.get("delta")
         message = entry.get("message")
         if type(message) is not dict:
             message = None
-        if type(delta) is dict or message is None:
-            fields = self._fields(delta if type(delta) is dict else {}, entry, payload, path, "delta")
-            role = as_str(delta.get("role")) if type(delta) is dict else None
-        else:
-            fields = "", "", "", ()
-            role = None
+        role = None
+        fields: Fields = "", "", "", ()
+        if type(delta) is dict:
+            fields = self._fields(delta, entry, payload, path, "delta")
+            role = as_str(delta.get("role"))
+        elif message is None:
+            fields = self._fields({}, entry, payload, path, "delta")
+        if followed is not None:
+            followed.mark(fields)
         if message is not None:
             if followed is not None:
-                fields = self._snapshot(followed, fields, entry, payload, path)
+                # Reasoning beside a delta and a message is the delta's.
+                beside = {} if type(delta) is dict else entry
+                fields = followed.choose(fields, self._fields(message, beside, payload, path, "message"))
             if role is None:
                 role = as_str(message.get("role"))
-        elif followed is not None:
-            mark(followed, fields)
-        text, thinking, refusal, calls = fields
         reason = finish_reason(entry.get("finish_reason"))
         if reason == "null":
             reason = None
-        if followed is not None:
-            if followed.splitter is not None:
-                text, cut = followed.splitter.feed(text)
-                thinking += cut
-                if reason is not None:
-                    rest, cut = followed.splitter.flush()
-                    text += rest
-                    thinking += cut
-            if reason is not None:
-                followed.is_finished = True
+        text, thinking, refusal, calls = fields
+        if followed is not None and self._tags is not None:
+            text, thinking = followed.split(text, thinking, reason is not None)
+        if followed is not None and reason is not None:
+            followed.is_finished = True
         return Choice(index, text, thinking, role, calls, reason, refusal)
-
-    def _snapshot(
-        self, followed: Followed, fields: Fields, entry: Object, payload: bytes, path: Path
-    ) -> Fields:
-        """The fields of a choice with a `message`, which counts only for what no delta has brought."""
-        mark(followed, fields)
-        # Reasoning beside a delta and a message is the delta's.
-        beside = {} if type(entry.get("delta")) is dict else entry
-        text, thinking, refusal, calls = self._fields(entry["message"], beside, payload, path, "message")
-        return (
-            fields[0] if followed.text else text,
-            fields[1] if followed.thinking else thinking,
-            fields[2] if followed.refusal else refusal,
-            fields[3] if followed.tool_calls else calls,
-        )
 
     def _fields(self, source: Object, beside: Object, payload: bytes, path: Path, name: str) -> Fields:
         """Text, thinking, refusal and tool calls of a delta or a message, the member `name` at `path`."""
@@ -412,26 +424,27 @@ class OpenAI(Dialect[AnyEvent]):
         refusal = source.get("refusal")
         if type(refusal) is not str:
             refusal = "" if refusal is None else self._scalar(refusal, payload, (*path, name, "refusal"))
-        calls = tool_calls(source.get("tool_calls"), payload, (*path, name, "tool_calls"), Pieces.ARGUMENTS)
+        calls: tuple[ToolCallDelta, ...] = ()
+        given = source.get("tool_calls")
+        if given is not None:
+            calls = tool_calls(given, payload, (*path, name, "tool_calls"), Pieces.ARGUMENTS)
         legacy = source.get("function_call")
         if not calls and type(legacy) is dict:
             place = (*path, name, "function_call", "arguments")
-            given = arguments(legacy.get("arguments"), payload, place)
-            calls = (ToolCallDelta(0, None, "function", as_str(legacy.get("name")), None, given),)
+            text_of_call = arguments(legacy.get("arguments"), payload, place)
+            calls = (ToolCallDelta(0, None, "function", as_str(legacy.get("name")), None, text_of_call),)
         return text, thinking, refusal, calls
 
     def _reasoning(self, source: Object, beside: Object, payload: bytes, path: Path, name: str) -> str:
         """The reasoning of a choice, which may be repeated under several names: one of them, never two."""
-        for member in _REASONING:
-            value = source.get(member)
-            if value is not None and (text := self._scalar(value, payload, (*path, name, member))):
-                return text
-        for member in _REASONING:
-            value = beside.get(member)
-            if value is not None and (text := self._scalar(value, payload, (*path, member))):
-                return text
+        for place, holder in (((*path, name), source), (path, beside)):
+            if not _REASONING_NAMES.isdisjoint(holder):
+                for member in _REASONING:
+                    value = holder.get(member)
+                    if value is not None and (text := self._scalar(value, payload, (*place, member))):
+                        return text
         details = source.get("reasoning_details")
-        return self._joined(details, payload, (*path, name, "reasoning_details"))
+        return "" if details is None else self._joined(details, payload, (*path, name, "reasoning_details"))
 
     def _parts(self, parts: list[Any], payload: bytes, path: Path) -> tuple[str, str]:
         """Text and thinking of a list of content parts."""
@@ -520,18 +533,6 @@ def check_tags(tags: Any) -> tuple[str, str] | None:
     if not pair[0] or not pair[1] or pair[0] == pair[1]:
         raise ValueError("thinking_tags must be two different strings that are not empty")
     return str(pair[0]), str(pair[1])
-
-
-def mark(followed: Followed, fields: Fields) -> None:
-    """Remembers which fields a delta has brought."""
-    if fields[0]:
-        followed.text = True
-    if fields[1]:
-        followed.thinking = True
-    if fields[2]:
-        followed.refusal = True
-    if fields[3]:
-        followed.tool_calls = True
 
 
 def failure(value: Object, entries: Any, payload: bytes, is_error: bool) -> Error | None:

@@ -156,10 +156,11 @@ class SSEFramer:
         self.saw_field = False
         self.examined = 0
 
-    def begin_chunk(self, base: int) -> None:
-        """The next chunk's first byte has the offset `base` in the stream."""
+    def begin_chunk(self, base: int) -> bool:
+        """The next chunk's first byte has the offset `base` in the stream; as `is_between_frames`."""
         self._base = base
         self._lf = self._cr = -1
+        return not (self._open or self._held or self._after_cr)
 
     def indent(self, count: int, offset: int) -> None:
         """The first line began with `count` bytes of white space, at `offset`."""

@@ -270,19 +270,24 @@ class Templates:
         self, chunk: bytes, pos: int, framer: LastId, deliver: Callable[[Any], object], make: Make | None
     ) -> int:
         """Reads the frames from `pos` on that fit a template; see `Run`."""
+        begin = pos
         items = self.items
         end = len(chunk)
+        last = items[0]  # the template that has just stopped here
+        pos = last.run(chunk, pos, framer, deliver, make)
         while pos < end:
             for template in items:
-                stop = template.run(chunk, pos, framer, deliver, make)
-                if stop > pos:
-                    break
+                if template is not last:
+                    stop = template.run(chunk, pos, framer, deliver, make)
+                    if stop > pos:
+                        break
             else:
-                return pos
+                break
             pos = stop
+            last = template
             if template is not items[0]:
                 items.remove(template)
                 items.insert(0, template)
-            if self.budget.misses:
-                self.budget.earn()
+        if self.budget.misses and pos > begin:
+            self.budget.earn()
         return pos
