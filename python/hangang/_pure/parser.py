@@ -361,8 +361,8 @@ class StreamParser(Parser[E | Malformed], Generic[E]):
         elif self._sse is not None:
             last = self._sse.finish(self._fed)
             is_inside = last.is_inside
-            self._came = self._came or self._sse.saw_field
-            for frame in (last.lone, last.frame):
+            self._came = self._came or self._sse.came
+            for frame in (last.outside, last.frame):
                 if frame is not None and not self._finish_frame(frame, self._sse, out):
                     last.is_truncated = True
             if last.is_truncated:

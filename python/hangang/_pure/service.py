@@ -97,18 +97,22 @@ def window_of(first_bytes: Any) -> bytes:
 def find_service(window: bytes) -> Service | None:
     """The service of a stream that begins with these bytes."""
     window = window.removeprefix(_BOM)
-    pos = _SPACE.match(window).end()  # type: ignore[union-attr]
-    if window[pos : pos + 1] != b"{":
-        return in_lines(window[pos:]) if pos < len(window) else None
+    window = window[_SPACE.match(window).end() :]  # type: ignore[union-attr]
+    return detect_json(window) if window[:1] == b"{" else detect_sse(window)
+
+
+def detect_json(window: bytes) -> Service | None:
+    """The service of bare JSON: one value after the other."""
+    pos = 0
     while window[pos : pos + 1] == b"{":
-        found, end = in_value(window, pos)
+        found, end = scan(window, pos)
         if found is not None or end is None:
             return found
         pos = _SPACE.match(window, end).end()  # type: ignore[union-attr]
     return None
 
 
-def in_lines(window: bytes) -> Service | None:
+def detect_sse(window: bytes) -> Service | None:
     """The service of an SSE stream; evidence counts at the line that completes it."""
     payload: bytes | None = None  # the joined data of the frame so far
     for match in _LINE.finditer(window):
@@ -127,23 +131,23 @@ def in_lines(window: bytes) -> Service | None:
             if is_terminated and joined.strip(_BLANK) == b"[DONE]":
                 found = Service.OPENAI
             else:
-                found = in_payload(joined)
+                found = first_value(joined)
         elif line[0] == 0x7B:
-            found = in_payload(line)
+            found = first_value(line)
         elif name == b"error" and value[:1] == b"{":
-            found = in_payload(value)
+            found = first_value(value)
         if found is not None:
             return found
     return None
 
 
-def in_payload(payload: bytes) -> Service | None:
+def first_value(payload: bytes) -> Service | None:
     """The service of a payload that is an object."""
     start = _SPACE.match(payload).end()  # type: ignore[union-attr]
-    return in_value(payload, start)[0] if payload[start : start + 1] == b"{" else None
+    return scan(payload, start)[0] if payload[start : start + 1] == b"{" else None
 
 
-def in_value(data: bytes, pos: int) -> tuple[Service | None, int | None]:
+def scan(data: bytes, pos: int) -> tuple[Service | None, int | None]:
     """The service of the object at `pos`, and where it ends: None if it is cut or not balanced."""
     stack: list[tuple[int, Level]] = []  # the opener of each open container, and the level of an object
     weak: set[Service] = set()
@@ -163,11 +167,11 @@ def in_value(data: bytes, pos: int) -> tuple[Service | None, int | None]:
                 if pos == len(data):
                     return None, None
                 level, name = stack[-1][1], string[1]
-                found = evidence(level, name, data[pos])
+                found = strong(level, name, data[pos])
                 if found is not None:
                     return found, None
                 weak |= weak_evidence(level, name, data[pos])
-                next_level = level_under(level, name)
+                next_level = inner_level(level, name)
             continue
         pos += 1
         if byte == 0x7B or byte == 0x5B:
@@ -184,7 +188,7 @@ def in_value(data: bytes, pos: int) -> tuple[Service | None, int | None]:
     return None, None
 
 
-def evidence(level: Level, name: bytes, first: int) -> Service | None:
+def strong(level: Level, name: bytes, first: int) -> Service | None:
     """What a member tells by its name, where it is; `first` is the first byte of its value."""
     if level is Level.TOP or level is Level.RESULT:
         return _TOP.get(name)
@@ -206,7 +210,7 @@ def weak_evidence(level: Level, name: bytes, first: int) -> set[Service]:
     return set()
 
 
-def level_under(level: Level, name: bytes) -> Level:
+def inner_level(level: Level, name: bytes) -> Level:
     """The level of an object that is the value of this member."""
     if level is Level.TOP or (level is Level.RESULT and name != b"result"):
         return _UNDER.get(name, Level.OTHER)

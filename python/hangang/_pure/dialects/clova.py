@@ -212,8 +212,8 @@ def unknown(frame: RawFrame) -> Unknown:
 def by_shape(value: dict[str, Any], frame: RawFrame) -> AnyEvent | None:
     """A frame without a telling name."""
     if type(value.get("message")) is dict:
-        reason = as_str(value.get("finishReason")) or as_str(value.get("stopReason"))
-        if reason or type(value.get("usage")) is dict:
+        ended = as_str(value.get("finishReason")) or as_str(value.get("stopReason"))
+        if ended or type(value.get("usage")) is dict:
             return result(value, frame, ())
         return token(value, frame)
     status = value.get("status")
@@ -267,7 +267,7 @@ def token(value: dict[str, Any], frame: RawFrame) -> Token | None:
     shared = (
         as_str(message.get("role")),
         tool_calls(message.get("toolCalls"), frame.payload, ("message", "toolCalls"), Pieces.PARTIAL_JSON),
-        reason_of(value),
+        reason(value),
         as_int(get("index")),
         as_int(get("inputLength")),
         as_int(get("created")),
@@ -297,7 +297,7 @@ def result(value: dict[str, Any], frame: RawFrame, path: Path) -> Result | None:
         as_str(message.get("thinkingContent")) or "",
         as_str(message.get("role")),
         tool_calls(message.get("toolCalls"), payload, (*path, "message", "toolCalls"), Pieces.PARTIAL_JSON),
-        reason_of(value),
+        reason(value),
         as_int(get("inputLength")),
         as_int(get("outputLength")),
         as_int(get("created")),
@@ -309,10 +309,10 @@ def result(value: dict[str, Any], frame: RawFrame, path: Path) -> Result | None:
     )
 
 
-def reason_of(value: dict[str, Any]) -> str | None:
+def reason(value: dict[str, Any]) -> str | None:
     """v3's finish reason, else v1's stop reason."""
-    reason = finish_reason(value.get("finishReason"))
-    return finish_reason(value.get("stopReason")) if reason is None else reason
+    found = finish_reason(value.get("finishReason"))
+    return finish_reason(value.get("stopReason")) if found is None else found
 
 
 def usage(value: Any) -> Usage | None:

@@ -29,8 +29,8 @@ from ..predict.common import PredictableEvent
 from ..predict.template import HoleKind, Holes, Template
 from ..service import Service
 from ..span import Span
-from ..tags import Tag, TagSplitter
 from ..value import Event, Value, common, event, field, value
+from .thinking_tags import Splitter, Tag
 from .wire import (
     Malformed,
     Path,
@@ -144,13 +144,13 @@ class Followed:
 
     __slots__ = ("is_finished", "refusal", "splitter", "text", "thinking", "tool_calls")
 
-    def __init__(self, splitter: TagSplitter | None) -> None:
+    def __init__(self, splitter: Splitter | None) -> None:
         # Whether a delta has brought the field: then a `message` only repeats it.
         self.text = self.thinking = self.refusal = self.tool_calls = False
         self.is_finished = False
         self.splitter = splitter
 
-    def mark(self, fields: Fields) -> None:
+    def see(self, fields: Fields) -> None:
         """Remembers which fields a delta has brought."""
         if fields[0]:
             self.text = True
@@ -161,7 +161,7 @@ class Followed:
         if fields[3]:
             self.tool_calls = True
 
-    def choose(self, delta: Fields, message: Fields) -> Fields:
+    def fill(self, delta: Fields, message: Fields) -> Fields:
         """The fields of a frame that has a message: it counts only for what no delta has brought."""
         return (
             delta[0] if self.text else message[0],
@@ -173,7 +173,7 @@ class Followed:
     def split(self, content: str, thinking: str, is_end: bool) -> tuple[str, str]:
         """Text and thinking of content with tags, after the thinking that has a field of its own."""
         assert self.splitter is not None
-        text, cut = self.splitter.feed(content)
+        text, cut = self.splitter.push(content)
         thinking += cut
         if is_end:
             held, cut = self.splitter.flush()
@@ -369,7 +369,7 @@ class OpenAI(Dialect[AnyEvent]):
             return None
         splitter = None
         if self._tags is not None:
-            splitter = TagSplitter(*self._tags, self._thinking_first)
+            splitter = Splitter(*self._tags, self._thinking_first)
         followed = self._choices[index] = Followed(splitter)
         return followed
 
@@ -391,12 +391,12 @@ class OpenAI(Dialect[AnyEvent]):
         elif message is None:
             fields = self._fields({}, entry, payload, path, "delta")
         if followed is not None:
-            followed.mark(fields)
+            followed.see(fields)
         if message is not None:
             if followed is not None:
                 # Reasoning beside a delta and a message is the delta's.
                 beside = {} if type(delta) is dict else entry
-                fields = followed.choose(fields, self._fields(message, beside, payload, path, "message"))
+                fields = followed.fill(fields, self._fields(message, beside, payload, path, "message"))
             if role is None:
                 role = as_str(message.get("role"))
         reason = finish_reason(entry.get("finish_reason"))
@@ -417,7 +417,7 @@ class OpenAI(Dialect[AnyEvent]):
             text = content
         elif content is not None:
             if type(content) is list:
-                text, cut = self._parts(content, payload, (*path, name, "content"))
+                text, cut = self._content_parts(content, payload, (*path, name, "content"))
             else:
                 text = self._scalar(content, payload, (*path, name, "content"))
         thinking = self._reasoning(source, beside, payload, path, name) + cut
@@ -446,7 +446,7 @@ class OpenAI(Dialect[AnyEvent]):
         details = source.get("reasoning_details")
         return "" if details is None else self._joined(details, payload, (*path, name, "reasoning_details"))
 
-    def _parts(self, parts: list[Any], payload: bytes, path: Path) -> tuple[str, str]:
+    def _content_parts(self, parts: list[Any], payload: bytes, path: Path) -> tuple[str, str]:
         """Text and thinking of a list of content parts."""
         text: list[str] = []
         thinking: list[str] = []
@@ -539,15 +539,15 @@ def failure(value: Object, entries: Any, payload: bytes, is_error: bool) -> Erro
     """An error wherever servers put one, also beside choices."""
     found = value.get("error")
     if found and type(found) in (dict, str):
-        return error(found, value, payload)
+        return error_object(found, value, payload)
     if is_error:
-        return named_error(value, payload)
+        return error_event(value, payload)
     if value.get("object") == "error":
-        return error(value, value, payload)
+        return error_object(value, value, payload)
     if type(entries) is list:
         for entry in entries:
             if type(entry) is dict and type(entry.get("error")) is dict:
-                return error(entry["error"], value, payload)
+                return error_object(entry["error"], value, payload)
     number = as_int(value.get("error_code"))
     if number:
         message = first_text(value, ("error_message", "message", "text"))
@@ -573,7 +573,7 @@ def flat_failure(value: Object, payload: bytes) -> Error | None:
     return None
 
 
-def error(found: Any, frame: Object, payload: bytes) -> Error:
+def error_object(found: Any, frame: Object, payload: bytes) -> Error:
     """An error from an object or a string; what it lacks comes from beside it."""
     number: int | str | None = None
     kind = param = None
@@ -591,7 +591,7 @@ def error(found: Any, frame: Object, payload: bytes) -> Error:
     return Error._make(number, message, kind, param, payload)  # type: ignore[no-any-return]
 
 
-def named_error(value: Object, payload: bytes) -> Error:
+def error_event(value: Object, payload: bytes) -> Error:
     """An object under the event name `error`: its own members tell."""
     number = code(value.get("code"))
     if number is None:

@@ -105,7 +105,7 @@ class SSEFramer:
         id: the last event id, as the last blank line committed it.
         retry: the reconnection time in milliseconds, None at first.
         examined: bytes looked at since the parser last asked, beside the search for line ends.
-        saw_field: whether there was a line that is neither data, nor a comment, nor white space.
+        came: whether there was a line that is neither data, nor a comment, nor white space.
     """
 
     __slots__ = (
@@ -120,16 +120,16 @@ class SSEFramer:
         "_limit",
         "_line_offset",
         "_lines",
-        "_lone",
         "_name",
         "_object_depth",
         "_open",
+        "_outside",
         "_pending_id",
+        "came",
         "examined",
         "id",
         "position",
         "retry",
-        "saw_field",
     )
 
     def __init__(self, max_frame_bytes: int, object_depth: int = 0) -> None:
@@ -144,7 +144,7 @@ class SSEFramer:
         self._line_offset = 0  # the line's offset in the stream
         self._lines = DataLines()
         self._frame = RawFrame(self._lines)
-        self._lone = RawFrame(Offset())  # an object on a line of its own, handed out inside another frame
+        self._outside = RawFrame(Offset())  # an object on a line of its own, handed out inside another frame
         self._data = bytearray()  # joined data, from the second data line on; one line is held by the frame
         self._data_size = -1  # bytes of joined data; -1: no data line yet, so that size + 1 is right
         self._name = b""
@@ -153,7 +153,7 @@ class SSEFramer:
         self.position = 0
         self.id = ""
         self.retry: int | None = None
-        self.saw_field = False
+        self.came = False
         self.examined = 0
 
     def begin_chunk(self, base: int) -> bool:
@@ -222,7 +222,7 @@ class SSEFramer:
             if line:
                 if self.on_line(line, self._base + stop):
                     self.position = pos
-                    return self._lone
+                    return self._outside
             elif (frame := self.on_blank_line()) is not None:
                 self.position = pos
                 return frame
@@ -258,7 +258,7 @@ class SSEFramer:
         """A line that is not blank, its terminator at that offset: one field, as WHATWG interprets it.
 
         Returns:
-            Whether the line is an object of its own, which is then in `_lone`.
+            Whether the line is an object of its own, which is then in `_outside`.
         """
         if len(line) + self._data_size >= self._limit:
             self.check_limit(line, True)
@@ -271,23 +271,23 @@ class SSEFramer:
             self.on_data(value, terminator)
         elif name == b"event":
             self._name = value
-            self.saw_field = True
+            self.came = True
         elif name == b"id":
-            self.saw_field = True
+            self.came = True
             if b"\0" not in value:
                 self._pending_id = value
-        elif self._object_depth and self.on_lone_object(line, name, value, terminator):
+        elif self._object_depth and self.outside_frame(line, name, value, terminator):
             return True
         else:
-            self.saw_field = self.saw_field or bool(line.strip(b" \t"))
+            self.came = self.came or bool(line.strip(b" \t"))
             if name == b"retry" and value and _DIGITS.issuperset(value):
                 digits = value.lstrip(b"0")
                 self.retry = _RETRY_MAX if len(digits) > 20 else min(int(digits or b"0"), _RETRY_MAX)
         self._open = True
         return False
 
-    def on_lone_object(self, line: bytes, name: bytes, value: bytes, terminator: int) -> bool:
-        """Puts a line's object into `_lone`; False if there is no valid one: then it is an unknown field."""
+    def outside_frame(self, line: bytes, name: bytes, value: bytes, terminator: int) -> bool:
+        """Puts a line's object into `_outside`; False if it has none: then it is an unknown field."""
         if line[0] == 0x7B:
             payload, event = line, b""
         elif name == b"error" and value[:1] == b"{":
@@ -299,9 +299,9 @@ class SSEFramer:
             validate(payload, self._object_depth)
         except FrameError:
             return False
-        lone = self._lone
-        lone.payload, lone.name, lone.id = payload, event, self.id
-        lone.origin = Offset(terminator - len(payload))
+        outside = self._outside
+        outside.payload, outside.name, outside.id = payload, event, self.id
+        outside.origin = Offset(terminator - len(payload))
         return True
 
     def on_data(self, value: bytes, terminator: int) -> None:
@@ -355,7 +355,7 @@ class SSEFramer:
         if line and (line[0] != 0x3A or self._open):
             try:
                 if self.on_line(line, fed):
-                    last.lone = self._lone
+                    last.outside = self._outside
                 elif not is_data:
                     last.is_truncated = True
             except Failure:
@@ -371,16 +371,16 @@ class LastFrames:
     """What the end of a stream leaves.
 
     Attributes:
-        lone: an object on an unterminated line of its own.
+        outside: an object on an unterminated line of its own.
         frame: an event without its blank line, which counts if its data is complete.
         is_truncated: the stream ended inside an event that cannot be one.
         is_inside: it ended after an event's `data` line, or inside a line that may be a field or a comment.
     """
 
-    __slots__ = ("frame", "is_inside", "is_truncated", "lone")
+    __slots__ = ("frame", "is_inside", "is_truncated", "outside")
 
     def __init__(self) -> None:
-        self.lone: RawFrame | None = None
+        self.outside: RawFrame | None = None
         self.frame: RawFrame | None = None
         self.is_truncated = False
         self.is_inside = False

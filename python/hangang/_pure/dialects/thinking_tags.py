@@ -28,10 +28,10 @@ class Tag:
         self.borders = [0] * len(text)
         length = 0
         for place in range(1, len(text)):
-            length = self.advance(length, text[place])
+            length = self.step(length, text[place])
             self.borders[place] = length
 
-    def advance(self, matched: int, char: str) -> int:
+    def step(self, matched: int, char: str) -> int:
         """How much of the tag is matched after another character, where `matched` was."""
         text = self.text
         while matched and text[matched] != char:
@@ -47,7 +47,7 @@ class State(Enum):
     START = 3  # inside, and an opening tag may still vanish
 
 
-class TagSplitter:
+class Splitter:
     """The content of one choice."""
 
     __slots__ = ("_blank", "_close", "_count", "_matched", "_open", "_opening", "_state")
@@ -63,26 +63,26 @@ class TagSplitter:
         self._count = 0
         self._blank = 0
 
-    def feed(self, piece: str) -> tuple[str, str]:
+    def push(self, piece: str) -> tuple[str, str]:
         """The text and the thinking that another piece of the content completes."""
         text: list[str] = []
         thinking: list[str] = []
         pos = 0
         while self._state is State.START and pos < len(piece):
-            thinking.append(self._start(piece[pos]))
+            thinking.append(self.push_at_start(piece[pos]))
             pos += 1
         while pos < len(piece):
             if self._state is State.OUTSIDE:
-                pos = self._search(self._open, piece, pos, text, State.INSIDE)
+                pos = self.push_in_state(self._open, piece, pos, text, State.INSIDE)
             else:
-                pos = self._search(self._close, piece, pos, thinking, State.OUTSIDE)
+                pos = self.push_in_state(self._close, piece, pos, thinking, State.OUTSIDE)
         return "".join(text), "".join(thinking)
 
-    def _search(self, tag: Tag, piece: str, pos: int, out: list[str], after: State) -> int:
+    def push_in_state(self, tag: Tag, piece: str, pos: int, out: list[str], after: State) -> int:
         """Takes what comes before the tag, and the tag; gives the position after that."""
         matched = self._matched
         while matched and pos < len(piece):
-            longer = tag.advance(matched, piece[pos])
+            longer = tag.step(matched, piece[pos])
             pos += 1
             if longer == len(tag.text):
                 self._matched = 0
@@ -102,12 +102,12 @@ class TagSplitter:
             return found + len(tag.text)
         # The end of the piece may begin the tag.
         for place in range(max(pos, len(piece) - len(tag.text) + 1), len(piece)):
-            matched = tag.advance(matched, piece[place])
+            matched = tag.step(matched, piece[place])
         self._matched = matched
         out.append(piece[pos : len(piece) - matched])
         return len(piece)
 
-    def _start(self, char: str) -> str:
+    def push_at_start(self, char: str) -> str:
         """Takes a character at the start; gives the thinking that it completes."""
         # What is held is the longer of the two matches.
         held = max(self._matched, self._opening)
@@ -115,8 +115,8 @@ class TagSplitter:
         self._count += 1
         if self._blank == self._count - 1 and char in _SPACE:
             self._blank = self._count
-        self._matched = self._close.advance(self._matched, char)
-        opening = self._open.advance(self._opening, char)
+        self._matched = self._close.step(self._matched, char)
+        opening = self._open.step(self._opening, char)
         if opening == len(self._open.text) and self._count - opening <= self._blank:
             return self._leave(State.INSIDE, prefix, char, held, held + 1 - opening)
         if self._matched == len(self._close.text):
