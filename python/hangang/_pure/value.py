@@ -101,8 +101,13 @@ class Value:
         return unpickle, (module, type(self).__name__, self._fields())
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`."""
+        """The fields by name, in plain values that `json.dumps` accepts."""
         return _values.to_dict(self._dialect, self._kind, self.__match_args__, self._fields())
+
+
+def _raw(event: Any) -> bytes:
+    """The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event."""
+    return event._raw  # type: ignore[no-any-return]
 
 
 class Event(Value):
@@ -128,13 +133,10 @@ class Event(Value):
             """Reasoning text of this event; `""` if there is none."""
             return ""
 
-        @property
-        def raw(self) -> bytes:
-            """The payload's bytes as received (`data` lines joined by LF); b"" if made by hand."""
-            return self._raw
+        raw = property(_raw)
 
     def json(self) -> Any:
-        """`json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON."""
+        """`json.loads` of the strictly decoded payload; raises ValueError if it is not JSON."""
         return json.loads(self.raw.decode("utf-8"))
 
 

@@ -51,15 +51,20 @@ _ARTIFACTS: tuple[tuple[str, ...], ...] = (("result", "artifactUpdate"), ("resul
 
 @event("a2a")
 class Task(Event):
-    """A task: its state and, in a one-shot answer or a snapshot, its artifacts. `.text` is `""`."""
+    """A task: its state and, in a one-shot answer or a snapshot, its artifacts.
+
+    `text` is `""`: a snapshot is not a delta.
+    """
 
     id: str | None = field("The task's id.", default=None)
     context_id: str | None = field("The conversation's id.", default=None)
-    state: str = field("The task's state in the form of protocol 0.3.", default="")
+    state: str = field(
+        "`working`, `completed`, `input-required` and the like, whatever the protocol's version.", default=""
+    )
     content: str = field("The joined text of all artifacts.", default="")
     artifacts: tuple[Object, ...] = field("The artifacts as received.", default=())
     history: tuple[Object, ...] = field("The messages so far, as received.", default=())
-    metadata: Object | None = field("Metadata of the task.", default=None)
+    metadata: Object | None = field("The task's metadata.", default=None)
     message: str | None = field(
         "The text of the status message: the agent's question, or why it failed.", default=None
     )
@@ -67,27 +72,29 @@ class Task(Event):
 
 @event("a2a")
 class Message(Event):
-    """A message of the agent: the whole answer where there is no task."""
+    """A message of the agent, which is the whole answer where there is no task."""
 
-    text: str = field("The joined text of the parts.", default="")
+    text: str = field("The joined text of its parts.", default="")
     role: str | None = field("`agent` or `user`.", default=None)
     message_id: str | None = field("The message's id.", default=None)
     task_id: str | None = field("The task's id.", default=None)
     context_id: str | None = field("The conversation's id.", default=None)
-    parts: tuple[Object, ...] = field("The parts as received: text, data, raw, url, file.", default=())
-    metadata: Object | None = field("Metadata of the message.", default=None)
+    parts: tuple[Object, ...] = field("The parts as received.", default=())
+    metadata: Object | None = field("The message's metadata.", default=None)
 
 
 @event("a2a")
 class StatusUpdate(Event):
-    """A change of a task's state. `.text` is `""`: progress text is not part of the answer."""
+    """A change of a task's state."""
 
     task_id: str | None = field("The task's id.", default=None)
     context_id: str | None = field("The conversation's id.", default=None)
-    state: str = field("The task's state in the form of protocol 0.3.", default="")
-    message: str | None = field("The text of the status message.", default=None)
-    final: bool = field("Whether this is the last update (0.2, 0.3).", default=False)
-    metadata: Object | None = field("Metadata of the update.", default=None)
+    state: str = field(
+        "`working`, `completed`, `input-required` and the like, whatever the protocol's version.", default=""
+    )
+    message: str | None = field("Progress text, which is no part of the answer.", default=None)
+    final: bool = field("Whether the stream ends here (protocols 0.2 and 0.3).", default=False)
+    metadata: Object | None = field("The update's metadata.", default=None)
 
 
 def _parts(update: Any) -> tuple[Object, ...]:
@@ -99,9 +106,12 @@ def _parts(update: Any) -> tuple[Object, ...]:
 
 @event("a2a")
 class ArtifactUpdate(PredictableEvent):
-    """A piece of an artifact; `append` False creates or replaces the artifact of this id, True adds parts."""
+    """A piece of an artifact.
 
-    text: str = field("The joined text of the parts.", default="")
+    `append` False creates or replaces the artifact of this id, True adds parts to it.
+    """
+
+    text: str = field("The joined text of its parts.", default="")
     task_id: str | None = common("The task's id.", default=None)
     context_id: str | None = common("The conversation's id.", default=None)
     artifact_id: str | None = common("The artifact's id.", default=None)
@@ -109,25 +119,27 @@ class ArtifactUpdate(PredictableEvent):
     parts: tuple[Object, ...] = common(
         "The parts as received: text, data, raw, url, file.", default=(), read=_parts
     )
-    append: bool = common("Whether the parts are added to the artifact or replace it.", default=False)
-    last_chunk: bool = common("Whether this seals the artifact.", default=False)
-    metadata: Object | None = common("Metadata of the update, else of the artifact.", default=None)
+    append: bool = common(
+        "Whether the parts are added to the artifact instead of replacing it.", default=False
+    )
+    last_chunk: bool = common("Whether this completes the artifact.", default=False)
+    metadata: Object | None = common("The update's metadata, or the artifact's.", default=None)
 
 
 @event("a2a")
 class Error(Event):
-    """A JSON-RPC error ([a2a §5])."""
+    """A JSON-RPC error."""
 
-    code: int | str | None = field("The error's code.", default=None)
-    message: str = field("The error's message.", default="")
-    data: Any = field("More about the error: any JSON value.", default=None)
+    code: int | str | None = field("A number or a name.", default=None)
+    message: str = field("The server's message.", default="")
+    data: Any = field("Any JSON value.", default=None)
 
 
 @event("a2a")
 class Unknown(Event):
     """A frame that is none of the others."""
 
-    data: str = field("The payload as text.", default="")
+    data: str = field("The payload's text.", default="")
 
 
 _ArtifactUpdate = ArtifactUpdate._mutable_twin

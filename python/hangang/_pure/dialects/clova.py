@@ -43,69 +43,75 @@ __all__ = ["Error", "Malformed", "Result", "Signal", "StreamParser", "Token", "U
 class Token(PredictableEvent):
     """A delta of the answer (`text`), of the reasoning (`thinking`) or of a tool call.
 
-    `input_length` and `output_length` are v1's, `created`, `seed` and `usage` v3's.
+    `input_length` and `output_length` are sent by v1, `created`, `seed` and `usage` by v3.
     """
 
-    text: str = field("Answer delta.", default="")
-    thinking: str = field("Reasoning delta.", default="")
+    text: str = field("The answer delta.", default="")
+    thinking: str = field("The reasoning delta (v3).", default="")
     role: str | None = common("`assistant` in every real stream.", default=None)
-    tool_calls: tuple[ToolCallDelta, ...] = common("Pieces of tool calls.", default=())
+    tool_calls: tuple[ToolCallDelta, ...] = common(
+        "Pieces of tool calls (v3); `()` where there are none.", default=()
+    )
     finish_reason: str | None = common(
-        "v1 `stopReason`, v3 `finishReason`; None in running tokens.", default=None
+        "v1's `stopReason`, v3's `finishReason`; None in running tokens.", default=None
     )
     index: int | None = common("v1's undocumented `index`.", default=None)
-    input_length: int | None = common("v1: input tokens.", default=None)
-    output_length: int | None = field("v1: output tokens so far.", default=None)
+    input_length: int | None = common("Tokens of the prompt (v1).", default=None)
+    output_length: int | None = field("Tokens of the answer so far (v1).", default=None)
     created: int | None = common(
-        "v3: time of the answer in seconds, or in milliseconds if over 10**11 ([clova §10]).", default=None
+        "Time of the answer (v3), in seconds, or in milliseconds if over 10**11.", default=None
     )
     seed: int | None = common("The seed in use, 0 to 4294967295.", default=None)
-    usage: Usage | None = common("v3: token counts; usually only the result has them.", default=None)
-    id: str = field("Last event id.", default="")
+    usage: Usage | None = common("Token counts (v3); usually only the result has them.", default=None)
+    id: str = field("The SSE id.", default="")
 
 
 @event("clova")
 class Result(Event):
-    """The whole answer again, with the totals; `.text` and `.thinking` are `""`."""
+    """The whole answer again, with what is known only at the end. `text` and `thinking` are `""`."""
 
     content: str = field("The whole answer.", default="")
-    thinking_content: str = field("The whole reasoning.", default="")
-    role: str | None = field("`assistant` in every real stream.", default=None)
-    tool_calls: tuple[ToolCallDelta, ...] = field("The whole tool calls.", default=())
-    finish_reason: str | None = field("v1 `stopReason`, v3 `finishReason`.", default=None)
-    input_length: int | None = field("v1: input tokens.", default=None)
-    output_length: int | None = field("v1: output tokens.", default=None)
-    created: int | None = field("v3: time of the answer, as in `Token`.", default=None)
-    seed: int | None = field("The seed in use.", default=None)
-    usage: Usage | None = field("v3: token counts.", default=None)
-    ai_filter: tuple[AIFilter, ...] = field("What the AI filter found.", default=())
-    id: str = field("Last event id.", default="")
+    thinking_content: str = field("The whole reasoning (v3).", default="")
+    role: str | None = field("`assistant`.", default=None)
+    tool_calls: tuple[ToolCallDelta, ...] = field("The whole tool calls (v3).", default=())
+    finish_reason: str | None = field("Why the model stopped.", default=None)
+    input_length: int | None = field("Tokens of the prompt (v1).", default=None)
+    output_length: int | None = field("Tokens of the answer (v1).", default=None)
+    created: int | None = field(
+        "Time of the answer (v3), in seconds, or in milliseconds if over 10**11.", default=None
+    )
+    seed: int | None = field("The seed in use, 0 to 4294967295.", default=None)
+    usage: Usage | None = field("Token counts (v3).", default=None)
+    ai_filter: tuple[AIFilter, ...] = field(
+        "Entries of the AI filter, where the request asked for it.", default=()
+    )
+    id: str = field("The SSE id.", default="")
 
 
 @event("clova")
 class Signal(Event):
-    """The stream's last word, `data` being `[DONE]`; by itself it does not end the stream."""
+    """The last frame of a stream. By itself it does not end the stream."""
 
-    data: str = field("`[DONE]` in every real stream.", default="")
-    id: str = field("Last event id.", default="")
+    data: str = field("`[DONE]`.", default="")
+    id: str = field("The SSE id.", default="")
 
 
 @event("clova")
 class Error(Event):
-    """The service's error inside a stream or as the whole answer."""
+    """The service's error, inside a stream or as the whole answer."""
 
-    code: str | None = field("The service's code ([clova §7]).", default=None)
+    code: str | None = field('The service\'s code, such as `"42901"`.', default=None)
     message: str = field("The service's message.", default="")
-    id: str = field("Last event id.", default="")
+    id: str = field("The SSE id.", default="")
 
 
 @event("clova")
 class Unknown(Event):
     """A frame that is none of the others."""
 
-    event: str = field("Name of the SSE event.", default="message")
-    data: str = field("The payload as text.", default="")
-    id: str = field("Last event id.", default="")
+    event: str = field("The SSE event's name.", default="message")
+    data: str = field("The payload's text.", default="")
+    id: str = field("The SSE id.", default="")
 
 
 _Token = Token._mutable_twin

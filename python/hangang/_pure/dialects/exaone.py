@@ -30,27 +30,24 @@ __all__ = ["Answer", "Error", "Malformed", "StreamParser", "Unknown"]
 
 @event("exaone")
 class Answer(PredictableEvent):
-    """A delta of the answer (`text`) with the state of the service's work.
+    """A delta of the answer, or a step on the way to it."""
 
-    `intent` and `progress_state` are open sets ([exaone §4]).
-    """
-
-    text: str = field("Answer delta.", default="")
-    query: str = common("The request's query, echoed in every frame.", default="")
+    text: str = field('The answer delta; `""` while the service plans and searches.', default="")
+    query: str = common("The request's query, which every frame repeats.", default="")
     intent: str = common('What the service took the query for; `""` while planning.', default="")
     references: tuple[dict[str, Any], ...] = common(
-        "Sources of the answer as received; one object for all answers that repeat them.", default=()
+        "Sources of the answer; one object for all answers that repeat them.", default=()
     )
-    progress_state: str = common("`planning`, `optimizing`, `answering`, or a state yet unknown.", default="")
+    progress_state: str = common("`planning`, `optimizing`, `answering`, or another state.", default="")
     result_code: int = common("200.", default=200)
-    description: str | None = common("Text of the service, usually None.", default=None)
+    description: str | None = common("The service's own text, usually None.", default=None)
 
 
 @event("exaone")
 class Error(Event):
-    """The service's error."""
+    """The service's error, inside a stream or as the whole answer."""
 
-    code: int | None = field("Like an HTTP status ([exaone §7]).", default=None)
+    code: int | None = field("A code like an HTTP status.", default=None)
     message: str = field("The service's message.", default="")
 
 
@@ -58,7 +55,7 @@ class Error(Event):
 class Unknown(Event):
     """A frame that is none of the others."""
 
-    data: str = field("The payload as text.", default="")
+    data: str = field("The payload's text.", default="")
 
 
 _Answer = Answer._mutable_twin

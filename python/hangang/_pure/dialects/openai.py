@@ -50,12 +50,14 @@ __all__ = ["Choice", "Chunk", "Done", "Error", "Malformed", "StreamParser", "Unk
 class Choice(Value):
     """One choice of a chunk."""
 
-    index: int = field("Number of the choice; its place in the list where the wire has none.", default=0)
-    text: str = field("Answer delta.", default="")
-    thinking: str = field("Reasoning delta.", default="")
+    index: int = field("Which of the answers it belongs to.", default=0)
+    text: str = field("The answer delta.", default="")
+    thinking: str = field("The reasoning delta.", default="")
     role: str | None = field("`assistant`, usually in the first chunk only.", default=None)
-    tool_calls: tuple[ToolCallDelta, ...] = field("Pieces of tool calls.", default=())
-    finish_reason: str | None = field("Why the choice ended; None while it runs.", default=None)
+    tool_calls: tuple[ToolCallDelta, ...] = field(
+        "Pieces of tool calls, merged by their `index`; `()` where there are none.", default=()
+    )
+    finish_reason: str | None = field("Why this answer ended, None while it runs.", default=None)
     refusal: str = field("Refusal delta: what the model says instead of an answer.", default="")
 
 
@@ -71,13 +73,13 @@ def _choices(chunk: Any) -> tuple[Choice, ...]:
 
 @event("openai")
 class Chunk(PredictableEvent):
-    """A chunk of the answer, or the whole of it; `text` and the like are those of choice 0."""
+    """A chunk of the answer, or the whole of it. `text` and the like are those of the choice with index 0."""
 
-    text: str = field("Answer delta of choice 0.", default="")
-    thinking: str = field("Reasoning delta of choice 0.", default="")
+    text: str = field("The answer delta.", default="")
+    thinking: str = field("The reasoning delta.", default="")
     role: str | None = common("`assistant`, usually in the first chunk only.", default=None)
     tool_calls: tuple[ToolCallDelta, ...] = common(
-        "Pieces of tool calls, merged by their `index`.", default=()
+        "Pieces of tool calls, merged by their `index`; `()` where there are none.", default=()
     )
     finish_reason: str | None = common(
         "Why the answer ended, None while it runs; the chunk may carry text too.", default=None
@@ -85,7 +87,7 @@ class Chunk(PredictableEvent):
     id: str | None = common("The answer's id, the same in all its chunks.", default=None)
     model: str | None = common("The model's name as the server gives it.", default=None)
     created: int | None = common("Time of the answer, in seconds.", default=None)
-    usage: Usage | None = common("Token counts; usually in a last chunk without choices.", default=None)
+    usage: Usage | None = common("Token counts, usually in a last chunk without choices.", default=None)
     choices: tuple[Choice, ...] = common(
         "All choices of the chunk; `()` in a usage chunk.", default=(), read=_choices
     )
@@ -99,19 +101,19 @@ class Done(Event):
 
 @event("openai")
 class Error(Event):
-    """An error, in a stream or as the whole answer; the stream stays failed, also if `[DONE]` follows."""
+    """An error, in a stream or as the whole answer. Nothing that follows makes the answer a success."""
 
-    code: int | str | None = field("The server's code.", default=None)
-    message: str = field("The server's message.", default="")
-    type: str | None = field("The kind of error, as the server names it.", default=None)
-    param: str | None = field("The request's parameter that is at fault.", default=None)
+    code: int | str | None = field("A number or a name.", default=None)
+    message: str = field("The service's message.", default="")
+    type: str | None = field("`invalid_request_error` and the like.", default=None)
+    param: str | None = field("The request's parameter that caused the error.", default=None)
 
 
 @event("openai")
 class Unknown(Event):
     """A frame that is none of the others."""
 
-    data: str = field("The payload as text.", default="")
+    data: str = field("The payload's text.", default="")
 
 
 _Chunk = Chunk._mutable_twin

@@ -15,16 +15,19 @@ from ..value import Event, Value, event, field, value
 class ToolCallDelta(Value):
     """A piece of a tool call.
 
-    A CLOVA delta with neither `id` nor `index` continues the call opened last ([clova §6.3]).
+    A CLOVA delta with neither `id` nor `index` continues the call opened last.
     """
 
-    index: int | None = field("Number of the call in its answer, where the wire has one.", default=None)
-    id: str | None = field("Id of the call; most services send it in the first piece only.", default=None)
-    type: str | None = field("`function` in every real stream.", default=None)
-    name: str | None = field("Name of the function.", default=None)
-    partial_json: str | None = field("CLOVA: the next fragment of the arguments.", default=None)
+    index: int | None = field(
+        "Which call the piece belongs to; None where the service sends no index (CLOVA).", default=None
+    )
+    id: str | None = field("The call's id, usually in its first piece only.", default=None)
+    type: str | None = field("`function`.", default=None)
+    name: str | None = field("The function's name, usually in the call's first piece only.", default=None)
+    partial_json: str | None = field("The next fragment of the arguments' JSON text (CLOVA).", default=None)
     arguments: str | None = field(
-        "JSON text: all arguments (CLOVA's result, one-shot answers) or the next fragment (OpenAI).",
+        "JSON text: the whole arguments (CLOVA's result, one-shot answers), "
+        "or the next fragment (OpenAI-compatible).",
         default=None,
     )
 
@@ -33,20 +36,20 @@ class ToolCallDelta(Value):
 class Usage(Value):
     """Token counts as the service reports them. Totals need not add up."""
 
-    prompt_tokens: int | None = field("Tokens of the input.", default=None)
-    completion_tokens: int | None = field("Tokens of the answer.", default=None)
-    total_tokens: int | None = field("Tokens of both, as the service adds them up.", default=None)
-    thinking_tokens: int | None = field("Tokens of the reasoning, a part of the answer's.", default=None)
+    prompt_tokens: int | None = field("Tokens of the prompt.", default=None)
+    completion_tokens: int | None = field("Tokens of the answer, reasoning included.", default=None)
+    total_tokens: int | None = field("The total as the service states it.", default=None)
+    thinking_tokens: int | None = field("Tokens of the reasoning.", default=None)
 
 
 @value()
 class AIFilter(Value):
-    """One entry of CLOVA's AI filter ([clova §2])."""
+    """One entry of CLOVA's AI filter."""
 
     group_name: str | None = field("`curse` or `unsafeContents`.", default=None)
-    name: str | None = field("`discrimination`, `insult`, `sexualHarassment`.", default=None)
-    score: str | None = field('`"-1"` to `"2"`, a string on the wire.', default=None)
-    result: str | None = field("`OK` or `ERROR`; often absent.", default=None)
+    name: str | None = field("`discrimination`, `insult` or `sexualHarassment`.", default=None)
+    score: str | None = field('`"-1"` to `"2"`, a string.', default=None)
+    result: str | None = field("`OK` or `ERROR`; often None.", default=None)
 
 
 @event(None)

@@ -18,6 +18,11 @@ from typing import TYPE_CHECKING, Any
 from ..value import Event
 
 
+def _raw(event: Any) -> bytes:
+    """The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event."""
+    return reconstruct(event._raw, event._common[-1], event.text or event.thinking)
+
+
 class PredictableEvent(Event):
     """Base of the events that may come from a template."""
 
@@ -25,11 +30,7 @@ class PredictableEvent(Event):
     _common: Any
 
     if not TYPE_CHECKING:
-
-        @property
-        def raw(self) -> bytes:
-            """The payload's bytes as received (`data` lines joined by LF); b"" if made by hand."""
-            return reconstruct(self._raw, self._common[-1], self.text or self.thinking)
+        raw = property(_raw)
 
 
 def reconstruct(raw: bytes | None, parts: tuple[bytes, bytes] | None, text: str) -> bytes:
