@@ -105,7 +105,7 @@ class Value:
         return _values.to_dict(self._dialect, self._kind, self.__match_args__, self._fields())
 
 
-def _raw(event: Any) -> bytes:
+def raw_of(event: Any) -> bytes:
     """The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event."""
     return event._raw  # type: ignore[no-any-return]
 
@@ -133,7 +133,7 @@ class Event(Value):
             """Reasoning text of this event; `""` if there is none."""
             return ""
 
-        raw = property(_raw)
+        raw = property(raw_of)
 
     def json(self) -> Any:
         """`json.loads` of the strictly decoded payload; raises ValueError if it is not JSON."""

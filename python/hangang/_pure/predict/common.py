@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ..value import Event
 
 
-def _raw(event: Any) -> bytes:
+def raw_of(event: Any) -> bytes:
     """The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event."""
     return reconstruct(event._raw, event._common[-1], event.text or event.thinking)
 
@@ -30,7 +30,7 @@ class PredictableEvent(Event):
     _common: Any
 
     if not TYPE_CHECKING:
-        raw = property(_raw)
+        raw = property(raw_of)
 
 
 def reconstruct(raw: bytes | None, parts: tuple[bytes, bytes] | None, text: str) -> bytes:
