@@ -153,7 +153,7 @@ PURE_ONLY: dict[str, dict[str, str]] = {
         "the end": "finish_frame",
     },
     "predict/budget": {"templates are counted": "may_learn"},
-    "predict/common": {"a property of the event": "raw"},
+    "predict/common": {"a property of the event": "raw_of"},
     "predict/template": {
         "one closure reads frame after frame; see the head of `predict`": """compile is_same lead_of read_counters
             read_frames run""",
