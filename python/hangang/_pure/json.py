@@ -10,19 +10,21 @@ Invariants:
 5. Nothing recurses, so nesting is bounded by `max_depth` alone.
 
 How it differs from `json.rs`: there one cursor walks the payload and the dialects take what they need from
-it; here the C scanner builds the value, and `span` finds a value's bytes by skipping over a text that is
+it; here the C scanner builds the value, and `Spans` finds a value's bytes by skipping over a text that is
 known to be valid. So there is no Cursor, and `skip_value` trusts its input.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, TypeAlias
 
 from hangang._values import decode_deep, decode_numbers, replace_surrogates, scan, scanstring
 
 from .error import ErrorKind, Expected, FrameError
 from .span import Span
+
+Path: TypeAlias = tuple[str | int, ...]
 
 INT_MAX = 2**63 - 1
 INT_MIN = -(2**63)
@@ -100,11 +102,6 @@ def first_error(data: bytes, max_depth: int = 0) -> FrameError | None:
 
 def _invalid_utf8(data: bytes, error: UnicodeDecodeError) -> FrameError:
     return FrameError(ErrorKind.INVALID_UTF8, error.start, found=data[error.start])
-
-
-def number_texts(payload: bytes) -> Any:
-    """Value of a valid payload with every number as its JSON text."""
-    return decode_numbers(payload.decode("utf-8"))
 
 
 # -- the grammar ---------------------------------------------------------------------------------
@@ -310,21 +307,71 @@ def skip_value(data: bytes, pos: int) -> int:
             return pos
 
 
-def span(data: bytes, path: tuple[str | int, ...]) -> Span | None:
-    """Where the value at `path` is in a valid JSON text; None if it is absent.
+class Spans:
+    """Where the values of a valid JSON text are, by their paths.
 
-    A name leads into an object (of duplicates the last wins), an index into an array.
+    A name leads into an object (of duplicates the last wins), an index into an array. What was found is
+    remembered, and an array is continued after the item found last: so paths asked for in the order of the
+    text cost one pass over it, however many there are.
     """
-    pos = skip_space(data, 0)
-    stop = len(data)
-    for step in path:
-        inner = _member(data, pos, step) if isinstance(step, str) else _item(data, pos, step)
-        if inner is None:
+
+    __slots__ = ("_cursors", "_data", "_found", "_numbers")
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._found: dict[Path, Span | None] = {(): (skip_space(data, 0), len(data))}
+        self._cursors: dict[Path, tuple[int, int]] = {}  # of an array: index and position of its next item
+        self._numbers: Any = None
+
+    def span(self, path: Path) -> Span | None:
+        """Where the value at `path` is; None if it is absent."""
+        if path in self._found:
+            return self._found[path]
+        outer = self.span(path[:-1])
+        found = None
+        if outer is not None:
+            step = path[-1]
+            if isinstance(step, str):
+                found = _member(self._data, outer[0], step)
+            else:
+                found = self._item(path[:-1], outer[0], step)
+        self._found[path] = found
+        return found
+
+    def _item(self, array: Path, start: int, wanted: int) -> Span | None:
+        data = self._data
+        if data[start] != 0x5B:
             return None
-        pos, stop = inner
-    if not path:
-        stop = skip_value(data, pos)
-    return pos, stop
+        index, pos = self._cursors.get(array, (0, start + 1))
+        if index > wanted:
+            index, pos = 0, start + 1
+        pos = skip_space(data, pos)
+        while data[pos] != 0x5D:
+            end = skip_value(data, pos)
+            after = skip_space(data, end)
+            if data[after] == 0x2C:
+                after = skip_space(data, after + 1)
+            if index == wanted:
+                self._cursors[array] = index + 1, after
+                return pos, end
+            index += 1
+            pos = after
+        return None
+
+    def text(self, path: Path) -> str:
+        """JSON text of the value at `path`, as received."""
+        found = self.span(path)
+        assert found is not None
+        return self._data[found[0] : found[1]].decode("utf-8")
+
+    def number(self, path: Path) -> str:
+        """The same of a number, for texts with many of them: the C scanner keeps them all."""
+        if self._numbers is None:
+            self._numbers = decode_numbers(self._data.decode("utf-8"))
+        found = self._numbers
+        for step in path:
+            found = found[step]
+        return found  # type: ignore[no-any-return]
 
 
 def _member(data: bytes, pos: int, name: str) -> Span | None:
@@ -349,29 +396,12 @@ def _member(data: bytes, pos: int, name: str) -> Span | None:
     return result
 
 
-def _item(data: bytes, pos: int, index: int) -> Span | None:
-    if data[pos] != 0x5B:
-        return None
-    pos = skip_space(data, pos + 1)
-    while data[pos] != 0x5D:
-        end = skip_value(data, pos)
-        if not index:
-            return pos, end
-        index -= 1
-        pos = skip_space(data, end)
-        if data[pos] == 0x2C:
-            pos = skip_space(data, pos + 1)
-    return None
+def span(data: bytes, path: Path) -> Span | None:
+    """Where the value at `path` is in a valid JSON text; None if it is absent."""
+    return Spans(data).span(path)
 
 
-def raw_text(data: bytes, path: tuple[str | int, ...]) -> str:
-    """JSON text of the value at `path`, as received."""
-    found = span(data, path)
-    assert found is not None
-    return data[found[0] : found[1]].decode("utf-8")
-
-
-def string_span(data: bytes, path: tuple[str | int, ...]) -> Span | None:
+def string_span(data: bytes, path: Path) -> Span | None:
     """Where the contents of the string at `path` are, without its quotes; None for any other value."""
     found = span(data, path)
     if found is None or data[found[0]] != 0x22:

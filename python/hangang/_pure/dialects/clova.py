@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 from ..dialect import Dialect
 from ..error import Missing
 from ..framing import RawFrame
-from ..json import as_int, as_str, span, string_span, utf8_text, validate
+from ..json import Path, Spans, as_int, as_str, span, string_span, utf8_text, validate
 from ..parser import StreamParser as BaseParser
 from ..predict.common import PredictableEvent
 from ..predict.template import HoleKind, Holes, Template
@@ -26,7 +26,6 @@ from ..value import Event, common, event, field
 from .wire import (
     AIFilter,
     Malformed,
-    Path,
     Pieces,
     ToolCallDelta,
     Usage,
@@ -224,7 +223,7 @@ def by_shape(value: dict[str, Any], frame: RawFrame) -> AnyEvent | None:
         return token(value, frame)
     status = value.get("status")
     if type(status) is dict:
-        code = label(status, frame.payload, ("status",), "code")
+        code = label(status, Spans(frame.payload), ("status",), "code")
         fine = code is not None and code.startswith("2")
         inner = value.get("result")
         if (fine or code is None) and type(inner) is dict:
@@ -256,8 +255,9 @@ def error(value: dict[str, Any], frame: RawFrame) -> Error:
         path = ("error",)
         names = ("code", "errorCode")
     code = None
+    spans = Spans(frame.payload)
     for name in names:
-        code = label(source, frame.payload, path, name)
+        code = label(source, spans, path, name)
         if code is not None:
             break
     message = as_str(source.get("message")) or ""
@@ -270,9 +270,12 @@ def token(value: dict[str, Any], frame: RawFrame) -> Token | None:
     if type(message) is not dict:
         return None
     get = value.get
+    calls = message.get("toolCalls")
+    if calls:
+        calls = tool_calls(calls, Spans(frame.payload), ("message", "toolCalls"), Pieces.PARTIAL_JSON)
     shared = (
         as_str(message.get("role")),
-        tool_calls(message.get("toolCalls"), frame.payload, ("message", "toolCalls"), Pieces.PARTIAL_JSON),
+        calls or (),
         reason(value),
         as_int(get("index")),
         as_int(get("inputLength")),
@@ -297,19 +300,20 @@ def result(value: dict[str, Any], frame: RawFrame, path: Path) -> Result | None:
     if type(message) is not dict:
         return None
     payload = frame.payload
+    spans = Spans(payload)
     get = value.get
     return Result._make(  # type: ignore[no-any-return]
         content(message.get("content")),
         as_str(message.get("thinkingContent")) or "",
         as_str(message.get("role")),
-        tool_calls(message.get("toolCalls"), payload, (*path, "message", "toolCalls"), Pieces.PARTIAL_JSON),
+        tool_calls(message.get("toolCalls"), spans, (*path, "message", "toolCalls"), Pieces.PARTIAL_JSON),
         reason(value),
         as_int(get("inputLength")),
         as_int(get("outputLength")),
         as_int(get("created")),
         as_int(get("seed")),
         usage(get("usage")),
-        ai_filter(get("aiFilter"), payload, (*path, "aiFilter")),
+        ai_filter(get("aiFilter"), spans, (*path, "aiFilter")),
         frame.id,
         payload,
     )
@@ -334,14 +338,14 @@ def usage(value: Any) -> Usage | None:
     )
 
 
-def ai_filter(value: Any, payload: bytes, path: Path) -> tuple[AIFilter, ...]:
+def ai_filter(value: Any, spans: Spans, path: Path) -> tuple[AIFilter, ...]:
     """The entries of the AI filter, where the value is a list."""
     if type(value) is not list:
         return ()
     names = ("groupName", "name", "score", "result")
     return tuple(
         [
-            AIFilter(*[label(entry, payload, (*path, place), name) for name in names])
+            AIFilter(*[label(entry, spans, (*path, place), name) for name in names])
             for place, entry in enumerate(value)
             if type(entry) is dict
         ]

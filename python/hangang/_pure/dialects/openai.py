@@ -23,7 +23,7 @@ from ..base import DEFAULT_DEPTH, DEFAULT_FRAME_BYTES
 from ..dialect import Dialect
 from ..error import ErrorKind, FrameError, Missing
 from ..framing import RawFrame
-from ..json import as_int, as_str, number_texts, raw_text, span, unescape, utf8_text, validate
+from ..json import Path, Spans, as_int, as_str, span, unescape, utf8_text, validate
 from ..parser import StreamParser as BaseParser
 from ..predict.common import PredictableEvent
 from ..predict.template import HoleKind, Holes, Template
@@ -33,7 +33,6 @@ from ..value import Event, Value, common, event, field, value
 from .thinking_tags import Splitter, Tag
 from .wire import (
     Malformed,
-    Path,
     Pieces,
     ToolCallDelta,
     Usage,
@@ -187,7 +186,7 @@ class Followed:
 class OpenAI(Dialect[AnyEvent]):
     """The dialect: what one stream has shown."""
 
-    __slots__ = ("_choices", "_ended", "_numbers", "_tags", "_thinking_first", "_too_many")
+    __slots__ = ("_choices", "_ended", "_payload", "_spans", "_tags", "_thinking_first", "_too_many")
 
     service = Service.OPENAI
     unknown = (Unknown, Malformed)
@@ -200,13 +199,15 @@ class OpenAI(Dialect[AnyEvent]):
         self._too_many = False
         self._tags = None if tags is None else (Tag(tags[0]), Tag(tags[1]))
         self._thinking_first = thinking_first
-        self._numbers: Any = None  # the frame's value with its numbers as received, once one is needed
+        self._payload = b""  # of the frame that is being decoded
+        self._spans: Spans | None = None  # where its values are, once that is needed
 
     def decode(self, frame: RawFrame, max_depth: int) -> AnyEvent:
         """See the rules of this module."""
         payload = frame.payload
         is_error = frame.name == b"error"
-        self._numbers = None
+        self._payload = payload
+        self._spans = None
         try:
             value = validate(payload, max_depth)
         except FrameError as found:
@@ -222,6 +223,7 @@ class OpenAI(Dialect[AnyEvent]):
             return Unknown._make(payload.decode("utf-8"), payload)  # type: ignore[no-any-return]
         if type(decoded) is Error:
             self._ended = True
+        self._spans = None
         return decoded
 
     def done(self, frame: RawFrame) -> AnyEvent:
@@ -308,6 +310,12 @@ class OpenAI(Dialect[AnyEvent]):
             return None
         return Missing.OPENAI_END
 
+    def _places(self) -> Spans:
+        """Where the values of the payload are."""
+        if self._spans is None:
+            self._spans = Spans(self._payload)
+        return self._spans
+
     def _classify(self, value: Object, payload: bytes, path: Path, is_error: bool) -> Chunk | Error | None:
         """The event of an object, which is at `path` of the payload; `is_error`: by its name."""
         entries = value.get("choices")
@@ -324,7 +332,7 @@ class OpenAI(Dialect[AnyEvent]):
             given = status.get("code")
             text = as_str(given)
             if type(given) is int or type(given) is float:
-                text = raw_text(payload, ("status", "code"))
+                text = self._places().text(("status", "code"))
             if text is not None and text.startswith("2"):
                 if type(value.get("result")) is dict:
                     return self._classify(value["result"], payload, ("result",), False)
@@ -345,7 +353,7 @@ class OpenAI(Dialect[AnyEvent]):
         own = None
         for place, entry in enumerate(entries):
             if type(entry) is dict:
-                one = self._choice(entry, place, payload, (*path, "choices", place))
+                one = self._choice(entry, place, (*path, "choices", place))
                 if own is None and one.index == 0:
                     own = one
                 found.append(one)
@@ -375,7 +383,7 @@ class OpenAI(Dialect[AnyEvent]):
         followed = self._choices[index] = Followed(splitter)
         return followed
 
-    def _choice(self, entry: Object, place: int, payload: bytes, path: Path) -> Choice:
+    def _choice(self, entry: Object, place: int, path: Path) -> Choice:
         """A choice, which is at `path`, from its `delta` and its `message`."""
         index = as_int(entry.get("index"))
         if index is None:
@@ -388,17 +396,17 @@ class OpenAI(Dialect[AnyEvent]):
         role = None
         fields: Fields = "", "", "", ()
         if type(delta) is dict:
-            fields = self._fields(delta, entry, payload, path, "delta")
+            fields = self._fields(delta, entry, path, "delta")
             role = as_str(delta.get("role"))
         elif message is None:
-            fields = self._fields({}, entry, payload, path, "delta")
+            fields = self._fields({}, entry, path, "delta")
         if followed is not None:
             followed.see(fields)
         if message is not None:
             if followed is not None:
                 # Reasoning beside a delta and a message is the delta's.
                 beside = {} if type(delta) is dict else entry
-                fields = followed.fill(fields, self._fields(message, beside, payload, path, "message"))
+                fields = followed.fill(fields, self._fields(message, beside, path, "message"))
             if role is None:
                 role = as_str(message.get("role"))
         reason = finish_reason(entry.get("finish_reason"))
@@ -411,7 +419,7 @@ class OpenAI(Dialect[AnyEvent]):
             followed.is_finished = True
         return Choice(index, text, thinking, role, calls, reason, refusal)
 
-    def _fields(self, source: Object, beside: Object, payload: bytes, path: Path, name: str) -> Fields:
+    def _fields(self, source: Object, beside: Object, path: Path, name: str) -> Fields:
         """Text, thinking, refusal and tool calls of a delta or a message, the member `name` at `path`."""
         text = cut = ""
         content = source.get("content")
@@ -419,36 +427,36 @@ class OpenAI(Dialect[AnyEvent]):
             text = content
         elif content is not None:
             if type(content) is list:
-                text, cut = self._content_parts(content, payload, (*path, name, "content"))
+                text, cut = self._content_parts(content, (*path, name, "content"))
             else:
-                text = self._scalar(content, payload, (*path, name, "content"))
-        thinking = self._reasoning(source, beside, payload, path, name) + cut
+                text = self._scalar(content, (*path, name, "content"))
+        thinking = self._reasoning(source, beside, path, name) + cut
         refusal = source.get("refusal")
         if type(refusal) is not str:
-            refusal = "" if refusal is None else self._scalar(refusal, payload, (*path, name, "refusal"))
+            refusal = "" if refusal is None else self._scalar(refusal, (*path, name, "refusal"))
         calls: tuple[ToolCallDelta, ...] = ()
         given = source.get("tool_calls")
         if given is not None:
-            calls = tool_calls(given, payload, (*path, name, "tool_calls"), Pieces.ARGUMENTS)
+            calls = tool_calls(given, self._places(), (*path, name, "tool_calls"), Pieces.ARGUMENTS)
         legacy = source.get("function_call")
         if not calls and type(legacy) is dict:
             place = (*path, name, "function_call", "arguments")
-            text_of_call = arguments(legacy.get("arguments"), payload, place)
+            text_of_call = arguments(legacy.get("arguments"), self._places(), place)
             calls = (ToolCallDelta(0, None, "function", as_str(legacy.get("name")), None, text_of_call),)
         return text, thinking, refusal, calls
 
-    def _reasoning(self, source: Object, beside: Object, payload: bytes, path: Path, name: str) -> str:
+    def _reasoning(self, source: Object, beside: Object, path: Path, name: str) -> str:
         """The reasoning of a choice, which may be repeated under several names: one of them, never two."""
         for place, holder in (((*path, name), source), (path, beside)):
             if not _REASONING_NAMES.isdisjoint(holder):
                 for member in _REASONING:
                     value = holder.get(member)
-                    if value is not None and (text := self._scalar(value, payload, (*place, member))):
+                    if value is not None and (text := self._scalar(value, (*place, member))):
                         return text
         details = source.get("reasoning_details")
-        return "" if details is None else self._joined(details, payload, (*path, name, "reasoning_details"))
+        return "" if details is None else self._joined(details, (*path, name, "reasoning_details"))
 
-    def _content_parts(self, parts: list[Any], payload: bytes, path: Path) -> tuple[str, str]:
+    def _content_parts(self, parts: list[Any], path: Path) -> tuple[str, str]:
         """Text and thinking of a list of content parts."""
         text: list[str] = []
         thinking: list[str] = []
@@ -457,29 +465,29 @@ class OpenAI(Dialect[AnyEvent]):
                 continue
             kind = part.get("type")
             if kind != "thinking" and kind != "reasoning":
-                text.append(self._scalar(part.get("text"), payload, (*path, place, "text")))
+                text.append(self._scalar(part.get("text"), (*path, place, "text")))
                 continue
             member = kind if type(part.get(kind)) in _TEXTS else "text"
             value = part.get(member)
             if type(value) is list:
-                thinking.append(self._joined(value, payload, (*path, place, member)))
+                thinking.append(self._joined(value, (*path, place, member)))
             else:
-                thinking.append(self._scalar(value, payload, (*path, place, member)))
+                thinking.append(self._scalar(value, (*path, place, member)))
         return "".join(text), "".join(thinking)
 
-    def _joined(self, parts: Any, payload: bytes, path: Path) -> str:
+    def _joined(self, parts: Any, path: Path) -> str:
         """The `text` of a list of parts, joined with nothing between."""
         if type(parts) is not list:
             return ""
         return "".join(
             [
-                self._scalar(part.get("text"), payload, (*path, place, "text"))
+                self._scalar(part.get("text"), (*path, place, "text"))
                 for place, part in enumerate(parts)
                 if type(part) is dict
             ]
         )
 
-    def _scalar(self, value: Any, payload: bytes, path: Path) -> str:
+    def _scalar(self, value: Any, path: Path) -> str:
         """The text of any scalar: a string, or a number or a boolean as its own JSON text."""
         if type(value) is str:
             return value
@@ -487,12 +495,7 @@ class OpenAI(Dialect[AnyEvent]):
             return "true" if value else "false"
         if type(value) is not int and type(value) is not float:
             return ""
-        if self._numbers is None:
-            self._numbers = number_texts(payload)
-        found = self._numbers
-        for step in path:
-            found = found[step]
-        return found  # type: ignore[no-any-return]
+        return self._places().number(path)
 
 
 class StreamParser(BaseParser[AnyEvent]):

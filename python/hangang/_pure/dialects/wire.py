@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
 from hangang._errors import ParseError
 
-from ..json import as_int, as_str, raw_text
+from ..json import Path, Spans, as_int, as_str
 from ..value import Event, Value, event, field, value
 
 
@@ -63,8 +63,6 @@ class Malformed(Event):
     )
 
 
-Path: TypeAlias = tuple[str | int, ...]
-
 _FINISH_REASONS = frozenset(
     ("length", "end_token", "stop_before", "stop", "tool_calls", "content_filter", "function_call")
 )
@@ -105,14 +103,14 @@ def content(value: Any) -> str:
     return joined_parts(value) if type(value) is list else ""
 
 
-def arguments(value: Any, payload: bytes, path: Path) -> str | None:
+def arguments(value: Any, spans: Spans, path: Path) -> str | None:
     """Tool arguments as JSON text: a string is it already, another value is copied as received."""
     if value is None or type(value) is str:
         return value
-    return raw_text(payload, path)
+    return spans.text(path)
 
 
-def tool_calls(calls: Any, payload: bytes, path: Path, pieces: Pieces) -> tuple[ToolCallDelta, ...]:
+def tool_calls(calls: Any, spans: Spans, path: Path, pieces: Pieces) -> tuple[ToolCallDelta, ...]:
     """The tool calls of a list, which is at `path`; `()` for anything else."""
     if type(calls) is not list:
         return ()
@@ -130,7 +128,7 @@ def tool_calls(calls: Any, payload: bytes, path: Path, pieces: Pieces) -> tuple[
                 as_str(call.get("type")),
                 as_str(function.get("name")),
                 as_str(function.get("partialJson")) if pieces is Pieces.PARTIAL_JSON else None,
-                arguments(function.get("arguments"), payload, (*path, place, "function", "arguments")),
+                arguments(function.get("arguments"), spans, (*path, place, "function", "arguments")),
             )
         )
     return tuple(out)
@@ -141,9 +139,9 @@ def code(value: Any) -> int | str | None:
     return value if type(value) is str else as_int(value)
 
 
-def label(source: dict[str, Any], payload: bytes, path: Path, name: str) -> str | None:
+def label(source: dict[str, Any], spans: Spans, path: Path, name: str) -> str | None:
     """A string, or a number as its JSON text; else None."""
     value = source.get(name)
     if type(value) is int or type(value) is float:
-        return raw_text(payload, (*path, name))
+        return spans.text((*path, name))
     return as_str(value)
