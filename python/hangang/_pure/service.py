@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 WINDOW = 1024
 
@@ -27,6 +27,9 @@ _HTML = re.compile(rb"<!doctype html|<html", re.IGNORECASE)
 _OPENER = {0x7D: 0x7B, 0x5D: 0x5B}
 
 
+Name: TypeAlias = Literal["clova", "exaone", "openai", "a2a"]
+
+
 class Service(Enum):
     """A dialect: the module's name, and how messages name it."""
 
@@ -35,8 +38,8 @@ class Service(Enum):
     OPENAI = "openai", "OpenAI-compatible"
     A2A = "a2a", "A2A"
 
-    def __init__(self, module: str, title: str) -> None:
-        self.module = module
+    def __init__(self, module: Name, title: str) -> None:
+        self.module: Name = module
         self.title = title
 
 
@@ -73,7 +76,7 @@ _MESSAGE: dict[bytes, Service] = {
 _UNDER = {b"result": Level.RESULT, b"message": Level.MESSAGE, b"status": Level.STATUS}
 
 
-def detect(first_bytes: bytes | bytearray | memoryview) -> str | None:
+def detect(first_bytes: bytes | bytearray | memoryview) -> Name | None:
     """The dialect of a stream: `clova`, `exaone`, `openai`, `a2a`, or None where nothing tells.
 
     Args:
