@@ -49,7 +49,7 @@ class Token(PredictableEvent):
     thinking: str = field("The reasoning delta (v3).", default="")
     role: str | None = common("`assistant` in every real stream.", default=None)
     tool_calls: tuple[ToolCallDelta, ...] = common(
-        "Pieces of tool calls (v3); `()` where there are none.", default=()
+        "Pieces of tool calls (v3); `()` if there are none.", default=()
     )
     finish_reason: str | None = common(
         "v1's `stopReason`, v3's `finishReason`; None in running tokens.", default=None

@@ -38,7 +38,7 @@ class Detected:
         framing: what the stream is made of.
         chunk: the chunk, with the bytes of earlier ones that looked like a BOM before it.
         base: its offset in the stream.
-        position: where the framer goes on in it.
+        position: where the framer continues in it.
         indent: SSE: length of the white space that began the first line, in this chunk or earlier ones.
     """
 
