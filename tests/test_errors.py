@@ -24,6 +24,7 @@ TREE = {
     "InvalidUTF8Error": "ParseError",
     "LimitExceededError": "ParseError",
     "TruncatedStreamError": "ParseError",
+    "UnrecognizedStreamError": "ParseError",
     "APIError": "HangangError",
     "BadRequestError": "APIError",
     "AuthenticationError": "APIError",
@@ -40,7 +41,13 @@ TREE = {
     "InterruptedStreamError": "TruncatedStreamError",
     "StalledStreamError": "TruncatedStreamError",
 }
-PARSE = ("InvalidJSONError", "InvalidUTF8Error", "LimitExceededError", "TruncatedStreamError")
+PARSE = (
+    "InvalidJSONError",
+    "InvalidUTF8Error",
+    "LimitExceededError",
+    "TruncatedStreamError",
+    "UnrecognizedStreamError",
+)
 STATUS = {
     400: "BadRequestError",
     401: "AuthenticationError",
@@ -87,7 +94,26 @@ MESSAGES: list[tuple[str, dict[str, Any], bytes, str, int, str]] = [
         b"<html>",
         "InvalidJSONError",
         0,
-        "invalid JSON at byte 0: expected '{', ':' or an ASCII letter, found '<'",
+        (
+            "invalid JSON at byte 0: expected '{', ':' or an ASCII letter, found '<'; "
+            "the stream looks like HTML or XML"
+        ),
+    ),
+    (
+        "clova",
+        {},
+        b"<html>\n",
+        "UnrecognizedStreamError",
+        7,
+        "stream not recognized at byte 7: expected CLOVA events, found an HTML page",
+    ),
+    (
+        "openai",
+        {},
+        b'event: token\ndata: {"message":{"content":"a"}}\n\n',
+        "UnrecognizedStreamError",
+        48,
+        "stream not recognized at byte 48: expected OpenAI-compatible events, found a stream of hangang.clova",
     ),
     (
         "JSONStreamParser",
