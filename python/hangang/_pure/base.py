@@ -111,10 +111,7 @@ class Parser(Generic[T]):
         raise NotImplementedError
 
     def close(self) -> list[T]:
-        """Tells the parser that the stream has ended; a second call returns [].
-
-        Returns:
-            What the end of the stream completes.
+        """Ends the stream: the events that its end completes. A second call returns [].
 
         Raises:
             ParseError: the stream was not at an end (TruncatedStreamError), or had failed before.

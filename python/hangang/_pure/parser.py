@@ -49,17 +49,19 @@ _BLANK = b" \t\n"  # a payload holds no CR
 _REPORTED = (ErrorKind.INVALID_JSON, ErrorKind.INVALID_UTF8)
 
 
+ARGUMENTS = """\
+Args:
+    max_frame_bytes: most bytes of one JSON value, or of one SSE line and of an event's data.
+    max_depth: most open containers in one frame.
+    errors: `strict` raises at a bad frame, `report` yields `Malformed` and continues."""
+
+RAISES = """\
+Raises:
+    TypeError, ValueError: an argument of another type or value."""
+
+
 class StreamParser(Parser[E | Malformed], Generic[E]):
-    """Base of the four `StreamParser` classes.
-
-    Args:
-        max_frame_bytes: most bytes of one JSON value, or of one SSE line and of an event's data.
-        max_depth: most open containers in one frame.
-        errors: `strict` raises at an invalid frame, `report` gives `Malformed` and continues.
-
-    Raises:
-        TypeError, ValueError: an argument of another type or value.
-    """
+    """Base of the four `StreamParser` classes; `ARGUMENTS` describes those of its constructor."""
 
     __slots__ = (
         "_came",
@@ -112,7 +114,7 @@ class StreamParser(Parser[E | Malformed], Generic[E]):
 
         Raises:
             ParseError: the stream is not what the format allows; `.events` are those completed
-                before the error, `.offset` is its place in all bytes fed.
+                before the error, `.offset` is its position in all bytes fed.
             ValueError: after `close()`.
             RuntimeError: another thread is inside this parser.
             TypeError: `chunk` is not bytes, bytearray or a contiguous memoryview of bytes.
@@ -141,7 +143,7 @@ class StreamParser(Parser[E | Malformed], Generic[E]):
 
         `Result`, `Error`, `Done`, the last `Task` and the last `StatusUpdate` come out of `close()`, and text
         that `thinking_tags` held back at an end. Raises as `feed` does; an error carries the text in `.text`,
-        and in `.events` what `close()` would have given.
+        and in `.events` what `close()` would have returned.
         """
         data = chunk if type(chunk) is bytes else to_bytes(chunk)
         if not self._lock.acquire(False):

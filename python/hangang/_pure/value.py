@@ -180,6 +180,8 @@ def _declare(cls: type[T], dialect: str | None, kind: str | None) -> type[T]:
     for place, name in enumerate(shared):
         read = fields[name].read or _define(f"def {name}(self): return self._common[{place}]", {})
         members[name] = property(read, doc=fields[name].doc)
+    if "raw" in fields:
+        members["raw"] = property(raw_of, doc=fields["raw"].doc)
     new = _define(_constructor(fields, slots), {f"default_{n}": f.default for n, f in fields.items()}, twin)
     new.__annotations__ = {name: item for name, item in cls.__annotations__.items() if name in fields}
     members |= {

@@ -22,6 +22,7 @@ from ..dialect import Dialect
 from ..error import Missing
 from ..framing import RawFrame
 from ..json import as_str, string_span, validate
+from ..parser import ARGUMENTS, RAISES
 from ..parser import StreamParser as BaseParser
 from ..predict.common import PredictableEvent
 from ..predict.template import HoleKind, Holes, Template
@@ -223,12 +224,15 @@ class A2A(Dialect[AnyEvent]):
 
 
 class StreamParser(BaseParser[AnyEvent]):
-    """A2A streams and one-shot answers: bytes to events.
+    # Gov's second profile ends a stream so ([gov §1.4]).
+    __doc__ = f"""\
+A2A streams and one-shot answers, protocols 0.2, 0.3 and 1.0.
 
-    `end="last_chunk"` lets an artifact's last chunk end the stream too ([gov §1.4]).
-    """
+`end="last_chunk"` lets an artifact's last chunk end the stream too.
 
-    __doc__ = f"{__doc__}\n{BaseParser.__doc__}"
+{ARGUMENTS}
+
+{RAISES}"""
     __slots__ = ()
     __module__ = "hangang.a2a"
     _dialect_class = A2A

@@ -18,6 +18,7 @@ from ..dialect import Dialect
 from ..error import Missing
 from ..framing import RawFrame
 from ..json import Path, Spans, as_int, as_str, span, string_span, utf8_text, validate
+from ..parser import ARGUMENTS, RAISES
 from ..parser import StreamParser as BaseParser
 from ..predict.common import PredictableEvent
 from ..predict.template import HoleKind, Holes, Template
@@ -200,9 +201,7 @@ class Clova(Dialect[AnyEvent]):
 
 
 class StreamParser(BaseParser[AnyEvent]):
-    """CLOVA Studio's streams and one-shot answers, v1 and v3: bytes to events."""
-
-    __doc__ = f"{__doc__}\n{BaseParser.__doc__}"
+    __doc__ = f"CLOVA Studio's own streams and one-shot answers, v1 and v3.\n\n{ARGUMENTS}\n\n{RAISES}"
     __slots__ = ()
     __module__ = "hangang.clova"
     _dialect_class = Clova

@@ -17,6 +17,7 @@ from ..dialect import Dialect
 from ..error import Missing
 from ..framing import RawFrame
 from ..json import as_int, as_str, span, string_span, validate
+from ..parser import ARGUMENTS, RAISES
 from ..parser import StreamParser as BaseParser
 from ..predict.budget import MAX_TEMPLATES
 from ..predict.common import PredictableEvent
@@ -158,9 +159,7 @@ class Exaone(Dialect[AnyEvent]):
 
 
 class StreamParser(BaseParser[AnyEvent]):
-    """EXAONE's streams and one-shot answers: bytes to events."""
-
-    __doc__ = f"{__doc__}\n{BaseParser.__doc__}"
+    __doc__ = f"EXAONE's streams and one-shot answers.\n\n{ARGUMENTS}\n\n{RAISES}"
     __slots__ = ()
     __module__ = "hangang.exaone"
     _dialect_class = Exaone

@@ -24,6 +24,7 @@ from ..dialect import Dialect
 from ..error import ErrorKind, FrameError, Missing
 from ..framing import RawFrame
 from ..json import Path, Spans, as_int, as_str, span, unescape, utf8_text, validate
+from ..parser import ARGUMENTS, RAISES
 from ..parser import StreamParser as BaseParser
 from ..predict.common import PredictableEvent
 from ..predict.template import HoleKind, Holes, Template
@@ -499,13 +500,14 @@ class OpenAI(Dialect[AnyEvent]):
 
 
 class StreamParser(BaseParser[AnyEvent]):
-    """OpenAI-compatible streams and one-shot answers: bytes to events.
+    __doc__ = f"""\
+OpenAI-compatible chat streams and one-shot answers.
 
-    `thinking_tags`, a pair such as `("<think>", "</think>")`, cuts the reasoning out of the content, for
-    servers that leave it there; with `thinking_first` the answer begins inside the reasoning.
-    """
+{ARGUMENTS}
+    thinking_tags: the tags around reasoning inside the content, such as `("<think>", "</think>")`.
+    thinking_first: the answer begins inside the reasoning.
 
-    __doc__ = f"{__doc__}\n{BaseParser.__doc__}"
+{RAISES}"""
     __slots__ = ()
     __module__ = "hangang.openai"
     _dialect_class = OpenAI

@@ -54,12 +54,12 @@ class AIFilter(Value):
 
 @event(None)
 class Malformed(Event):
-    """A frame that was delimited and found invalid, with `errors="report"`."""
+    """A frame that was delimited but is not valid, with `errors="report"`."""
 
     raw: bytes = field("The frame's bytes.", default=b"")
     # The default is the absent value, as everywhere; a parser always gives an error.
     error: ParseError = field(
-        'The error that `errors="strict"` would have raised.', default=cast(ParseError, None)
+        'The ParseError that `errors="strict"` would have raised.', default=cast(ParseError, None)
     )
 
 

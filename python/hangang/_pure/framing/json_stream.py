@@ -182,7 +182,7 @@ class JSONFramer:
 
 
 class JSONStreamParser(Parser[bytes]):
-    """Bytes to top-level JSON objects and arrays, unseparated or separated by white space.
+    """Bytes to complete, valid JSON objects and arrays.
 
     Args:
         max_frame_bytes: most bytes of one value.
@@ -202,11 +202,10 @@ class JSONStreamParser(Parser[bytes]):
         self._bom = Bom()
 
     def feed(self, chunk: Chunk) -> list[bytes]:
-        """The values that this chunk completes, each the bytes of one valid object or array.
+        """The values that this chunk completes, as the bytes received; `b""` completes none.
 
         Raises:
-            InvalidJSONError, InvalidUTF8Error: a value is invalid, or there is something else between two.
-            LimitExceededError: a value is too large or too deep.
+            ParseError: a value is not valid, too large or too deep, or not separated by white space only.
             ValueError: after `close()`.
             RuntimeError: another thread is inside this parser.
             TypeError: `chunk` is not bytes, bytearray or a contiguous memoryview of bytes.

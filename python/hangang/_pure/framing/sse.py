@@ -35,11 +35,11 @@ _FIELDS = (b"data:", b"event:", b"id:", b"retry:", b":")
 
 @value()
 class ServerSentEvent(Value):
-    """One event of an SSE stream."""
+    """One server-sent event."""
 
-    event: str = field("The event's name, `message` if the stream gave none.", default="message")
-    data: str = field("The joined values of its `data` lines, ill-formed UTF-8 as U+FFFD.", default="")
-    id: str = field('The last event id as of this event, `""` if there was none yet.', default="")
+    event: str = field("The event's name.", default="message")
+    data: str = field("The data lines, joined by LF.", default="")
+    id: str = field("The last event ID.", default="")
 
 
 class DataLines:
@@ -464,7 +464,7 @@ class SSEParser(Parser[ServerSentEvent]):
 
     @property
     def last_event_id(self) -> str:
-        """The last event id, as committed by the last blank line; `""` at first."""
+        """The last event ID, as committed by the last blank line; `""` at first."""
         return self._framer.id
 
     @property
