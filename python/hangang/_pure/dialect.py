@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Generic, TypeVar
 
 from .error import Missing
-from .framing import RawFrame
+from .framing.frame import RawFrame
 from .predict.template import Holes, Template
 from .service import Service
 from .value import Event

@@ -33,8 +33,8 @@ from .base import (
 from .dialect import Dialect
 from .dialects.wire import Malformed
 from .error import ErrorKind, Failure, FrameError, Missing
-from .framing import RawFrame
 from .framing.detect import Detected, Detector, Framing
+from .framing.frame import RawFrame
 from .framing.json_stream import JSONFramer
 from .framing.sse import SSEFramer
 from .json import first_error, skip_space

@@ -20,7 +20,7 @@ from typing import Any, Literal, TypeAlias
 from ..base import DEFAULT_DEPTH, DEFAULT_FRAME_BYTES
 from ..dialect import Dialect
 from ..error import Missing
-from ..framing import RawFrame
+from ..framing.frame import RawFrame
 from ..json import as_str, string_span, validate
 from ..parser import ARGUMENTS, RAISES
 from ..parser import StreamParser as BaseParser

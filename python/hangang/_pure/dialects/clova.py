@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 from ..dialect import Dialect
 from ..error import Missing
-from ..framing import RawFrame
+from ..framing.frame import RawFrame
 from ..json import Path, Spans, as_int, as_str, span, string_span, utf8_text, validate
 from ..parser import ARGUMENTS, RAISES
 from ..parser import StreamParser as BaseParser

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 from ..dialect import Dialect
 from ..error import Missing
-from ..framing import RawFrame
+from ..framing.frame import RawFrame
 from ..json import as_int, as_str, span, string_span, validate
 from ..parser import ARGUMENTS, RAISES
 from ..parser import StreamParser as BaseParser

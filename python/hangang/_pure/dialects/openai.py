@@ -22,7 +22,7 @@ from typing import Any, Literal, TypeAlias
 from ..base import DEFAULT_DEPTH, DEFAULT_FRAME_BYTES
 from ..dialect import Dialect
 from ..error import ErrorKind, FrameError, Missing
-from ..framing import RawFrame
+from ..framing.frame import RawFrame
 from ..json import Path, Spans, as_int, as_str, span, unescape, utf8_text, validate
 from ..parser import ARGUMENTS, RAISES
 from ..parser import StreamParser as BaseParser

@@ -21,8 +21,8 @@ from enum import Enum
 from ..base import DEFAULT_DEPTH, DEFAULT_FRAME_BYTES, Chunk, Parser, check_limit
 from ..error import ErrorKind, Expected, Failure, FrameError, Missing
 from ..json import first_error, validate
-from . import Offset, RawFrame
 from .bom import Bom, BomState
+from .frame import Offset, RawFrame
 
 _SPACE = re.compile(rb"[ \t\n\r]*+")
 # Possessive, so that neither a long string nor many short ones fill the matcher's stack.

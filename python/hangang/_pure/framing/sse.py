@@ -25,8 +25,8 @@ from ..base import DEFAULT_FRAME_BYTES, Chunk, Parser, check_limit
 from ..error import ErrorKind, Failure, FrameError
 from ..json import validate
 from ..value import Value, field, value
-from . import Offset, RawFrame
 from .bom import Bom, BomState
+from .frame import Offset, RawFrame
 
 _DIGITS = frozenset(b"0123456789")
 _RETRY_MAX = 2**64 - 1
