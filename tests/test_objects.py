@@ -365,6 +365,29 @@ def test_pickles_cross_implementations() -> None:
     assert back == events
 
 
+def test_pickles_of_the_first_version_open() -> None:
+    """They name `hangang._backend.restore`, and have the fields of their time: fewer than today's."""
+    import hangang
+
+    written = pickle.dumps(_Old("a2a", "Task", ("t", None, "working", "", (), (), None)), 0)
+    task = pickle.loads(written.replace(b"hangang._pickle\nunpickle", b"hangang._backend\nrestore"))
+    assert task == hangang.a2a.Task("t", None, "working", "", (), (), None, None)
+    with pytest.raises(LookupError):
+        pickle.loads(pickle.dumps(_Old("clova", "StreamParser", ())))
+
+
+class _Old:
+    """Pickles as an event of version 0.1 did."""
+
+    def __init__(self, *state: Any) -> None:
+        self.state = state
+
+    def __reduce__(self) -> Any:
+        from hangang._backend import restore
+
+        return restore, self.state
+
+
 def real_events() -> list[Any]:
     """Events of real streams, with nested values and dicts."""
     import hangang
