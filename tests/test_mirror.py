@@ -22,6 +22,7 @@ CRATE_FILES = {
     "lib": "the public surface; `_pure/__init__.py` is that of the native module",
     "events": "an iterator of events: `hangang/streams.py` has it for both implementations",
     "predict/in_flight": "a frame is followed through chunks; a step a piece would cost more here than it saves",
+    "framing/event_id": "ids are strings here, which share themselves",
     "dialects/debug": "`Debug` by hand; here `value.py` derives `repr`",
 }
 PURE_FILES = {
@@ -68,7 +69,7 @@ CRATE_ONLY: dict[str, dict[str, str]] = {
     "dialects/openai": {
         "members are read by a cursor; here from a dict": """answer content decode_json error first function_call not_json
             or part_text push_to raw_choice read status token_details x_groq""",
-        "the dialect's state": "all_finished complete get is_held is_http_error main_choice may_predict",
+        "the dialect's state": "all_finished complete error_members get is_held is_http_error main_choice may_predict",
         "the constructor takes the tags": "with_thinking_tags",
     },
     "dialects/thinking_tags": {"what a piece of text costs": "emit held splitter"},
@@ -77,7 +78,11 @@ CRATE_ONLY: dict[str, dict[str, str]] = {
             optional_object""",
     },
     "error": {"here a table": "first_byte_look"},
-    "framing": {"buffers are shared with the caller there": "clear_and_shrink is_outside_data marker"},
+    "framing": {"buffers are shared with the caller there": "clear_and_shrink"},
+    "framing/frame": {
+        "of a list of lines, which is two numbers a line here": "clear",
+        "the parser looks at the payload, the framer at the line": "is_outside_data marker",
+    },
     "framing/bom": {"a field": "is_done"},
     "framing/detect": {"in `feed`": "count decide first_byte held"},
     "framing/json_stream": {
@@ -86,9 +91,9 @@ CRATE_ONLY: dict[str, dict[str, str]] = {
     },
     "framing/sse": {
         "a line is split and read in `next_frame` and `on_line`; see the head of `sse.py`": """begin begin_data_line
-            check_held_line clear copy_in_place dispatch drop_line extend_line finish_line is_blank layout next_line
+            check_held_line copy_in_place dispatch drop_line extend_line finish_line is_blank layout next_line
             read_field read_held_line read_retry release skip_bom skip_lf""",
-        "prediction moves the framer there": "begin_frame resume set set_last_event_id skip_frame",
+        "prediction moves the framer there": "begin_frame resume set_last_event_id skip_frame",
         "attributes, or members of `LastFrames`": "came ends_inside held_outside poison reject_outside",
         "`str` is what Python has": "event_name",
     },
@@ -106,8 +111,8 @@ CRATE_ONLY: dict[str, dict[str, str]] = {
     "predict/budget": {"bytes are counted there": "signed"},
     "predict/common": {"`reconstruct` is given the parts": "bytes is_template set_pattern"},
     "predict/template": {
-        "one closure reads frame after frame; see the head of `predict`": """begins_alike find_match id_end matches
-            may_learn read read_counter text_and_thinking""",
+        "one closure reads frame after frame; see the head of `predict`": """begins_alike fields find_match first id_end
+            matches may_learn read_counter string text_and_thinking""",
     },
     "service": {"regular expressions do it here": "module of string_length trimmed without_lead"},
     "span": {"a span is a plain tuple here": "of relative_to shifted"},
@@ -127,7 +132,7 @@ PURE_ONLY: dict[str, dict[str, str]] = {
     "dialects/exaone": {"see `dialect`": "holes release", "readers of dicts": "shared_references unknown"},
     "dialects/openai": {
         "the choice among shapes": "classify flat_failure",
-        "readers of dicts": "fields follow joined reasoning scalar usage_of",
+        "readers of dicts": "fields follow joined places reasoning scalar usage_of",
         "see `dialect`": "first_string has_message holes",
         "types are checked by hand": "check_tags",
     },
@@ -142,8 +147,8 @@ PURE_ONLY: dict[str, dict[str, str]] = {
         "a value": "on_data",
     },
     "json": {
-        "finders of places in a valid text": "item member raw_text skip_value span string_span",
-        "readers of dicts": "as_int as_str number_texts",
+        "finders of places in a valid text": "item member skip_value span string_span",
+        "readers of dicts": "as_int as_str",
         "only when the C scanner fails": "first_error invalid_utf8",
     },
     "parser": {

@@ -26,7 +26,7 @@ from ..error import ErrorKind, Failure, FrameError
 from ..json import validate
 from ..value import Value, field, value
 from .bom import Bom, BomState
-from .frame import Offset, RawFrame
+from .frame import DataLines, Offset, RawFrame
 
 _DIGITS = frozenset(b"0123456789")
 _RETRY_MAX = 2**64 - 1
@@ -40,57 +40,6 @@ class ServerSentEvent(Value):
     event: str = field("The event's name.", default="message")
     data: str = field("The data lines, joined by LF.", default="")
     id: str = field("The last event ID.", default="")
-
-
-class DataLines:
-    """Where the `data` values of a frame are in the stream.
-
-    Of each line but the last two small numbers are kept, seven bits a byte: the length of its value, and the
-    bytes from there to the next value. A frame of many empty lines must not cost more memory than its bytes.
-    """
-
-    __slots__ = ("first", "lengths", "terminator", "value")
-
-    def __init__(self) -> None:
-        self.lengths = bytearray()
-        self.first = 0  # offset of the first value
-        self.value = 0  # offset of the last value
-        self.terminator = 0  # offset of the last line's terminator
-
-    def push(self, value: int, terminator: int) -> None:
-        """Another line; the framer enters the first one itself."""
-        for number in (self.terminator - self.value, value - self.terminator):
-            while number >= 0x80:
-                self.lengths.append(number & 0x7F | 0x80)
-                number >>= 7
-            self.lengths.append(number)
-        self.value = value
-        self.terminator = terminator
-
-    def locate(self, position: int) -> int:
-        """Offset in the stream of the byte at `position` of the payload.
-
-        The LF that joins two lines is the first line's terminator; the end of the payload is the last
-        line's.
-        """
-        offset = self.first
-        numbers: list[int] = []
-        number = shift = 0
-        for byte in self.lengths:
-            number |= (byte & 0x7F) << shift
-            shift += 7
-            if byte >= 0x80:
-                continue
-            numbers.append(number)
-            number = shift = 0
-            if len(numbers) == 2:
-                length, gap = numbers
-                numbers.clear()
-                if position <= length:
-                    return offset + position
-                position -= length + 1
-                offset += length + gap
-        return min(self.value + position, self.terminator)
 
 
 class SSEFramer:
