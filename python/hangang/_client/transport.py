@@ -105,6 +105,8 @@ class Transport:
     """Address, settings, headers and errors of a client. The subclasses send."""
 
     is_async = False
+    service: Service
+    secrets: Secrets
     base_url: str
     has_documented_address: bool
     settings: Settings
