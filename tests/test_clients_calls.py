@@ -667,6 +667,9 @@ def test_an_error_has_status_code_and_request_id_in_its_text(face: Face) -> None
         face.run(face.client(server), ask())
     assert str(caught.value) == "400 40004: Text empty (request id abc)"
     assert caught.value.message == "Text empty"
+    with RawHTTPServer([[head("401 No", length=0)]]) as server, pytest.raises(hangang.APIError) as caught:
+        face.run(face.client(server), ask())
+    assert str(caught.value) == "HTTP 401"
 
 
 def test_a_connection_error_names_the_address(face: Face) -> None:

@@ -149,6 +149,8 @@ class APIError(HangangError):
         known = [str(part) for part in (self.status, self.code) if part is not None]
         if len(known) == 2 and known[0] == known[1]:
             del known[1]  # some services repeat the status as their code
+        if self.message == f"HTTP {self.status}":
+            del known[0]  # an answer without a message
         prefix = f"{' '.join(known)}: " if known else ""
         suffix = f" (request id {self.request_id})" if self.request_id is not None else ""
         return f"{prefix}{self.message}{suffix}"

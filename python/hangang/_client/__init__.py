@@ -3,7 +3,7 @@
 From the bottom up; a module imports only what is above it in this list:
 - `hangang._rate_limit`, `errors`: what an answer's headers and error bodies mean;
 - `http/`: HTTP libraries behind one small interface; the only place that names one;
-- `tracebacks`: keeps keys out of tracebacks; `logs`: `HANGANG_LOG`;
+- `tracebacks`: keeps keys out of tracebacks; `logs`: `HANGANG_LOG`; `deadline`: `total_timeout`;
 - `options`, `request`, `response`, `files`: what is configured, sent and returned;
 - `retry`: what is tried again, and when;
 - `attempt`: one attempt at reading a stream, without I/O;

@@ -37,6 +37,7 @@ from hangang._metrics import Metrics
 from hangang._rate_limit import RateLimit, request_id_of
 from hangang.streams import take_events
 
+from .deadline import DeadlineError
 from .errors import Secrets, ServiceError, error_of, status_of
 from .request import Call
 
@@ -187,9 +188,8 @@ class Attempt:
         kind = StalledStreamError if is_timeout else InterruptedStreamError
         word = "stalled" if is_timeout else "interrupted"
         why = self._options.describe(cause)
-        if is_timeout and not isinstance(
-            cause, APITimeoutError | TimeoutError
-        ):  # the library's own words say less
+        if is_timeout and not isinstance(cause, APITimeoutError | DeadlineError):
+            # The HTTP library's own message does not name the limit.
             why = f"no byte for {self._options.read_timeout:g} s"
         return kind(
             f"stream {word} at byte {offset}: {why}; the answer is incomplete",

@@ -21,13 +21,13 @@ from hangang._rate_limit import RateLimit, request_id_of
 from hangang.streams import Event
 
 from .attempt import Attempt
+from .deadline import Deadline
 from .http.interface import AsyncReply, SyncReply
 from .logs import log
 from .request import Call
 from .retry import async_retrying, retrying
 from .transport import (
     AsyncTransport,
-    Deadline,
     Prepared,
     SyncTransport,
     Transport,

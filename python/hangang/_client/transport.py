@@ -26,6 +26,7 @@ from hangang._version import __version__
 
 from . import logs
 from .attempt import AttemptOptions
+from .deadline import Deadline, DeadlineError
 from .errors import Secrets, ServiceError, error_of
 from .http.choose import adapter_for, require_retry_library
 from .http.interface import Adapter, AsyncReply, Auth, HTTPRequest, SyncReply
@@ -43,7 +44,6 @@ from .retry import async_retrying, retrying
 
 __all__ = [
     "AsyncTransport",
-    "Deadline",
     "Prepared",
     "SyncTransport",
     "Transport",
@@ -59,37 +59,6 @@ USER_AGENT = f"hangang/{__version__} ({backend.BACKEND}; python {sys.version_inf
 _NETWORK_ERRORS = frozenset(
     {errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN, errno.EADDRNOTAVAIL, errno.EMFILE}
 )
-
-
-class DeadlineError(TimeoutError):
-    """`total_timeout` is over."""
-
-
-@dataclass(frozen=True, slots=True)
-class Deadline:
-    """The end of a call's `total_timeout`; `at` None: it has none."""
-
-    total: float | None
-    at: float | None
-
-    @classmethod
-    def after(cls, total: float | None) -> Deadline:
-        """A deadline `total` seconds from now."""
-        return cls(total, None if total is None else time.monotonic() + total)
-
-    @property
-    def left(self) -> float | None:
-        """Seconds until the deadline, None for no deadline."""
-        return None if self.at is None else self.at - time.monotonic()
-
-    @property
-    def is_over(self) -> bool:
-        """Whether it has passed."""
-        return self.at is not None and time.monotonic() >= self.at
-
-    def error(self) -> DeadlineError:
-        """The exception to raise once it has passed."""
-        return DeadlineError(f"the call took longer than total_timeout={self.total:g} s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,10 +199,10 @@ class Transport:
         url = urlsplit(request.url)
         origin, words = f"{url.scheme}://{url.netloc}", self.describe(error)
         result: APIError
-        if self.is_timeout(error):
-            result = APITimeoutError(f"no answer from {origin} in time ({words})")
-        elif isinstance(error, self._adapter.unreachable):
+        if isinstance(error, self._adapter.unreachable):
             result = APIConnectionError(f"cannot reach {origin} ({words})")
+        elif self.is_timeout(error):
+            result = APITimeoutError(f"no answer from {origin} in time ({words})")
         else:
             result = APIConnectionError(f"the connection to {origin} broke before an answer ({words})")
         result.__cause__ = error
