@@ -15,7 +15,7 @@ from hangang import clova
 from hangang.emulator import run_in_thread
 from hangang.emulator.clova import CODES
 
-WEATHER = {
+WEATHER: dict[str, Any] = {
     "type": "function",
     "function": {
         "name": "get_weather",
@@ -30,6 +30,7 @@ WEATHER = {
         },
     },
 }
+TOOLS: dict[str, Any] = {"tools": [WEATHER], "maxTokens": 1024}
 SCHEMA = {
     "type": "object",
     "properties": {"name": {"type": "string"}, "length": {"type": "number"}, "ok": {"type": "boolean"}},
@@ -142,7 +143,7 @@ def test_ai_filters(client: httpx.Client) -> None:
 
 
 def test_tool_calls(client: httpx.Client) -> None:
-    answer = chat(client, "HCX-005", tools=[WEATHER])
+    answer = chat(client, "HCX-005", **TOOLS)
     events = decode("clova", answer.content)
     result = events[-2]
     assert result.finish_reason == "tool_calls"
@@ -153,20 +154,124 @@ def test_tool_calls(client: httpx.Client) -> None:
     assert all(delta.id is None for delta in deltas[1:])
     assert json.loads("".join(d.partial_json for d in deltas[1:])) == json.loads(call.arguments)
     assert set(json.loads(call.arguments)) == {"location", "unit", "days"}
-    whole = chat(client, "HCX-005", stream=False, tools=[WEATHER]).json()["result"]
+    whole = chat(client, "HCX-005", stream=False, **TOOLS).json()["result"]
     assert isinstance(whole["message"]["toolCalls"][0]["function"]["arguments"], dict)
     assert whole["message"]["content"] == ""
     two = client.post(
         "/v3/chat-completions/HCX-005",
-        json={"messages": QUESTION, "tools": [WEATHER]},
+        json={"messages": QUESTION, **TOOLS},
         headers={**STREAM, "x-hangang-calls": "2"},
     )
     assert len(complete("clova", two.content).tool_calls) == 2
-    told = [*QUESTION, {"role": "tool", "toolCallId": call.id, "content": "맑음"}]
-    assert complete("clova", chat(client, "HCX-005", tools=[WEATHER], messages=told).content).text
-    assert complete("clova", chat(client, "HCX-005", tools=[WEATHER], toolChoice="none").content).text
+    answered = {"role": "tool", "toolCallId": call.id, "content": "맑음"}
+    turn = [*QUESTION, complete("clova", answer.content).to_message(), answered]
+    assert complete("clova", chat(client, "HCX-005", **TOOLS, messages=turn).content).text
+    assert complete("clova", chat(client, "HCX-005", messages=turn).content).text  # also without tools
+    assert complete("clova", chat(client, "HCX-005", **TOOLS, toolChoice="none").content).text
     named = {"type": "function", "function": {"name": "get_weather"}}
-    assert complete("clova", chat(client, "HCX-005", tools=[WEATHER], toolChoice=named).content).tool_calls
+    assert complete("clova", chat(client, "HCX-005", **TOOLS, toolChoice=named).content).tool_calls
+
+
+CALL: dict[str, Any] = {
+    "id": "call_1",
+    "type": "function",
+    "function": {"name": "get_weather", "arguments": {"location": "서울"}},
+}
+TOLD: dict[str, Any] = {"role": "tool", "toolCallId": "call_1", "content": "맑음"}
+
+
+def turn(told: dict[str, Any] | None = None, **call: Any) -> dict[str, Any]:
+    """A conversation with one call and its answer; `call` changes the call."""
+    calls = {"role": "assistant", "content": "", "toolCalls": [{**CALL, **call}]}
+    return {"messages": [*QUESTION, calls, TOLD if told is None else told]}
+
+
+def test_a_tool_turn_as_documented_passes(client: httpx.Client) -> None:
+    for model in ("HCX-005", "HCX-DASH-002"):
+        for limit in ({"maxTokens": 1024}, {"maxCompletionTokens": 1024}):
+            assert chat(client, model, tools=[WEATHER], **limit, **turn()).is_success
+    quiet = {"thinking": {"effort": "none"}}
+    assert chat(client, "HCX-007", tools=[WEATHER], maxCompletionTokens=1024, **quiet, **turn()).is_success
+    untyped = {"function": WEATHER["function"]}  # as in the first example of the page
+    assert chat(client, "HCX-005", tools=[untyped], maxTokens=1024, **turn()).is_success
+    # The names of v1, which the fourth example sends, have no effect.
+    assert chat(client, "HCX-005", **TOOLS, **turn(), repeatPenalty=5.0, stopBefore=[]).is_success
+
+
+WRONG_TURNS: list[tuple[dict[str, Any], str]] = [
+    ({"tools": [WEATHER]}, "at least 1024"),
+    ({"tools": [WEATHER], "maxTokens": 1023}, "at least 1024"),
+    ({"tools": [WEATHER], "maxCompletionTokens": 1023}, "at least 1024"),
+    ({**TOOLS, "tools": WEATHER}, "tools: must be a list"),
+    ({**TOOLS, "tools": [{"type": "function", "function": {}}]}, "tools[0].function.name"),
+    ({**TOOLS, "tools": [{**WEATHER, "type": "tool"}]}, "tools[0].type"),
+    ({**TOOLS, "toolChoice": "required"}, "toolChoice"),
+    (
+        {**TOOLS, "toolChoice": {"type": "function", "function": {"name": "other"}}},
+        "toolChoice.function.name",
+    ),
+    (
+        turn(function={"name": "get_weather", "arguments": '{"location":"서울"}'}),
+        "arguments: must be an object",
+    ),
+    (turn(function={"name": "get_weather"}), "arguments: must be an object"),
+    (turn(function={"arguments": {}}), "function.name"),
+    (turn(id=None), "toolCalls[0].id"),
+    (turn(type="tool"), "toolCalls[0].type"),
+    (turn({"role": "tool", "content": "맑음"}), "toolCallId: a tool message needs"),
+    (turn({"role": "tool", "tool_call_id": "call_1", "content": "맑음"}), "toolCallId: a tool message needs"),
+    (turn({**TOLD, "toolCallId": "call_2"}), "no call before it has this id"),
+    (turn({**TOLD, "content": [{"type": "text", "text": "맑음"}]}), "content: a tool message needs a string"),
+    ({"messages": [*QUESTION, TOLD]}, "no call before it has this id"),
+    (
+        {"messages": [{"role": "user", "content": "a", "toolCalls": [CALL]}]},
+        "only an assistant message has it",
+    ),
+    ({"messages": [*QUESTION, {"role": "assistant", "content": None, "toolCalls": [CALL]}]}, "content"),
+]
+
+
+@pytest.mark.parametrize(("body", "words"), WRONG_TURNS)
+def test_wrong_tool_turns_are_refused_with_a_sentence(
+    client: httpx.Client, body: dict[str, Any], words: str
+) -> None:
+    answer = chat(client, "HCX-005", **body)
+    assert refusal(answer) == (400, "40001")
+    assert words in answer.json()["status"]["message"]
+
+
+def test_tools_are_not_for_tuned_tasks(client: httpx.Client) -> None:
+    for body in ({"messages": QUESTION, **TOOLS}, turn()):
+        assert refusal(client.post("/v3/tasks/abc12/chat-completions", json=body)) == (400, "40009")
+
+
+def test_tool_turns_of_the_compatible_endpoint(client: httpx.Client) -> None:
+    def post(**changes: Any) -> httpx.Response:
+        call = {**CALL, "function": {"name": "get_weather", "arguments": '{"location":"서울"}'}}
+        call |= changes.pop("call", {})
+        told = {"role": "tool", "tool_call_id": "call_1", "content": "맑음"} | changes.pop("told", {})
+        messages = [*QUESTION, {"role": "assistant", "content": "", "tool_calls": [call]}, told]
+        body = {"model": "HCX-005", "messages": messages, "tools": [WEATHER], **changes}
+        return client.post("/v1/openai/chat/completions", json=body)
+
+    assert post().is_success
+    for changes, words in (
+        ({"call": {"function": CALL["function"]}}, "arguments: must be a string"),
+        ({"told": {"tool_call_id": "call_2"}}, "no call before it has this id"),
+        ({"told": {"tool_call_id": None}}, "tool_call_id: a tool message needs"),
+        ({"tool_choice": "required"}, "tool_choice"),
+    ):
+        answer = post(**changes)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "40001")
+        assert words in answer.json()["error"]["message"]
+
+
+def test_a_lone_surrogate_is_refused(client: httpx.Client) -> None:
+    body = b'{"messages":[{"role":"user","content":"\\ud800"}]}'
+    answer = client.post(
+        "/v3/chat-completions/HCX-005", content=body, headers={"content-type": "application/json"}
+    )
+    assert refusal(answer) == (400, "40000")
 
 
 def test_structured_outputs(client: httpx.Client) -> None:
@@ -206,7 +311,6 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("HCX-003", {"maxTokens": 5000}, "40001"),
     ("HCX-005", {"temperature": 2}, "40001"),
     ("HCX-005", {"maxTokens": 2000, "maxCompletionTokens": 2000}, "40001"),
-    ("HCX-005", {"tools": [WEATHER], "maxTokens": 100}, "40001"),
     ("HCX-005", {"thinking": {"effort": "low"}}, "40001"),
     ("HCX-005", {"responseFormat": {"type": "json", "schema": SCHEMA}}, "40009"),
     ("HCX-007", {"tools": [WEATHER]}, "40001"),

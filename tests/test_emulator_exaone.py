@@ -90,7 +90,28 @@ def test_multi_turn_in_both_spellings(client: httpx.Client) -> None:
         assert "2번째 질문" in complete("exaone", answer.content).text
 
 
+@pytest.mark.parametrize("name", ["previous_messages", "previous_message"])
+@pytest.mark.parametrize("path", [CHAT, TEXT])
+def test_past_turns_have_three_texts(client: httpx.Client, path: str, name: str) -> None:
+    whole = {"query": "안녕?", "intent": "chitchat", "answer": "안녕하세요!"}
+    for previous, words in (
+        ("안녕?", f"{name} must be a list of objects."),
+        ([whole, "안녕?"], f"{name} must be a list of objects."),
+        ([whole, {"role": "user", "content": "안녕?"}], f"{name}[1].query must be a string."),
+        ([{**whole, "intent": None}], f"{name}[0].intent must be a string."),
+        ([{"query": "안녕?", "intent": ""}], f"{name}[0].answer must be a string."),
+        ([{**whole, "query": " "}], f"{name}[0].query must not be empty."),
+    ):
+        answer = client.post(path, json={"query": "a", "model": "32b", name: previous})
+        assert refusal(answer) == 422
+        assert answer.json()["description"] == words
+    for allowed in (None, [], [{**whole, "intent": "", "answer": ""}]):
+        assert client.post(path, json={"query": "a", "model": "32b", name: allowed}).is_success
+
+
 def test_refusals(client: httpx.Client) -> None:
+    assert refusal(client.post(CHAT, json={"query": "a", "doc_ids": [1]})) == 422
+    assert refusal(client.post(CHAT, json={"query": "a", "doc_ids": "x"})) == 422
     assert refusal(client.post(CHAT, json={"query": " "})) == 422
     assert refusal(client.post(CHAT, json={})) == 422
     assert refusal(client.post(CHAT, json={"query": "a", "temperature": 1.5})) == 422

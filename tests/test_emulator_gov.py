@@ -103,6 +103,20 @@ def test_tool_calls_come_whole(client: httpx.Client) -> None:
     assert json.loads(completion.tool_calls[0].arguments)["location"]
 
 
+def test_tool_turns_are_checked_for_their_types(client: httpx.Client) -> None:
+    def post(arguments: Any, **told: Any) -> httpx.Response:
+        call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": arguments}}
+        turn = [
+            {"role": "assistant", "content": "", "tool_calls": [call]},
+            {"role": "tool", "content": "x", **told},
+        ]
+        return client.post("/v1/chat/completions", json={**CHAT, "messages": [*CHAT["messages"], *turn]})
+
+    assert post("{}", tool_call_id="c").is_success
+    assert "arguments: must be a string" in post({}, tool_call_id="c").json()["error"]["message"]
+    assert "tool_call_id" in post("{}").json()["error"]["message"]
+
+
 def test_both_error_bodies(client: httpx.Client) -> None:
     path = "/v1/chat/completions"
     wrong = client.post(path, json=CHAT, headers={"authorization": f"Bearer {KEY}-wrong"})

@@ -7,9 +7,10 @@ Documented and kept: paths, models and their API version, both key forms, bodies
 (`token`*, `result`, `signal`), the code table, an over-long v1 prompt as `event:error` on a 200.
 
 Guesses, because no source shows them: which 400 code answers a combination that the pages forbid
-(here 40001), that nothing follows `event:error`, the names `x-ratelimit-limit-*` and
-`-remaining-*`, a tuned task called `missing`, upper case reasons in v1's JSON other than `LENGTH`,
-and the ids of parallel tool calls.
+or a tool turn that is not as they show it (here 40001), that tools without any limit are refused
+because the default limit is below the least one, that nothing follows `event:error`, the names
+`x-ratelimit-limit-*` and `-remaining-*`, a tuned task called `missing`, upper case reasons in v1's
+JSON other than `LENGTH`, and the ids of parallel tool calls.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from ._call import (
 )
 from .fake_answers import Script, compose, count_tokens
 from .json_types import is_list, is_object, is_objects
+from .tool_turns import NATIVE, has_tool_turn, wrong_tools, wrong_turn
 
 PREFIXES = ("", "/testapp", "/serviceapp")
 
@@ -113,6 +115,7 @@ MODELS: dict[str, tuple[str, int, int, int, int]] = {
 }
 THOUGHTS = {"none": 0, "low": 2, "medium": 4, "high": 9}
 _DEFAULT_LIMIT = {"none": 512, "low": 5_120, "medium": 10_240, "high": 20_480}
+MIN_TOKENS_WITH_TOOLS = 1_024
 
 
 def complete(refusal: Refusal) -> Refusal:
@@ -430,12 +433,19 @@ def _v3_rules(model: str, body: JSON, messages: list[JSON]) -> str:
         raise _invalid("tools", "responseFormat")
     if (tools or form) and model == "tuned":
         raise Refusal(400, "40009")
+    if model == "tuned" and has_tool_turn(messages, NATIVE):
+        raise Refusal(400, "40009")
+    if (wrong := wrong_turn(messages, NATIVE) or wrong_tools(body, NATIVE)) is not None:
+        raise _invalid(wrong)
     if tools:
         if any(_images(message) for message in messages):
             raise _invalid("tools", "image_url")
-        most = body.get("maxTokens", body.get("maxCompletionTokens"))
-        if isinstance(most, int) and most < 1_024:
-            raise _invalid("maxTokens: at least 1024 with tools")
+        # Without either the limit is 512, which is too little as well.
+        most = body.get("maxTokens", body.get("maxCompletionTokens", _DEFAULT_LIMIT["none"]))
+        if not isinstance(most, int) or most < MIN_TOKENS_WITH_TOOLS:
+            raise _invalid(
+                f"maxTokens: tools need maxTokens or maxCompletionTokens of at least {MIN_TOKENS_WITH_TOOLS}"
+            )
     if form is not None:
         if model != "HCX-007":
             raise Refusal(400, "40009")

@@ -25,6 +25,7 @@ from .clova import (
 from .compatible import Shape
 from .fake_answers import compose
 from .json_types import is_object, is_objects, is_texts
+from .tool_turns import OPENAI, wrong_tools, wrong_turn
 
 _UNSUPPORTED = frozenset(
     [
@@ -103,6 +104,8 @@ async def _chat(call: Call) -> Response:
         raise Refusal(400, "40004")
     if any(message.get("content", "") is None for message in messages):
         raise Refusal(400, "40001", "Invalid parameter: messages.content")
+    if (wrong := wrong_turn(messages, OPENAI) or wrong_tools(body, OPENAI)) is not None:
+        raise Refusal(400, "40001", f"Invalid parameter: {wrong}")
     for name in sorted(_UNSUPPORTED & body.keys()):
         raise Refusal(400, "40002", f"Unsupported parameter: {name}")
     effort = _effort(model, body)

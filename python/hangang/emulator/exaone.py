@@ -6,7 +6,8 @@ A stream is JSON objects in Python's spacing with nothing between them, under th
 
 Guesses: `Accept: application/json` asks for one object (no switch is documented); references of
 weather and document answers look like those of the web; how files are listed and deleted; the
-types that 415 refuses; 422 for a missing or wrong `model`; 404 for unknown `doc_ids`; an error
+types that 415 refuses; 422 for a missing or wrong `model` and for a past turn without one of
+`query`, `intent`, `answer`; 404 for unknown `doc_ids`; an error
 frame in a stream; which intent a query gets.
 """
 
@@ -26,7 +27,7 @@ from starlette.routing import BaseRoute, Route
 from ._answer import Frame, Framing
 from ._call import JSON, Call, Refusal, Service, check_key, dump, endpoint
 from .fake_answers import Script, compose
-from .json_types import is_list, is_objects
+from .json_types import is_list, is_objects, is_texts
 
 FRAMING = Framing(newline="none")
 MAX_FILE = 30 * 2**20
@@ -134,9 +135,7 @@ def _read(body: JSON) -> tuple[str, list[Any]]:
     query = body.get("query")
     if not isinstance(query, str) or not query.strip():
         raise Refusal(422)
-    previous: object = body.get("previous_messages", body.get("previous_message")) or []
-    if not is_objects(previous):
-        raise Refusal(422)
+    previous = _previous(body)
     temperature = body.get("temperature", 0.8)
     if isinstance(temperature, bool) or not isinstance(temperature, int | float):
         raise Refusal(422)
@@ -145,12 +144,29 @@ def _read(body: JSON) -> tuple[str, list[Any]]:
     return query, previous
 
 
-def _documents(call: Call, ids: object) -> list[StoredFile]:
-    if not ids:
+def _previous(body: JSON) -> list[JSON]:
+    """Past turns, under the name of the examples or that of the table ([exaone §3])."""
+    name = "previous_messages" if "previous_messages" in body else "previous_message"
+    previous: object = body.get(name)
+    if previous is None:
         return []
-    if not is_list(ids):
-        raise Refusal(422)
-    found = [call.state.files.get(str(ident)) for ident in ids]
+    if not is_objects(previous):
+        raise Refusal(422, message=f"{name} must be a list of objects.")
+    for number, turn in enumerate(previous):
+        for member in ("query", "intent", "answer"):
+            if not isinstance(turn.get(member), str):
+                raise Refusal(422, message=f"{name}[{number}].{member} must be a string.")
+        if not turn["query"].strip():
+            raise Refusal(422, message=f"{name}[{number}].query must not be empty.")
+    return list(previous)
+
+
+def _documents(call: Call, ids: object) -> list[StoredFile]:
+    if ids is None:
+        return []
+    if not is_texts(ids):
+        raise Refusal(422, message="doc_ids must be a list of strings.")
+    found = [call.state.files.get(ident) for ident in ids]
     if not all(found):
         raise Refusal(404)
     return [file for file in found if file is not None]

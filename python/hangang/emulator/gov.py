@@ -5,7 +5,8 @@ control `error_form` picks one of the two documented error bodies; without it ch
 `{"error": …}` and the other endpoints, whose answers have a `status`, answer `{"status": …}`.
 EXAONE's `/v1/code-cli/chat/completions` has the same format and is served here too.
 
-Guesses: which error body belongs to which endpoint, 404 for an unknown model, the messages.
+Guesses: which error body belongs to which endpoint, 404 for an unknown model, the messages, and that
+tool turns are checked for their types only, as vLLM does.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from .clova import chosen_tools
 from .compatible import Shape
 from .fake_answers import compose, count_tokens
 from .json_types import is_object, is_objects
+from .tool_turns import OPENAI, wrong_turn
 
 MODELS = (
     "HCX-GOV-THINK",
@@ -138,6 +140,8 @@ async def _answer(call: Call, models: tuple[str, ...], reasoning: str) -> Respon
         raise Refusal(400, message="messages must be a list of objects")
     if not messages:
         raise Refusal(422, message="messages must not be empty")
+    if (wrong := wrong_turn(messages, OPENAI, matched=False)) is not None:
+        raise Refusal(400, message=wrong)
     prompt, turn = last_user_text(messages)
     random = call.random_for(body)
     script = compose(
