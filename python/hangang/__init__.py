@@ -39,6 +39,7 @@ from hangang._errors import (
 from hangang._version import __version__
 
 if TYPE_CHECKING:
+    from hangang import emulator as emulator
     from hangang import streams as streams
     from hangang.streams import Completion, ToolCall, ToolCalls, aiter_events, iter_events
 
@@ -106,6 +107,10 @@ if not TYPE_CHECKING:
 
             streams = importlib.import_module("hangang.streams")
             return streams if name == "streams" else getattr(streams, name)
+        if name == "emulator":
+            import importlib
+
+            return importlib.import_module("hangang.emulator")
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__() -> list[str]:

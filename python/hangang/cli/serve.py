@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 
 from hangang.cli import _app
-from hangang.cli._terminal import Output
+from hangang.cli._terminal import Output, say
 from hangang.emulator import CONTROLS, ControlError, Controls, serve
+from hangang.emulator._addresses import joined, warning
 
 __all__ = ["command"]
 
@@ -73,6 +74,8 @@ def command(
     def started(url: str) -> None:
         output.write(_greeting(url, keys[0] if keys else "nv-try"))
         output.flush()
+        if (warned := warning(host, url)) is not None:
+            say(warned)
 
     try:
         serve(
@@ -85,7 +88,8 @@ def command(
             controls=controls,
         )
     except OSError as error:
-        raise click.ClickException(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
+        reason = error.strerror or error
+        raise click.ClickException(f"cannot listen on {joined(host, port)}: {reason}") from None
     output.write("\n" if output.is_terminal else "")  # after the terminal's ^C
     return _app.OK
 

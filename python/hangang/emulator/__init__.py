@@ -15,8 +15,11 @@ request and seed; keys of a documented form are accepted, unless they end in `-w
 How fast, in which pieces and with which faults it answers is set by keyword arguments here and by
 `x-hangang-…` headers for one request; `hangang.emulator.CONTROLS` is their table. Each stream's
 header `x-hangang-text-sha256` has the hash of the whole answer text, so that a load test can check
-that it lost nothing, and `GET /_emulator` reports what is open. The services' documents leave some
-formats open, and there the emulator guesses: each module lists its guesses at its top.
+that it lost nothing. The services' documents leave some formats open, and there the emulator
+guesses: each module lists its guesses at its top.
+
+`GET /_emulator` reports what is open. `emulator.requests` and `GET /_emulator/requests` have the
+last 1,000 requests, headers and keys as they were sent: a test can look at what its client does.
 
 Needs the extra `hangang[emulator]`; importing this package alone does not.
 """
@@ -30,6 +33,7 @@ from typing import TYPE_CHECKING, Unpack
 
 from . import _controls
 from ._controls import ControlError, ControlOptions, Controls
+from ._requests import Request
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -41,6 +45,7 @@ __all__ = [
     "ControlError",
     "ControlOptions",
     "Controls",
+    "Request",
     "create_app",
     "run_in_thread",
     "serve",
@@ -127,7 +132,10 @@ def serve(
     controls: Controls | None = None,
     **options: Unpack[ControlOptions],
 ) -> None:
-    """Serve until Ctrl-C; `on_start` is called with the URL once the port is bound.
+    """Serve until Ctrl-C.
+
+    `on_start` is called with the URL, for clients on this machine, as soon as connections are
+    accepted.
 
     Raises:
         ControlError: a control has a value that it cannot have.

@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from . import CONTROLS, ControlError, Controls, serve
+from ._addresses import warning
 
 
 def main() -> int:
@@ -28,12 +29,18 @@ def main() -> int:
     )
     options = parser.parse_args()
     pairs = (text.partition("=") for text in options.control)
+
+    def started(url: str) -> None:
+        print(url, flush=True)
+        if (warned := warning(options.host, url)) is not None:
+            print(warned, file=sys.stderr)
+
     try:
         controls = Controls().changed((name, value) for name, _, value in pairs)
         serve(
             host=options.host,
             port=options.port,
-            on_start=lambda url: print(url, flush=True),
+            on_start=started,
             controls=controls,
         )
     except (ControlError, ImportError, OSError) as error:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import AsyncGenerator, Collection
 from typing import Unpack
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from . import agents, clova, clova_compatible, clova_tools, exaone, gov, gov_agents, rag, tools
-from ._call import Call, Refusal, Service
+from ._call import Call, Refusal, Service, keep, receive_body
 from ._controls import ControlOptions, Controls
 from ._state import State
 
@@ -42,6 +43,7 @@ def build(
     app = Starlette(
         routes=[
             Route("/_emulator", _report, methods=["GET"]),
+            Route("/_emulator/requests", _requests, methods=["GET"]),
             *clova.routes(),
             *clova_compatible.routes(),
             *clova_tools.routes(),
@@ -67,10 +69,22 @@ async def _report(request: Request) -> Response:
     return JSONResponse(report)
 
 
+async def _requests(request: Request) -> Response:
+    state: State = request.app.state.emulator
+    # Escaped: a request may hold lone surrogates, which UTF-8 cannot.
+    found = json.dumps([kept.to_dict() for kept in state.requests.list()])
+    return Response(found, media_type="application/json")
+
+
 async def _no_such_path(request: Request, error: Exception) -> Response:
     """An unknown path, or another method, in the words of the service that it looks like."""
     state: State = request.app.state.emulator
-    call = Call(request, state, Controls(), _service_of(request.url.path))
+    service = _service_of(request.url.path)
+    try:
+        keep(request, await receive_body(request), service.name)
+    except ClientDisconnect:
+        return Response(status_code=400)
+    call = Call(request, state, Controls(), service)
     status = error.status_code if isinstance(error, HTTPException) else 404
     refused = call.service.complete(Refusal(404))
     return call.refuse(Refusal(status, refused.code, refused.message))

@@ -10,13 +10,17 @@ from typing import Any, cast
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import Message
 
 from ._answer import SSE, Answer, Frame, Framing, one_shot
 from ._controls import ControlError, Controls
+from ._requests import Request as ReceivedRequest
+from ._requests import decoded
 from ._state import State
 from .json_types import is_list, is_object
 
 JSON = dict[str, Any]
+MAX_BODY = 50 * 2**20  # [clova §7.2] 41300
 
 
 class Refusal(Exception):
@@ -71,6 +75,7 @@ class Call:
     state: State
     controls: Controls
     service: Service
+    content: bytes = b""
     headers: dict[str, str] = field(default_factory=dict[str, str])
 
     @property
@@ -82,39 +87,22 @@ class Call:
         """A request header, or an empty string."""
         return self.request.headers.get(name, "")
 
-    async def body(self, limit: int = 50 * 2**20) -> bytes:
-        """The whole body.
-
-        Raises:
-            Refusal: 413; the rest of the body is read and thrown away, so that the client can
-                finish writing and read the answer.
-        """
-        held = bytearray()
-        size = 0
-        async for chunk in self.request.stream():
-            size += len(chunk)
-            if size <= limit:
-                held += chunk
-            else:
-                held.clear()
-        if size > limit:
-            raise Refusal(413)
-        return bytes(held)
-
-    async def read_object(self, limit: int = 50 * 2**20) -> JSON:
+    async def read_object(self) -> JSON:
         """The body as a JSON object.
 
         Raises:
-            Refusal: 415 for another content type, 400 for anything but an object, 413.
+            Refusal: 415 for another content type, 400 for anything but an object.
         """
         kind = self.header("content-type").partition(";")[0].strip().lower()
         if kind == "multipart/form-data" and "boundary=" not in self.header("content-type"):
             raise Refusal(415, "no-boundary")
         if kind != "application/json":
             raise Refusal(415)
-        body = await self.body(limit)
         try:
-            found = json.loads(body)
+            found = json.loads(self.content)
+            if b"\\u" in self.content:
+                # The answer echoes texts of the request, and a lone surrogate cannot be sent back.
+                json.dumps(found, ensure_ascii=False).encode()
         except (ValueError, RecursionError):
             raise Refusal(400) from None
         if not is_object(found):
@@ -197,28 +185,80 @@ def endpoint(service: Service, handler: Handler) -> Callable[[Request], Awaitabl
 
     async def serve(request: Request) -> Response:
         state = cast("State", request.app.state.emulator)
-        state.requests += 1
         state.served[service.name] += 1
+        try:
+            content = await receive_body(request)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        keep(request, content, service.name)
         try:
             controls = state.controls.with_headers(request.headers.items())
         except ControlError as error:
-            return JSONResponse({"emulator": {"error": str(error)}}, status_code=400)
+            return _explain(Call(request, state, state.controls, service), error)
         if state.faults_are_over(controls):
             controls = controls.without_faults()
-        call = Call(request, state, controls, service)
+        call = Call(_with_body(request, content or b""), state, controls, service, content or b"")
         try:
             key = service.authenticate(call)
             _limit(call, key)
             if controls.status is not None or controls.code is not None:
-                await call.body()
                 raise Refusal(controls.status or 0, controls.code)
+            if content is None:
+                raise Refusal(413)
             return await handler(call)
         except Refusal as refusal:
             return call.refuse(refusal)
-        except ClientDisconnect:
-            return Response(status_code=400)
 
     return serve
+
+
+async def receive_body(request: Request) -> bytes | None:
+    """The whole body; None if it is over the limit.
+
+    The rest of a body over the limit is read and dropped, so that the client can finish writing and
+    read the answer.
+    """
+    held = bytearray()
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size <= MAX_BODY:
+            held += chunk
+        else:
+            held.clear()
+    return None if size > MAX_BODY else bytes(held)
+
+
+def keep(request: Request, content: bytes | None, service: str) -> None:
+    """Add a request to `emulator.requests`."""
+    state = cast("State", request.app.state.emulator)
+    received = ReceivedRequest(
+        service=service,
+        method=request.method,
+        path=request.url.path,
+        headers={name.lower(): value for name, value in request.headers.items()},
+        body=decoded(content or b""),
+        query=request.url.query,
+    )
+    state.requests.add(received, len(content or b""))
+
+
+def _with_body(request: Request, content: bytes) -> Request:
+    """The same request, whose body can be read once more."""
+    pending: list[Message] = [{"type": "http.request", "body": content, "more_body": False}]
+
+    async def receive() -> Message:
+        return pending.pop() if pending else await request.receive()
+
+    return Request(request.scope, receive)
+
+
+def _explain(call: Call, error: ControlError) -> Response:
+    """400 in the service's own form, so that every client shows the sentence."""
+    refusal = call.service.complete(Refusal(400, message=str(error)))
+    body: object = json.loads(call.service.error_body(call, refusal))
+    found: JSON = body if is_object(body) else {}
+    return JSONResponse({**found, "emulator": {"error": str(error)}}, status_code=400)
 
 
 def _limit(call: Call, key: str) -> None:

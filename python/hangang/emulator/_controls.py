@@ -42,13 +42,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, TypedDict
+from difflib import get_close_matches
+from typing import Any, NamedTuple, TypedDict
 
 PREFIX = "x-hangang-"
 
 
 class ControlError(ValueError):
-    """A control has an invalid value; the message names both."""
+    """An unknown control, or one with an invalid value; the message says what the control takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,27 +130,32 @@ class Controls:
         Raises:
             ControlError: an unknown name, or a value that the control cannot have.
         """
+        return self._changed((f"control {name!r}", name, value) for name, value in changes)
+
+    def with_headers(self, headers: Iterable[tuple[str, str]]) -> Controls:
+        """These controls with a request's `x-hangang-…` headers on top."""
+        return self._changed(
+            (f"header {name.lower()}", name[len(PREFIX) :].lower().replace("-", "_"), value)
+            for name, value in headers
+            if name.lower().startswith(PREFIX)
+        )
+
+    def _changed(self, changes: Iterable[tuple[str, str, Any]]) -> Controls:
         read: dict[str, Any] = {}
-        for name, value in changes:
-            reader = _READERS.get(name)
-            if reader is None:
-                raise ControlError(f"unknown control {name!r}")
+        for label, name, value in changes:
+            control = _READERS.get(name)
+            if control is None:
+                raise ControlError(_unknown(label, name))
             if value is None:
                 read[name] = None
                 continue
             try:
-                read[name] = reader(value)
-            except (TypeError, ValueError) as error:
-                raise ControlError(f"control {name!r} cannot be {value!r}: {error}") from None
+                read[name] = control.read(value)
+            except (TypeError, ValueError):
+                shown = repr(value)
+                shown = shown if len(shown) <= 80 else shown[:77] + "..."
+                raise ControlError(f"{label} cannot be {shown}: it takes {control.takes}") from None
         return replace(self, **read) if read else self
-
-    def with_headers(self, headers: Iterable[tuple[str, str]]) -> Controls:
-        """These controls with a request's `x-hangang-…` headers on top."""
-        return self.changed(
-            (name[len(PREFIX) :].lower().replace("-", "_"), value)
-            for name, value in headers
-            if name.lower().startswith(PREFIX)
-        )
 
     def without_faults(self) -> Controls:
         """The same controls without faults."""
@@ -195,32 +201,53 @@ class ControlOptions(TypedDict, total=False):
     reset_after: float | None
 
 
-def _count(value: object) -> int:
-    number = int(str(value))
-    if number < 0:
-        raise ValueError("it must not be negative")
-    return number
+def _unknown(label: str, name: str) -> str:
+    as_header = label.startswith("header")
+    near = get_close_matches(name, _READERS, n=1)
+    shown = (PREFIX + near[0].replace("_", "-") if as_header else repr(near[0])) if near else ""
+    kind = "unknown control " if not as_header else "unknown "
+    message = kind + label.removeprefix("control ")
+    return message + (f"; did you mean {shown}?" if shown else "; `hangang serve --controls` lists them")
 
 
-def _positive(value: object) -> int:
-    number = _count(value)
-    if number == 0:
-        raise ValueError("it must be at least 1")
-    return number
+# What values are read with. Numbers are ASCII digits: int() also takes `1_000` and other scripts.
 
 
-def _seconds(value: object) -> float:
-    number = float(str(value))
-    if not 0 <= number <= 86400:
-        raise ValueError("it must be between 0 and 86400")
-    return number
+def _count(value: object, *, most: int = 2**62) -> int:
+    text = str(value).strip()
+    if not (text.isascii() and text.isdigit()) or not 0 <= int(text[:20]) <= most:
+        raise ValueError(text)
+    return int(text[:20])
 
 
-def _rate(value: object) -> float:
-    number = float(str(value))
-    if not 0 <= number <= 1_000_000:
-        raise ValueError("it must be between 0 and 1,000,000")
-    return number
+def _up_to(most: int, *, least: int = 0) -> Callable[[object], int]:
+    def read(value: object) -> int:
+        number = _count(value, most=most)
+        if number < least:
+            raise ValueError(number)
+        return number
+
+    return read
+
+
+def _number(most: float) -> Callable[[object], float]:
+    def read(value: object) -> float:
+        number = float(str(value))
+        if not 0 <= number <= most:  # also false for NaN
+            raise ValueError(number)
+        return number
+
+    return read
+
+
+_seconds = _number(86_400)
+
+
+def _integer(value: object) -> int:
+    text = str(value).strip()
+    if len(text) > 20 or not text.isascii() or "_" in text:
+        raise ValueError(text)
+    return int(text)
 
 
 def _flag(value: object) -> bool:
@@ -229,24 +256,24 @@ def _flag(value: object) -> bool:
         return True
     if text in ("0", "false", "no", "off", ""):
         return False
-    raise ValueError("it must be 1 or 0")
+    raise ValueError(text)
 
 
-def _one_of(*allowed: str) -> Callable[[object], str]:
+def _one_of(*allowed: str) -> _Reader:
     def read(value: object) -> str:
         text = str(value).strip().lower()
         if text not in allowed:
-            raise ValueError(f"it must be one of {', '.join(allowed)}")
+            raise ValueError(text)
         return text
 
-    return read
+    return _Reader(read, f"{', '.join(allowed[:-1])} or {allowed[-1]}")
 
 
 def _fragments(value: object) -> str | int:
     text = str(value).strip().lower()
     if text in ("whole", "event", "random", "utf8"):
         return text
-    return _positive(text)
+    return _up_to(2**30, least=1)(text)
 
 
 def _stall(value: object) -> Stall:
@@ -260,7 +287,10 @@ def _malformed(value: object) -> Malformed:
     if isinstance(value, Malformed):
         return value
     event, _, kind = str(value).partition(",")
-    return Malformed(_positive(event), _one_of("json", "utf8", "bracket")(kind or "json"))
+    kind = kind.strip().lower() or "json"
+    if kind not in ("json", "utf8", "bracket"):
+        raise ValueError(kind)
+    return Malformed(_up_to(2**31, least=1)(event), kind)
 
 
 def _error(value: object) -> InStreamError:
@@ -270,37 +300,45 @@ def _error(value: object) -> InStreamError:
     return InStreamError(_count(after), code.strip() or None)
 
 
-def _status(value: object) -> int:
-    number = _count(value)
-    if not 200 <= number <= 599:
-        raise ValueError("it must be between 200 and 599")
-    return number
+class _Reader(NamedTuple):
+    """How a control is read, and what it takes, in words."""
+
+    read: Callable[[Any], Any]
+    takes: str
 
 
-_READERS: dict[str, Callable[[Any], Any]] = {
-    "rate": _rate,
-    "tokens": _count,
+_PLACE = _Reader(Place.of, "a number of bytes such as 120, or a number of events such as 3e")
+_SECONDS = _Reader(_seconds, "seconds from 0 to 86400")
+# Answers are made before they are sent, in one go: one request must not occupy the server for long.
+MOST_TOKENS = 100_000
+MOST_CALLS = 1_000
+
+_READERS: dict[str, _Reader] = {
+    "rate": _Reader(_number(1_000_000), "tokens a second, from 0 (all at once) to 1000000"),
+    "tokens": _Reader(_up_to(MOST_TOKENS), f"a count from 0 to {MOST_TOKENS}"),
     "text": _one_of("plain", "hard"),
-    "fragments": _fragments,
+    "fragments": _Reader(_fragments, "event, whole, random, utf8 or a number of bytes from 1"),
     "newline": _one_of("lf", "crlf", "cr", "none"),
-    "keepalive": _seconds,
-    "seed": lambda value: int(str(value)),
-    "delay": _seconds,
-    "calls": _positive,
-    "artifacts": _positive,
-    "reasoning": str,
+    "keepalive": _SECONDS,
+    "seed": _Reader(_integer, "an integer"),
+    "delay": _SECONDS,
+    "calls": _Reader(_up_to(MOST_CALLS, least=1), f"a count from 1 to {MOST_CALLS}"),
+    "artifacts": _Reader(_up_to(MOST_CALLS, least=1), f"a count from 1 to {MOST_CALLS}"),
+    "reasoning": _Reader(str, "a field name"),
     "error_form": _one_of("status", "error"),
-    "cut": Place.of,
-    "truncate": Place.of,
-    "reset": Place.of,
-    "stall": _stall,
-    "malformed": _malformed,
-    "error": _error,
-    "no_end": _flag,
-    "status": _status,
-    "code": str,
-    "retry_after": _seconds,
-    "reset_after": _seconds,
-    "times": _count,
-    "tag": str,
+    "cut": _PLACE,
+    "truncate": _PLACE,
+    "reset": _PLACE,
+    "stall": _Reader(_stall, "a place (120 or 3e), or a place and seconds such as 3e,0.5"),
+    "malformed": _Reader(
+        _malformed, "an event's number from 1, alone or with json, utf8 or bracket, such as 2,utf8"
+    ),
+    "error": _Reader(_error, "a number of events, alone or with a code of the service, such as 3,42901"),
+    "no_end": _Reader(_flag, "1 or 0"),
+    "status": _Reader(_up_to(599, least=200), "an HTTP status from 200 to 599"),
+    "code": _Reader(str, "a code of the service"),
+    "retry_after": _SECONDS,
+    "reset_after": _SECONDS,
+    "times": _Reader(_count, "a count from 0"),
+    "tag": _Reader(str, "any text"),
 }

@@ -23,9 +23,11 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from ._addresses import url_of
 from ._answer import CONNECTION
 from ._app import build
 from ._controls import ControlOptions, Controls
+from ._requests import Request
 from ._state import State
 
 # Closing sends RST and drops what is unsent. Windows has shorts in this structure.
@@ -77,14 +79,17 @@ class Protocol(H11Protocol):
 class Server(uvicorn.Server):
     """A uvicorn server that signals when it is ready, and stops without waiting for streams."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, on_start: Callable[[], None] | None = None) -> None:
         super().__init__(config)
         self.ready = threading.Event()
+        self._on_start = on_start
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then set `ready`."""
+        """Start, then set `ready` and call `on_start`: connections are accepted from here on."""
         await super().startup(sockets=sockets)
         self.ready.set()
+        if self._on_start is not None and self.started:
+            self._on_start()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Drop every connection first: a stalled stream must not hold up the end."""
@@ -99,7 +104,9 @@ def emulator_state(config: Config) -> State:
     return cast("State", cast("Starlette", config.app).state.emulator)
 
 
-def make_server(app: Starlette, *, log_level: str = "critical") -> Server:
+def make_server(
+    app: Starlette, *, log_level: str = "critical", on_start: Callable[[], None] | None = None
+) -> Server:
     """A server for an application of `create_app`, with the emulator's own protocol."""
     return Server(
         Config(
@@ -114,19 +121,21 @@ def make_server(app: Starlette, *, log_level: str = "critical") -> Server:
             # A client under load may take long to come back to an idle connection.
             timeout_keep_alive=75,
             timeout_graceful_shutdown=2,
-        )
+        ),
+        on_start,
     )
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 takes a free one."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    """A listening socket; port 0 takes a free one. Of a name's addresses IPv4 goes first."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, _, _, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
     # asyncio sets TCP_NODELAY only where the protocol is named; accepted sockets inherit it.
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if os.name != "nt":  # there it would let two servers share a port
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host, port))
+        sock.bind(address)
         sock.listen(1024)
         sock.setblocking(False)
     except BaseException:
@@ -135,20 +144,12 @@ def listen(host: str, port: int) -> socket.socket:
     return sock
 
 
-def url_of(sock: socket.socket) -> str:
-    """`http://host:port` of a listening socket."""
-    host, port = sock.getsockname()[:2]
-    if host in ("0.0.0.0", "::"):
-        host = "127.0.0.1" if host == "0.0.0.0" else "::1"
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
 class Emulator:
     """An emulator that runs in a thread of this process.
 
     Attributes:
-        url: where it listens, without a slash at the end.
-        host: its address.
+        url: where clients on this machine reach it, without a slash at the end.
+        host: the address that it listens on.
         port: its port.
         app: the application.
         state: counters and stores; read it, do not change it.
@@ -158,11 +159,16 @@ class Emulator:
         self.app = app
         self.state: State = app.state.emulator
         self.host, self.port = sock.getsockname()[:2]
-        self.url = url_of(sock)
+        self.url = url_of(self.host, self.port)
         self._server = server
 
     def __repr__(self) -> str:
         return f"<Emulator {self.url}>"
+
+    @property
+    def requests(self) -> list[Request]:
+        """The last requests, oldest first: at most 1,000, and at most 64 MiB of bodies."""
+        return self.state.requests.list()
 
     def wait_idle(self, timeout: float = 2.0) -> bool:
         """Wait until no connection and no answer is left; False after `timeout` seconds."""
@@ -225,8 +231,7 @@ def serve(
     """See `hangang.emulator.serve`."""
     app = build(keys=keys, requests_per_minute=requests_per_minute, controls=controls, **options)
     sock = listen(host, port)
-    with contextlib.closing(sock):
-        if on_start is not None:
-            on_start(url_of(sock))
-        with contextlib.suppress(KeyboardInterrupt):
-            make_server(app, log_level=log_level).run(sockets=[sock])
+    url = url_of(*sock.getsockname()[:2])
+    with contextlib.closing(sock), contextlib.suppress(KeyboardInterrupt):
+        started = None if on_start is None else lambda: on_start(url)
+        make_server(app, log_level=log_level, on_start=started).run(sockets=[sock])

@@ -12,6 +12,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from ._controls import Controls
+from ._requests import RequestLog
 
 if TYPE_CHECKING:
     from ._run import Run
@@ -36,7 +37,7 @@ class State:
         requests_per_minute: the limit of each key, or None.
         open_streams: answers being sent now.
         connections: open connections; None under another ASGI server, which does not report them.
-        requests: requests served or being served.
+        requests: the last requests.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class State:
         self.requests_per_minute = requests_per_minute
         self.open_streams = 0
         self.connections: int | None = None
-        self.requests = 0
+        self.requests = RequestLog()
         self.served: Counter[str] = Counter()
         self.runs: dict[str, Run] = {}
         self.files: dict[str, StoredFile] = {}
@@ -140,7 +141,7 @@ class State:
         return {
             "open_streams": self.open_streams,
             "connections": self.connections,
-            "requests": self.requests,
+            "requests": self.requests.total,
             "served": dict(sorted(self.served.items())),
             "agents_running": sum(not run.done for run in self.runs.values()),
             "files": len(self.files),

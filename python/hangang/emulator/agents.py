@@ -37,7 +37,7 @@ from ._a2a import (
     to_0_3,
 )
 from ._answer import Frame
-from ._call import JSON, Call, Service, bearer, check_key, endpoint, no_headers
+from ._call import JSON, Call, Service, bearer, check_key, endpoint, keep, no_headers
 from ._run import Run, work
 from .fake_answers import Script, compose
 from .gov import CHAT
@@ -80,6 +80,7 @@ def routes() -> list[BaseRoute]:
 
 
 async def _card(request: Request) -> Response:
+    keep(request, b"", OPEN.name)
     url = str(request.base_url) + "a2a"
     interface = {"url": url, "protocolBinding": "JSONRPC"}
     return JSONResponse(
@@ -131,7 +132,7 @@ async def _standard(call: Call) -> Response:
 async def _envelope(call: Call) -> tuple[JSON, Wire, str]:
     """The JSON-RPC request, how to answer it, and the 1.0 name of its method."""
     try:
-        body = json.loads(await call.body())
+        body = json.loads(call.content)
     except RecursionError:
         raise RPCError(-32700) from None
     except ValueError as error:

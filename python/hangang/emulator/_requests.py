@@ -1,0 +1,100 @@
+"""The requests that an emulator received, for tests to look at."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+MOST_REQUESTS = 1_000
+MOST_BYTES = 64 * 2**20  # of all bodies together; load tests may send large ones
+
+_SECRET = ("authorization", "cookie", "api-key", "apigw", "token", "secret")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request as the emulator received it.
+
+    Attributes:
+        service: `clova`, `clova-openai`, `exaone`, `gov`, `a2a`, …
+        method: the HTTP method.
+        path: the path, without the query.
+        headers: as sent, under lower-case names; `repr` hides the values of those that carry keys.
+        body: the decoded JSON where the body is JSON, else bytes (`b""` for none, and for a body
+            over the emulator's limit of 50 MiB).
+        query: the query, without `?`.
+    """
+
+    service: str
+    method: str
+    path: str
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: Any = b""
+    query: str = ""
+
+    def __repr__(self) -> str:
+        headers = {name: "***" if _is_secret(name) else value for name, value in self.headers.items()}
+        query = f", query={self.query!r}" if self.query else ""
+        return (
+            f"Request(service={self.service!r}, method={self.method!r}, path={self.path!r}, "
+            f"headers={headers!r}, body={self.body!r}{query})"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `json.dumps` takes; `body` is None and `body_base64` has the body where it is not JSON."""
+        found: dict[str, Any] = {
+            "service": self.service,
+            "method": self.method,
+            "path": self.path,
+            "query": self.query,
+            "headers": dict(self.headers),
+            "body": self.body,
+        }
+        if isinstance(self.body, bytes):
+            found["body"] = None
+            found["body_base64"] = base64.b64encode(self.body).decode()
+        return found
+
+
+def _is_secret(name: str) -> bool:
+    return any(part in name for part in _SECRET)
+
+
+def decoded(content: bytes) -> Any:
+    """The value of a JSON text, or the bytes as they are."""
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return content
+
+
+class RequestLog:
+    """The last requests: at most `MOST_REQUESTS`, and at most `MOST_BYTES` of bodies.
+
+    The server's thread adds, other threads read. `total` counts all requests there ever were.
+    """
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._kept: deque[tuple[Request, int]] = deque()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def add(self, request: Request, size: int) -> None:
+        """Keep a request whose body has `size` bytes; forget the oldest ones over a limit."""
+        with self._lock:
+            self.total += 1
+            self._kept.append((request, size))
+            self._bytes += size
+            while len(self._kept) > MOST_REQUESTS or (self._bytes > MOST_BYTES and len(self._kept) > 1):
+                self._bytes -= self._kept.popleft()[1]
+
+    def list(self) -> list[Request]:
+        """The kept requests, oldest first."""
+        with self._lock:
+            return [request for request, _ in self._kept]
