@@ -3,7 +3,8 @@
 Exit codes of every command:
   0    success; for `decode`: every stream is complete
   1    a stream carried an error event of the service
-  2    wrong usage, or a file that cannot be read or written, or an extra that is not installed
+  2    wrong usage, or a file that cannot be read or written (standard output and error too), or an extra that
+       is not installed
   3    a stream was truncated
   4    bytes that are not the format, or a limit
   130  Ctrl-C
@@ -14,7 +15,6 @@ If several apply (several files), the highest of 1 to 4.
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import click
 
 import hangang
-from hangang.cli._terminal import say
+from hangang.cli._terminal import discard, lost_messages, say, say_lines, use_utf8
 
 OK = 0
 FAILED = 1
@@ -31,6 +31,10 @@ TRUNCATED = 3
 BAD_INPUT = 4
 INTERRUPTED = 130
 CLOSED_PIPE = 141
+
+# States of an A2A task: those that make an answer a failed one, and those that ask something of the user.
+TASK_FAILURES = ("failed", "rejected")
+TASK_INTERRUPTIONS = ("input-required", "auth-required")
 
 
 class _Entry(NamedTuple):
@@ -42,10 +46,10 @@ class _Entry(NamedTuple):
 # Each command is a module in this package that defines a click command named `command`. It is imported only
 # when the command is run: `decode` must not load an HTTP library, and --help must not load any command.
 COMMANDS = {
-    "decode": _Entry("Decode stream files, or standard input, to text or JSON lines."),
+    "decode": _Entry("Decode captures, or standard input, to text or JSON lines."),
     "demo": _Entry("Show an answer of each service, live, without a key.", "cli,client,emulator"),
-    "chat": _Entry("Talk to a service, or to its stand-in.", "cli,client"),
-    "serve": _Entry("Stand in for all services on this machine.", "cli,emulator"),
+    "chat": _Entry("Talk to a service, or to the emulator.", "cli,client"),
+    "serve": _Entry("Run the emulator of all services on this machine.", "cli,emulator"),
     "bench": _Entry("Measure decoding and whole clients on this machine.", "cli,bench", "bench.command"),
 }
 
@@ -108,6 +112,12 @@ def root() -> None:
 
 def run(arguments: Sequence[str] | None) -> int:
     """Run one command line. Every ending becomes an exit code and at most one line of text."""
+    use_utf8(sys.stderr)
+    code = _run(arguments)
+    return max(code, USAGE) if lost_messages() and code <= BAD_INPUT else code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
         code = root.main(
             args=None if arguments is None else list(arguments),
@@ -115,9 +125,15 @@ def run(arguments: Sequence[str] | None) -> int:
             standalone_mode=False,
         )
         return code if isinstance(code, int) else OK
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return USAGE
     except click.UsageError as error:
         # Two lines of usage, then the message.
-        error.show()
+        context = error.ctx
+        usage = [] if context is None else context.get_usage().splitlines()
+        hint = [] if context is None else [f"Try '{context.command_path} --help' for help.", ""]
+        say_lines([*usage, *hint, f"Error: {error.format_message()}"])
         return USAGE
     except click.ClickException as error:
         say(error.format_message())
@@ -144,6 +160,4 @@ def run(arguments: Sequence[str] | None) -> int:
 def _drop_output() -> None:
     """Discard what is still buffered for stdout: flushing it at exit would fail again, with a traceback."""
     if sys.stdout is not None:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+        discard(sys.stdout)
