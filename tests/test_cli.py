@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import pty
@@ -19,8 +20,8 @@ import support
 
 import hangang
 from hangang.cli import main
-from hangang.cli._formats import PREFIX, Detector
-from hangang.cli._terminal import clip, width, wrapped
+from hangang.cli._formats import WINDOW, Detector
+from hangang.cli._terminal import clip, visible, width, wrapped
 
 CAPTURES = Path(__file__).parent / "captures"
 HANGANG = [sys.executable, "-m", "hangang"]
@@ -67,7 +68,7 @@ EXPECTED: dict[str, tuple[str, int, str, str]] = {
     "a2a/sdk-1.3.0_v1.0_stream.sse": ("a2a", 0, A2A_TEXT, "complete"),
     "a2a/sdk-1.3.0_v1.0_stream_messageonly.sse": ("a2a", 0, "직접 답변입니다.", "complete"),
     "a2a/sdk-1.3.0_v1.0_stream_parts.sse": ("a2a", 0, A2A_TEXT, "complete"),
-    "a2a/sdk-1.3.0_v1.0_stream_failed.sse": ("a2a", 1, "", "failed with state failed"),
+    "a2a/sdk-1.3.0_v1.0_stream_failed.sse": ("a2a", 1, "", "failed with state failed: 실패"),
     "a2a/sdk-1.3.0_v1.0_stream_errfirst.json": (
         "a2a",
         1,
@@ -142,7 +143,7 @@ def test_the_chunk_size_changes_nothing(size: int, arguments: tuple[str, ...]) -
     path = CAPTURES / "exaone" / "text_generation.jsonstream"
     whole = run("decode", *arguments, path)
     small = run("decode", *arguments, "--chunk-size", size, "-", stdin=path.read_bytes())
-    assert small.stdout == whole.stdout
+    assert small.stdout.decode().replace('"source": "-"', f'"source": "{path}"') == whole.stdout.decode()
     assert small.returncode == whole.returncode == 0
 
 
@@ -152,9 +153,9 @@ def test_json_lines_carry_every_field_unescaped() -> None:
     parser = hangang.clova.StreamParser()
     expected = [*parser.feed(CLOVA.read_bytes()), *parser.close()]
     lines = events(done)
-    assert [line["type"] for line in lines] == [type(event).__name__ for event in expected]
-    for line, event in zip(lines, expected, strict=True):
-        assert list(line) == ["type", *event.__match_args__]
+    for number, (line, event) in enumerate(zip(lines, expected, strict=True)):
+        assert list(line)[:4] == ["source", "sequence", "dialect", "kind"]
+        assert line == {"source": str(CLOVA), "sequence": number, **event.to_dict()}
         assert line.get("text", "") == event.text
     assert lines[-2]["usage"] == {
         "prompt_tokens": 20,
@@ -164,13 +165,10 @@ def test_json_lines_carry_every_field_unescaped() -> None:
     }
 
 
-def test_json_of_an_openai_error_keeps_both_types() -> None:
-    (error,) = [
-        line
-        for line in events(run("decode", "--json", CAPTURES / "openai/error_then_done.sse"))
-        if line["type"] == "Error"
-    ]
-    assert error["error_type"] == "InternalServerError"
+def test_the_type_of_an_openai_error_is_not_the_kind_of_the_event() -> None:
+    rows = events(run("decode", "--json", CAPTURES / "openai/error_then_done.sse"))
+    (error,) = [row for row in rows if row["kind"] == "Error"]
+    assert (error["type"], error["dialect"]) == ("InternalServerError", "openai")
 
 
 def test_json_lines_are_json_whatever_the_numbers() -> None:
@@ -182,7 +180,9 @@ def test_json_lines_are_json_whatever_the_numbers() -> None:
 def test_several_files_and_standard_input_in_order() -> None:
     one = CAPTURES / "openai" / "tool_call_hcx.sse"
     done = run("decode", CLOVA, "-", one, stdin=CLOVA.read_bytes())
-    assert done.stdout.decode() == f"{CLOVA_TEXT}\n{CLOVA_TEXT}\n날씨를 확인해 볼게요.\n"
+    assert done.stdout.decode() == (
+        f"==> {CLOVA} <==\n{CLOVA_TEXT}\n\n==> - <==\n{CLOVA_TEXT}\n\n==> {one} <==\n날씨를 확인해 볼게요.\n"
+    )
     assert [line.split(" (")[0] for line in messages(done)] == [
         f"hangang: {CLOVA}: complete",
         "hangang: -: complete",
@@ -307,7 +307,13 @@ def test_a_limit_is_named() -> None:
     assert done.returncode == 4
     (message,) = messages(done)
     assert "LimitExceededError: frame too large at byte" in message
-    assert "raise max_frame_bytes" in message
+    assert "raise --max-frame-bytes if" in message
+    deep = b'{"jsonrpc":"2.0","id":1,"error":{"code":-1,"message":"m","data":[[[]]]}}'
+    done = run("decode", "--max-depth", 4, "-", stdin=deep)
+    assert done.returncode == 4
+    (message,) = messages(done)
+    assert "LimitExceededError: nesting too deep at byte" in message
+    assert "raise --max-depth if" in message
 
 
 def test_report_goes_on_after_a_malformed_frame() -> None:
@@ -318,26 +324,21 @@ def test_report_goes_on_after_a_malformed_frame() -> None:
     first, last = messages(done)
     assert first == "hangang: -: InvalidJSONError: invalid JSON at byte 17: expected 'true', found 'x'"
     assert last.startswith("hangang: -: complete, 1 malformed frame (exaone, 27 events, ")
-    line = events(run("decode", "--json", "--errors", "report", "-", stdin=b'{"result_code":trx}' + good))[0]
-    assert line == {
-        "type": "Malformed",
-        "raw": '{"result_code":trx}',
-        "error": {
-            "type": "InvalidJSONError",
-            "message": "invalid JSON at byte 17: expected 'true', found 'x'",
-            "offset": 17,
-        },
-    }
+    row = events(run("decode", "--json", "--errors", "report", "-", stdin=b'{"result_code":trx}' + good))[0]
+    assert (row["source"], row["sequence"], row["kind"]) == ("-", 0, "Malformed")
+    assert row["raw"] == '{"result_code":trx}'
+    assert row["error"]["class"] == "InvalidJSONError"
+    assert row["error"]["offset"] == 17
 
 
 def test_files_that_cannot_be_read_do_not_stop_the_others(tmp_path: Path) -> None:
     missing = tmp_path / "missing\x1b[31m.sse"
     done = run("decode", missing, tmp_path, CLOVA)
-    assert done.stdout.decode() == CLOVA_TEXT + "\n"
+    assert done.stdout.decode() == f"==> {CLOVA} <==\n{CLOVA_TEXT}\n"
     assert done.returncode == 2
     first, second, third = messages(done)
     assert first == f"hangang: {tmp_path}/missing\\x1b[31m.sse: No such file or directory"
-    assert second == f"hangang: {tmp_path}: Is a directory"
+    assert second.startswith(f"hangang: {tmp_path}: no captures in this folder (.sse, ")
     assert third.startswith(f"hangang: {CLOVA}: complete")
 
 
@@ -367,6 +368,13 @@ def test_closed_standard_streams() -> None:
         full = shell(f"< '{CLOVA}' >/dev/full")
         assert messages(full) == ["hangang: the output cannot be written: No space left on device"]
         assert full.returncode == 2
+        # The text is complete, and the exit code says that something could not be written.
+        lost = shell(f"< '{CLOVA}' 2>/dev/full")
+        assert (lost.stdout.decode(), lost.returncode) == (CLOVA_TEXT + "\n", 2)
+        assert shell(f"-q < '{CLOVA}' 2>/dev/full").returncode == 0
+        assert shell("--format xml 2>/dev/full").returncode == 2
+        assert shell(f"2>/dev/full >/dev/full < '{CLOVA}'").returncode == 2
+        assert shell("</dev/null 2>/dev/full").returncode == 3, "the highest code counts"
 
 
 @pytest.mark.parametrize("arguments", [("decode",), ("decode", "--format", "xml", "x"), ("nope",)])
@@ -385,75 +393,69 @@ def test_the_format_does_not_depend_on_the_cut(name: str) -> None:
     expected = name.split("/", maxsplit=1)[0]
     assert Detector().feed(data) == expected
     detector = Detector()
-    found = next(filter(None, (detector.feed(data[at : at + 1]) for at in range(len(data)))), None)
-    assert (found or detector.close()) == expected
-    assert not detector.guessed
+    found = [detector.feed(data[at : at + 1]) for at in range(min(len(data), WINDOW))]
+    first = found.index(expected)
+    assert set(found[:first]) <= {None}
+    assert set(found[first:]) == {expected}
 
 
 @pytest.mark.parametrize(
-    ("frame", "expected"),
+    ("data", "looks"),
     [
-        ('\ufeff \r\n{"result_code": 200}', "exaone"),
-        ('{"status":{"code":"40000","message":"m"},"result":null}', "clova"),
-        ('{"message":{"role":"assistant","content":"x"}}', "clova"),
-        ('{"status":{"code":"20000"},"result":{"choices":[]}}', "openai"),
-        ('{"error":{"message":"m","code":"invalid_api_key"}}', "openai"),
-        ('{"message":{"messageId":"m","role":"ROLE_AGENT","parts":[{"text":"x"}]}}', "a2a"),
-        ('{"statusUpdate":{"taskId":"t","status":{"state":"TASK_STATE_WORKING"}}}', "a2a"),
-        ('{"result":{"kind":"message","parts":[]}}', "a2a"),
-        ('event: error\ndata: {"status":{"code":"42901"}}\n\n', "clova"),
-        ("data: [DONE]\n\n", "openai"),
-        (': ping\n\ndata: {"choices":[]}\n\n', "openai"),
-        ('data: {}\n\nid: 1\ndata: {"jsonrpc":"2.0"}\n\n', "a2a"),
-        # longer than the prefix: the first member that only one format has
-        ('{"result_code": 200, "data": {"answer": "\\"choices\\"' + "x" * PREFIX, "exaone"),
-        (
-            'data: {"id":"c","object":"chat.completion.chunk","choices":[{"delta":{"content":"'
-            + "x" * PREFIX,
-            "openai",
-        ),
-        ("id: 1\nevent: result\ndata: " + '{"m":"' + "x" * PREFIX, "clova"),
+        (b"<!DOCTYPE html><html></html>", "an HTML page"),
+        (b" \n<HTML>" + b"x" * 5000, "an HTML page"),
+        (gzip.compress(CLOVA.read_bytes()), "gzip data; decompress it first, or name the file .gz"),
+        (b"\x28\xb5\x2f\xfd" + b"\xff" * 100, "zstd data; decompress it first, or name the file .zst"),
+        (b'{"a": 1}', "nothing of the kind"),
+        (b"{]", "nothing of the kind"),
+        (b"\x00\xff" * 5000, "nothing of the kind"),
+        (b" " * 2000 + b'{"result_code":200}', "nothing of the kind"),  # beyond the first 1,024 bytes
     ],
 )
-def test_the_format_of_small_and_of_long_frames(frame: str, expected: str) -> None:
-    data = frame.encode()
-    detector = Detector()
-    assert (detector.feed(data) or detector.close()) == expected
-    assert not detector.guessed
+def test_what_is_of_no_format_is_said_and_exits_4(data: bytes, looks: str) -> None:
+    for arguments in ((), ("--chunk-size", 1), ("--json",)):
+        done = run("decode", *arguments, "-", stdin=data)
+        assert (done.stdout, done.returncode) == (b"", 4)
+        (message,) = messages(done)
+        assert message == (
+            f"hangang: -: UnrecognizedStreamError: stream not recognized at byte {len(data)}: "
+            f"expected clova, exaone, openai or a2a events, found {looks}; --format chooses one"
+        )
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b" " * (2 * PREFIX), b"<html>" + b"x" * (2 * PREFIX), b'{"a": 1}', b"{]", b"\xef"]
+    "data",
+    [
+        b"",
+        b" \r\n" * 1000,
+        b"\xef\xbb\xbf\n",
+        b": ping\n\n: ping\n\n",
+        b"ev",
+        b"data: {",
+        b'{"a"',
+        b'{"a":"' + b"x" * 2000,
+    ],
 )
-def test_what_no_format_explains_is_a_guess(data: bytes) -> None:
-    detector = Detector()
-    fed = 0
-    for at in range(0, len(data), 1000):
-        fed = at + 1000
-        if detector.feed(data[at:fed]) is not None:
-            break
-    else:
-        detector.close()
-    assert detector.guessed
-    assert fed <= PREFIX + 1000
-
-
-def test_a_guess_is_said() -> None:
-    (message,) = messages(run("decode", "-", stdin=b"<html></html>"))
-    assert "TruncatedStreamError" in message
-    assert message.endswith("; no known format, read as openai (--format chooses)")
+def test_what_has_no_event_yet_is_truncated(data: bytes) -> None:
+    done = run("decode", "-", stdin=data)
+    assert done.returncode == 3
+    (message,) = messages(done)
+    assert message.startswith(f"hangang: -: TruncatedStreamError: stream truncated at byte {len(data)}: ")
 
 
 def test_a_given_format_is_taken_as_given() -> None:
     done = run("decode", "--json", "--format", "exaone", CLOVA)
-    assert {line["type"] for line in events(done)} == {"Unknown"}
-    assert done.returncode == 3
+    assert {row["kind"] for row in events(done)} == {"Unknown"}
+    assert done.returncode == 4
+    (message,) = messages(done)
+    assert "UnrecognizedStreamError: " in message
+    assert message.endswith("found a stream of clova; try --format clova")
 
 
 # --- the terminal
 
 
-def on_a_terminal(*arguments: str, columns: int = 60) -> tuple[str, int]:
+def on_a_terminal(*arguments: str, columns: int = 60, env: dict[str, str] | None = None) -> tuple[str, int]:
     """Output on a terminal, line ends as written, and the exit code."""
     master, slave = pty.openpty()
     process = subprocess.Popen(
@@ -461,7 +463,7 @@ def on_a_terminal(*arguments: str, columns: int = 60) -> tuple[str, int]:
         stdin=subprocess.DEVNULL,
         stdout=slave,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "COLUMNS": str(columns), "TERM": "xterm"},
+        env={**(os.environ if env is None else env), "COLUMNS": str(columns), "TERM": "xterm"},
     )
     os.close(slave)
     output = b""
@@ -478,14 +480,25 @@ def on_a_terminal(*arguments: str, columns: int = 60) -> tuple[str, int]:
 
 
 HOSTILE = "a\x1b[2J\x07\x00\x9b31m\r\x7f\tb\nc"
+# direction, zero width, line breaks, byte-order mark, tags
+UNSEEN = {
+    "\u202e": "\\u202e", "\u2066": "\\u2066", "\u200f": "\\u200f", "\u061c": "\\u061c", "\u200b": "\\u200b",
+    "\u200d": "\\u200d", "\u2060": "\\u2060", "\u2028": "\\u2028", "\u2029": "\\u2029", "\ufeff": "\\ufeff",
+    "\xad": "\\xad", "\U000e0041": "\\U000e0041", "\U000e007f": "\\U000e007f",
+}  # fmt: skip
+
+
+def capture(path: Path, text: str) -> Path:
+    chunk = {"choices": [{"index": 0, "delta": {"content": text}, "finish_reason": "stop"}]}
+    path.write_text(
+        f"data: {json.dumps(chunk, ensure_ascii=False)}\n\ndata: [DONE]\n\n", "utf-8", newline="\n"
+    )
+    return path
 
 
 @pytest.fixture
 def hostile(tmp_path: Path) -> Path:
-    path = tmp_path / "hostile.sse"
-    chunk = {"choices": [{"index": 0, "delta": {"content": HOSTILE}, "finish_reason": "stop"}]}
-    path.write_text(f"data: {json.dumps(chunk, ensure_ascii=False)}\n\ndata: [DONE]\n\n", newline="\n")
-    return path
+    return capture(tmp_path / "hostile.sse", HOSTILE)
 
 
 def test_control_characters_are_shown_and_not_obeyed_on_a_terminal(hostile: Path) -> None:
@@ -498,8 +511,80 @@ def test_control_characters_are_shown_and_not_obeyed_on_a_terminal(hostile: Path
     assert json.loads(lines.split("\n")[0])["text"] == HOSTILE
 
 
+def test_invisible_characters_are_shown_and_not_obeyed_on_a_terminal(tmp_path: Path) -> None:
+    unseen = "".join(f"<{character}>" for character in UNSEEN)
+    shown = "".join(f"<{escape}>" for escape in UNSEEN.values())
+    text, code = on_a_terminal("decode", str(capture(tmp_path / "a.sse", unseen)))
+    assert (text, code) == (shown + "\n", 0)
+    assert run("decode", tmp_path / "a.sse").stdout.decode() == unseen + "\n"  # into a pipe: as it is
+    for option in ("--json", "--summary"):
+        lines, _ = on_a_terminal("decode", option, str(tmp_path / "a.sse"))
+        assert not set(lines) & set(UNSEEN)
+        assert json.loads(lines.split("\n")[0])["text"] == unseen
+
+
+def test_invisible_characters_of_names_and_of_the_service_are_shown(tmp_path: Path) -> None:
+    message = "".join(UNSEEN)
+    path = tmp_path / f"a{message.replace('/', '')}.sse"
+    body = json.dumps({"status": {"code": "1", "message": message}}, ensure_ascii=False)
+    path.write_text(f"event: error\ndata: {body}\n\n", "utf-8", newline="\n")
+    (line,) = messages(run("decode", path))
+    assert not set(line) & set(UNSEEN)
+    assert "failed with 1: " + "".join(UNSEEN.values()) in line
+    several, _ = on_a_terminal("decode", str(path), str(CLOVA))
+    assert several.startswith(f"==> {tmp_path}/a{''.join(UNSEEN.values())}.sse <==\n")
+    done = run("decode", "--format", message, path)
+    assert not set(done.stderr.decode()) & set(UNSEEN)
+    assert "\\u202e" in done.stderr.decode()
+
+
+def test_emoji_stay_whole_on_a_terminal(tmp_path: Path) -> None:
+    emoji = "👩‍💻 🚴‍♀️ 👨‍👩‍👧 🏴‍☠️ 👩🏽‍🚀"
+    chunks = [{"choices": [{"index": 0, "delta": {"content": character}}]} for character in emoji]
+    chunks[-1]["choices"][0]["finish_reason"] = "stop"
+    (tmp_path / "a.sse").write_text("".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks))
+    for size in ("1", "100000"):
+        assert on_a_terminal("decode", "--chunk-size", size, str(tmp_path / "a.sse")) == (emoji + "\n", 0)
+
+
+def test_what_is_visible() -> None:
+    assert visible("a\nb\tc") == "a\\nb\\tc"
+    assert visible("\u200d\u200d") == "\\u200d\\u200d"
+    assert visible("🌊\u200d\u200d🌊") == "🌊\u200d\\u200d🌊"
+    assert visible("한강 é ا ي 👍🏽 ①") == "한강 é ا ي 👍🏽 ①"
+
+
 def test_a_file_gets_the_text_as_it_is(hostile: Path) -> None:
     assert run("decode", hostile).stdout.decode() == HOSTILE + "\n"
+
+
+@pytest.mark.parametrize(
+    "locale", [{"LANG": "C", "PYTHONUTF8": "0"}, {"LC_ALL": "C", "PYTHONUTF8": "0"}, {"LC_ALL": "C.UTF-8"}]
+)
+def test_korean_names_and_texts_in_every_locale(tmp_path: Path, locale: dict[str, str]) -> None:
+    path = capture(tmp_path / "한강.sse", "흐른다")
+    environment = {n: v for n, v in os.environ.items() if not n.startswith(("LC_", "LANG", "PYTHON"))}
+    environment |= locale | {"PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+    environment |= {n: v for n, v in os.environ.items() if n == "HANGANG_BACKEND"}
+    done = run("decode", path, tmp_path, tmp_path / "없다.sse", env=environment)
+    assert done.stdout.decode() == f"==> {path} <==\n흐른다\n\n==> {path} <==\n흐른다\n"
+    assert messages(done) == [
+        *[f"hangang: {path}: complete (openai, 2 events, {path.stat().st_size} bytes)"] * 2,
+        f"hangang: {tmp_path}/없다.sse: No such file or directory",
+    ]
+    (row,) = events(run("decode", "--summary", path, env=environment))
+    assert (row["source"], row["text"]) == (str(path), "흐른다")
+    text, _ = on_a_terminal("decode", str(path), str(tmp_path), env=environment)
+    assert text == done.stdout.decode()
+
+
+def test_a_name_that_is_not_utf_8(tmp_path: Path) -> None:
+    name = os.fsencode(tmp_path) + b"/\xff.sse"
+    Path(os.fsdecode(name)).write_bytes(CLOVA.read_bytes())
+    done = run("decode", "--summary", tmp_path)
+    (row,) = events(done)
+    assert os.fsencode(row["source"]) == name
+    assert "\\udcff.sse: complete" in messages(done)[0]
 
 
 def test_a_message_of_the_service_stays_on_one_line() -> None:

@@ -1,4 +1,4 @@
-"""`hangang decode`: stream files, or standard input, to text or JSON lines, in constant memory.
+"""`hangang decode`: captures, or standard input, to text or JSON lines, in constant memory.
 
 On bad input, everything that was complete is written first; then one line on standard error names the error
 and its offset, and the exit code gives its kind (see `_app`).
@@ -6,41 +6,53 @@ and its offset, and the exit code gives its kind (see `_app`).
 
 from __future__ import annotations
 
-import io
 import json
-import math
-import sys
-import time
-from collections.abc import Generator, Iterable, Iterator
-from contextlib import contextmanager
+import os
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import click
 
-from hangang import Malformed, ParseError, TruncatedStreamError, a2a, clova, exaone, openai
+from hangang import (
+    Malformed,
+    ParseError,
+    TruncatedStreamError,
+    UnrecognizedStreamError,
+    a2a,
+    clova,
+    exaone,
+    openai,
+)
+from hangang._completion import Fold
 from hangang.cli import _app
-from hangang.cli._formats import FORMATS, Detector, Event, Format, Parser
-from hangang.cli._terminal import Output, say
+from hangang.cli._formats import FORMATS, Detector, Event, Format, Parser, look
+from hangang.cli._live import Live
+from hangang.cli._sources import CompressedDataError, UnreadableError, find, reading
+from hangang.cli._terminal import Output, readable, say, visible
 
-__all__ = ["ERRORS", "command", "how_it_failed", "to_json"]
+__all__ = ["ERRORS", "command"]
 
 ERRORS = (clova.Error, exaone.Error, openai.Error, a2a.Error)
-_TASK_FAILURES = ("failed", "rejected")
+
+Mode = Literal["text", "json", "summary"]
 
 
 @dataclass(frozen=True)
 class _Options:
     format: Format | None
-    as_json: bool
+    mode: Mode
+    thinking: bool
     quiet: bool
     max_frame_bytes: int
+    max_depth: int
     errors: Literal["strict", "report"]
     end: Literal["state", "last_chunk"]
     chunk_size: int
 
     def parser(self, format: Format) -> Parser:
-        limits = {"max_frame_bytes": self.max_frame_bytes}
+        limits = {"max_frame_bytes": self.max_frame_bytes, "max_depth": self.max_depth}
         match format:
             case "clova":
                 return clova.StreamParser(errors=self.errors, **limits)
@@ -53,7 +65,7 @@ class _Options:
 
 
 @click.command("decode", short_help=_app.COMMANDS["decode"].summary)
-@click.argument("files", metavar="FILE...|-", nargs=-1, required=True)
+@click.argument("files", metavar="[FILE|DIR|-]...", nargs=-1, required=True)
 @click.option(
     "-f",
     "--format",
@@ -61,18 +73,28 @@ class _Options:
     type=click.Choice(["auto", *FORMATS]),
     default="auto",
     show_default=True,
-    help="The service's format; auto finds it out from the first bytes.",
+    help="The service's format; auto finds it in the first 1,024 bytes.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One event a line, as JSON.")
+@click.option("--summary", is_flag=True, help="One stream a line, as JSON.")
+@click.option("--thinking", is_flag=True, help="Show the thinking too, before the text that follows it.")
 @click.option(
     "-q", "--quiet", is_flag=True, help="Do not report how each stream ended; errors are still reported."
 )
 @click.option(
     "--max-frame-bytes",
-    type=click.IntRange(1, 2**62),
+    type=click.IntRange(1),
     default=16 * 2**20,
     metavar="N",
     help="Longest frame that is accepted.  [default: 16 MiB]",
+)
+@click.option(
+    "--max-depth",
+    type=click.IntRange(1, 300),
+    default=128,
+    show_default=True,
+    metavar="N",
+    help="Deepest nesting that is accepted.",
 )
 @click.option(
     "--errors",
@@ -90,7 +112,7 @@ class _Options:
 )
 @click.option(
     "--chunk-size",
-    type=click.IntRange(1, 2**30),
+    type=click.IntRange(1),
     default=64 * 1024,
     metavar="N",
     help="Most bytes read at once.  [default: 64 KiB]",
@@ -99,70 +121,54 @@ def command(
     files: tuple[str, ...],
     format_name: Literal["auto"] | Format,
     as_json: bool,
+    summary: bool,
+    thinking: bool,
     quiet: bool,
     max_frame_bytes: int,
+    max_depth: int,
     errors: Literal["strict", "report"],
     end: Literal["state", "last_chunk"],
     chunk_size: int,
 ) -> int:
-    """Decode stream files to the text of the answer, or with --json to one event a line.
+    """Decode captures to the text of the answer, or to JSON lines.
 
-    A FILE of - is standard input. The text comes as the bytes do.
+    A FILE of - is standard input. Files named .gz and .zst are decompressed. Of a DIR, the captures
+    at any depth are read: .sse, .json, .jsonl, .ndjson, .jsonstream, .stream and .capture.
 
-    Exit code: 0 all complete, 1 a stream reported an error, 2 wrong usage or a file that cannot be read,
-    3 truncated, 4 malformed or over a limit.
+    Text is written as it arrives. Of several files, a line before each text names the file.
+
+    Exit code: 0 all complete, 1 a stream reported an error, 2 wrong usage, or a file that cannot be read,
+    3 truncated, 4 malformed, unrecognized or over a limit.
     """
+    if as_json and summary:
+        raise click.UsageError("--json and --summary exclude each other")
+    if thinking and (as_json or summary):
+        raise click.UsageError("--thinking is for text; --json and --summary have the thinking anyway")
+    mode: Mode = "json" if as_json else "summary" if summary else "text"
     format = None if format_name == "auto" else format_name
-    options = _Options(format, as_json, quiet, max_frame_bytes, errors, end, chunk_size)
-    output = Output(json=as_json)
+    limit = min(max_frame_bytes, 2**62)
+    size = min(chunk_size, 2**30)
+    options = _Options(format, mode, thinking, quiet, limit, max_depth, errors, end, size)
+    output = Output(json=mode != "text")
+    is_named = mode == "text" and (len(files) != 1 or os.path.isdir(files[0]))
+    is_first = True
     code = _app.OK
-    for name in files:
-        try:
-            with _opened(name) as file:
-                code = max(code, _Decoding(name, options, output).run(_chunks(file, chunk_size)))
-        except _UnreadableError as error:
-            output.end_line()
-            say(f"{name}: {error}")
-            code = max(code, _app.USAGE)
+    for given in files:
+        for path, problem in find(given):
+            name = readable(path)
+            try:
+                if problem is not None:
+                    raise UnreadableError(problem)
+                with reading(path, size) as chunks:
+                    if is_named:
+                        output.write(f"{'' if is_first else chr(10)}==> {visible(name)} <==\n")
+                        is_first = False
+                    code = max(code, _Decoding(name, options, output).run(chunks))
+            except UnreadableError as error:
+                output.end_line()
+                say(f"{name}: {error}")
+                code = max(code, _app.USAGE)
     return code
-
-
-class _UnreadableError(Exception):
-    """An input that cannot be opened or read. Not an OSError: in this module that means the output failed."""
-
-
-@contextmanager
-def _opened(name: str) -> Generator[io.RawIOBase]:
-    # Unbuffered: a read returns what a pipe has, and does not wait for more.
-    try:
-        if name != "-":
-            file = open(name, "rb", buffering=0)  # noqa: SIM115
-        elif sys.stdin is None:
-            raise _UnreadableError("standard input is closed")
-        else:
-            file = open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)  # noqa: SIM115
-    except (OSError, ValueError) as error:  # ValueError: a name with a NUL
-        raise _UnreadableError(_reason(error)) from error
-    with file:
-        yield file
-
-
-def _chunks(file: io.RawIOBase, size: int) -> Iterator[bytes]:
-    while True:
-        try:
-            chunk = file.read(size)
-        except OSError as error:
-            raise _UnreadableError(_reason(error)) from error
-        if chunk is None:  # a pipe that another process made non-blocking has nothing at the moment
-            time.sleep(0.01)
-        elif chunk:
-            yield chunk
-        else:
-            return
-
-
-def _reason(error: OSError | ValueError) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 class _Decoding:
@@ -172,164 +178,288 @@ class _Decoding:
         self._name = name
         self._options = options
         self._output = output
+        self._format = options.format
+        self._parser = None if options.format is None else options.parser(options.format)
+        self._detector = Detector()
+        self._held: list[bytes] = []  # the chunks received before the format was known
+        self._probe: Parser | None = None  # reads a stream of no known format: see _close
+        self._live = Live(output, titles=True) if options.thinking else None
+        self._fold = Fold() if options.mode == "summary" else None
         self._unwritten: list[str] = []
+        self._pieces: list[tuple[bool, str]] = []  # with --thinking: (is thinking, text)
+        self._size = 0
         self._events = 0
         self._malformed = 0
-        self._failure: str | None = None
-        self._guess = ""  # added to messages if the format is a guess
+        self._first_malformed: ParseError | None = None
+        self._error: Any = None  # the first error event
+        self._state = ""  # of an A2A task
+        self._status_message: str | None = None
+        self._completed_message: str | None = None
         # The last event whose text was written. Some dialects repeat the whole answer at the end; this shows
         # whether it is new.
         self._written: Event | None = None
+        self._wrote_any = False
 
     def run(self, chunks: Iterable[bytes]) -> int:
         """Decode the stream to its end and return the exit code."""
-        options = self._options
-        format = options.format
-        parser = None if format is None else options.parser(format)
-        detector = Detector()
-        held: list[bytes] = []  # the chunks received before the format was known
-        size = 0
+        fault: ParseError | None = None
+        damage: CompressedDataError | None = None
+        is_ended = False
         try:
             for chunk in chunks:
-                size += len(chunk)
-                if parser is not None:
-                    self._show(parser.feed(chunk))
-                    continue
-                held.append(chunk)
-                format = detector.feed(chunk)
-                if format is not None:
-                    parser = self._begin(format, detector, held)
-            if parser is None:
-                format = detector.close()
-                parser = self._begin(format, detector, held)
-            self._show(parser.close())
+                self._size += len(chunk)
+                self._feed(chunk)
+            self._close()
+            is_ended = True
         except ParseError as error:
+            fault = error
             self._show(error.events)
-            self._output.end_line()
-            say(f"{self._name}: {_fault(error)}{self._guess}")
-            return _app.TRUNCATED if isinstance(error, TruncatedStreamError) else _app.BAD_INPUT
+        except CompressedDataError as error:
+            damage = error
+            try:
+                self._close()
+                is_ended = True
+            except ParseError as inner:
+                self._show(inner.events)
+        self._show_last_words()
+        if self._options.mode == "summary":
+            self._write_summary(fault, damage, is_ended)
         self._output.end_line()
-        if not options.quiet:
-            counts = f"{format}, {_count(self._events, 'event')}, {_count(size, 'byte')}"
-            say(f"{self._name}: {self._ending()} ({counts}){self._guess}")
+        if fault is not None:
+            say(f"{self._name}: {self._words(fault)}")
+            return _app.TRUNCATED if isinstance(fault, TruncatedStreamError) else _app.BAD_INPUT
+        if damage is not None:
+            say(f"{self._name}: {damage}")
+            return _app.TRUNCATED if damage.is_cut else _app.BAD_INPUT
+        if not self._options.quiet:
+            counts = f"{self._format}, {_count(self._events, 'event')}, {_count(self._size, 'byte')}"
+            say(f"{self._name}: {self._ending()} ({counts})")
         if self._malformed:
             return _app.BAD_INPUT
-        return _app.OK if self._failure is None else _app.FAILED
+        return _app.FAILED if self._has_failed() else _app.OK
 
-    def _begin(self, format: Format, detector: Detector, held: list[bytes]) -> Parser:
-        if detector.guessed:
-            self._guess = f"; no known format, read as {format} (--format chooses)"
-        parser = self._options.parser(format)
-        for chunk in held:
-            self._show(parser.feed(chunk))
-        held.clear()
-        return parser
+    # The stream
+
+    def _feed(self, chunk: bytes) -> None:
+        if self._parser is not None:
+            self._show(self._parser.feed(chunk))
+            return
+        if self._detector.is_done():
+            self._examine([chunk])
+            return
+        self._held.append(chunk)
+        self._format = self._detector.feed(chunk)
+        if self._format is not None:
+            self._parser = self._options.parser(self._format)
+            held, self._held = self._held, []
+            for early in held:
+                self._show(self._parser.feed(early))
+        elif self._detector.is_done():
+            self._probe = self._options.parser("openai")
+            self._examine(self._held)
+            self._held.clear()
+
+    def _examine(self, chunks: Iterable[bytes]) -> None:
+        """Read on in a stream of no known format; nothing of it is shown."""
+        try:
+            for chunk in chunks:
+                if self._probe is not None:
+                    self._probe.feed(chunk)
+        except ParseError:
+            self._probe = None
+
+    def _close(self) -> None:
+        if self._parser is not None:
+            self._show(self._parser.close())
+            return
+        # A stream that ends before its first frame does is truncated, whatever its format. The parsers agree
+        # on that, so any one will do.
+        if not self._detector.is_done():
+            self._probe = self._options.parser("openai")
+            self._examine(self._held)
+        if self._probe is not None:
+            try:
+                self._probe.close()
+            except TruncatedStreamError:
+                raise TruncatedStreamError(
+                    f"stream truncated at byte {self._size}: expected an event, found the end of the stream",
+                    offset=self._size,
+                ) from None
+            except ParseError:
+                pass
+        prefix = self._detector.prefix
+        raise UnrecognizedStreamError(
+            f"stream not recognized at byte {self._size}: "
+            f"expected {', '.join(FORMATS[:-1])} or {FORMATS[-1]} events, found {look(prefix)}",
+            offset=self._size,
+        )
+
+    # Events
 
     def _show(self, events: Iterable[Event]) -> None:
-        as_json = self._options.as_json
-        put = self._unwritten.append
+        mode = self._options.mode
+        if self._fold is not None:
+            events = list(events)
+            self._fold.extend(events)
         for event in events:
+            if mode == "json":
+                row = {"source": self._name, "sequence": self._events, **event.to_dict()}
+                self._unwritten.append(_encode(row) + "\n")
             self._events += 1
-            if as_json:
-                put(to_json(event) + "\n")
-            text = event.text
-            if text:
-                if not as_json:
-                    put(text)
+            if self._live is not None and event.thinking:
+                self._pieces.append((True, event.thinking))
+            if text := event.text:
+                self._put(text)
                 self._written = event
             else:
                 self._note(event)
         self._write()
 
+    def _put(self, text: str) -> None:
+        """Text of the answer."""
+        if self._options.mode != "text":
+            return
+        self._wrote_any = True
+        if self._live is not None:
+            self._pieces.append((False, text))
+        else:
+            self._unwritten.append(text)
+
     def _write(self) -> None:
         """Write the output of the last chunk at once: one write a chunk, however many events it has."""
+        if self._live is not None:
+            for is_thinking, text in _joined(self._pieces):
+                (self._live.thinking if is_thinking else self._live.text)(text)
+            self._pieces.clear()
+            return
         self._output.write("".join(self._unwritten))
         self._unwritten.clear()
         self._output.flush()
 
     def _note(self, event: Event) -> None:
-        """Handle an event without answer text: an error, or the whole answer if no delta came before it."""
+        """Handle an event without answer text: an error, a state, or the whole answer without deltas."""
         if isinstance(event, Malformed):
             self._malformed += 1
-            if not self._options.as_json:
+            self._first_malformed = self._first_malformed or event.error
+            if self._options.mode == "text":
                 self._write()
                 self._output.end_line()
-                say(f"{self._name}: {_fault(event.error)}")
-            return
-        failure = how_it_failed(event)
-        if failure is not None:
-            self._failure = failure
-        if self._options.as_json:
-            return
-        if isinstance(event, clova.Result):
+                say(f"{self._name}: {self._words(event.error)}")
+        elif isinstance(event, ERRORS):
+            self._error = self._error or event
+        elif isinstance(event, clova.Result):
             if self._written is None:
-                self._unwritten.append(event.content)
+                if self._live is not None and event.thinking_content:
+                    self._pieces.append((True, event.thinking_content))
+                self._put(event.content)
             self._written = None
-        elif isinstance(event, a2a.Task) and event.content:
+        elif isinstance(event, (a2a.Task, a2a.StatusUpdate)):
+            self._note_task(event)
+
+    def _note_task(self, event: a2a.Task | a2a.StatusUpdate) -> None:
+        message: str | None = getattr(event, "message", None)
+        if event.state or message is not None:
+            self._state = event.state or self._state
+            self._status_message = message
+            if message and event.state == "completed":
+                self._completed_message = message
+        if isinstance(event, a2a.Task) and event.content:
             last = self._written
             known = last.id if isinstance(last, a2a.Task) else getattr(last, "task_id", None)
             if last is None or known != event.id:
-                self._unwritten.append(event.content)
+                self._put(event.content)
                 self._written = event
 
+    def _show_last_words(self) -> None:
+        """An A2A answer that is only in the message of the completed status."""
+        if self._completed_message and not self._wrote_any:
+            self._put(self._completed_message)
+            self._write()
+
+    # The end
+
+    def _has_failed(self) -> bool:
+        return self._error is not None or self._state in _app.TASK_FAILURES
+
     def _ending(self) -> str:
-        ending = "complete" if self._failure is None else self._failure
+        if self._error is not None:
+            ending = how_it_failed(self._error)
+        elif self._state in _app.TASK_FAILURES:
+            ending = f"failed with state {self._state}"
+        elif self._state in _app.TASK_INTERRUPTIONS:
+            ending = f"complete, the task is {self._state}"
+        else:
+            ending = "complete"
+        if self._error is None and self._status_message and ending != "complete":
+            ending += f": {self._status_message}"
         return ending + (f", {_count(self._malformed, 'malformed frame')}" if self._malformed else "")
 
+    def _words(self, fault: ParseError) -> str:
+        """An error of the parser in terms of the command line."""
+        text = str(fault).replace("raise max_frame_bytes", "raise --max-frame-bytes")
+        text = text.replace("raise max_depth", "raise --max-depth")
+        if isinstance(fault, UnrecognizedStreamError) and self._options.format is None:
+            text += "; --format chooses one"
+        text = re.sub(r"a stream of hangang\.(\w+)$", r"a stream of \1; try --format \1", text)
+        return f"{type(fault).__name__}: {text}"
 
-def how_it_failed(event: Event) -> str | None:
-    """`failed with CODE: MESSAGE` for an event that makes the stream a failed one, else None."""
-    if isinstance(event, ERRORS):
-        code = "no code" if event.code is None else event.code
-        return f"failed with {code}: {event.message}" if event.message else f"failed with {code}"
-    if isinstance(event, (a2a.StatusUpdate, a2a.Task)) and event.state in _TASK_FAILURES:
-        return f"failed with state {event.state}"
-    return None
+    def _write_summary(
+        self, fault: ParseError | None, damage: CompressedDataError | None, is_ended: bool
+    ) -> None:
+        assert self._fold is not None
+        answer = self._fold.completion()
+        name, offset = _name_of(fault or damage or self._first_malformed, self._size)
+        error = None
+        if answer.error is not None:
+            error = {"code": answer.error.code, "message": answer.error.message}
+        elif self._state in _app.TASK_FAILURES:
+            error = {"code": self._state, "message": answer.status_message}
+        row = {
+            "source": self._name,
+            "dialect": self._format,
+            "text": answer.text,
+            "thinking": answer.thinking,
+            "finish_reason": answer.finish_reason,
+            "usage": None if answer.usage is None else answer.usage.to_dict(),
+            "tool_calls": [call.to_dict() for call in answer.tool_calls],
+            "error": error,
+            "ended": is_ended,
+            "fault": name,
+            "fault_offset": offset,
+            "events": self._events,
+            "bytes": self._size,
+        }
+        self._output.write(_encode(row) + "\n")
+        self._output.flush()
 
 
-def _fault(error: ParseError) -> str:
-    return f"{type(error).__name__}: {error}"
+def _name_of(fault: ParseError | CompressedDataError | None, size: int) -> tuple[str | None, int | None]:
+    """The class and the offset of a fault; for a damaged file, how much of the stream was read."""
+    if fault is None:
+        return None, None
+    if isinstance(fault, CompressedDataError):
+        return "TruncatedStreamError" if fault.is_cut else "CompressedDataError", size
+    return type(fault).__name__, fault.offset
+
+
+def how_it_failed(error: Any) -> str:
+    """`failed with CODE: MESSAGE` for an error event."""
+    code = "no code" if error.code is None else error.code
+    return f"failed with {code}: {error.message}" if error.message else f"failed with {code}"
+
+
+def _joined(pieces: list[tuple[bool, str]]) -> list[tuple[bool, str]]:
+    """Neighbours of one kind as one piece."""
+    found: list[tuple[bool, list[str]]] = []
+    for is_thinking, text in pieces:
+        if not found or found[-1][0] != is_thinking:
+            found.append((is_thinking, []))
+        found[-1][1].append(text)
+    return [(is_thinking, "".join(texts)) for is_thinking, texts in found]
 
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-# --- JSON lines
-
-
-def to_json(event: Event) -> str:
-    """One line of JSON: the class's name as `type`, then the fields in the contract's order.
-
-    A field that is itself called `type` (OpenAI's Error) becomes `error_type`. A number that JSON cannot
-    represent becomes null.
-    """
-    line = {"type": type(event).__name__}
-    for name in event.__match_args__:
-        line["error_type" if name == "type" else name] = getattr(event, name)
-    try:
-        return _encode(line)
-    except ValueError:
-        return _encode(_finite(line))
-
-
-def _members(value: Any) -> Any:
-    """Values that the JSON encoder does not support: shared values, errors, raw bytes."""
-    if isinstance(value, bytes):
-        return value.decode(errors="replace")
-    if isinstance(value, ParseError):
-        return {"type": type(value).__name__, "message": str(value), "offset": value.offset}
-    return {name: getattr(value, name) for name in value.__match_args__}
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {name: _finite(member) for name, member in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return value
-
-
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, default=_members).encode
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
