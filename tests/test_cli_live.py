@@ -78,7 +78,9 @@ class Terminal:
         while (found := re.search(pattern, self.shown)) is None:
             ready, _, _ = select.select([self._master], [], [], max(0.0, end - time.monotonic()))
             assert ready, f"{pattern!r} did not come; shown: {self.shown!r}"
-            self.shown += self._read()
+            piece = self._read()
+            assert piece, f"{pattern!r} did not come, and the process has ended; shown: {self.shown!r}"
+            self.shown += piece
         shown, self.shown = self.shown[: found.end()], self.shown[found.end() :]
         return shown
 
