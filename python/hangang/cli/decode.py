@@ -52,16 +52,16 @@ class _Options:
     chunk_size: int
 
     def parser(self, format: Format) -> Parser:
-        limits = {"max_frame_bytes": self.max_frame_bytes, "max_depth": self.max_depth}
+        size, depth, errors = self.max_frame_bytes, self.max_depth, self.errors
         match format:
             case "clova":
-                return clova.StreamParser(errors=self.errors, **limits)
+                return clova.StreamParser(max_frame_bytes=size, max_depth=depth, errors=errors)
             case "exaone":
-                return exaone.StreamParser(errors=self.errors, **limits)
+                return exaone.StreamParser(max_frame_bytes=size, max_depth=depth, errors=errors)
             case "openai":
-                return openai.StreamParser(errors=self.errors, **limits)
+                return openai.StreamParser(max_frame_bytes=size, max_depth=depth, errors=errors)
             case "a2a":
-                return a2a.StreamParser(errors=self.errors, end=self.end, **limits)
+                return a2a.StreamParser(max_frame_bytes=size, max_depth=depth, errors=errors, end=self.end)
 
 
 @click.command("decode", short_help=_app.COMMANDS["decode"].summary)
