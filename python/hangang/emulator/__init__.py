@@ -19,7 +19,7 @@ that it lost nothing. The services' documents leave some formats open, and there
 guesses: each module lists its guesses at its top.
 
 `GET /_emulator` reports what is open. `emulator.requests` and `GET /_emulator/requests` have the
-last 1,000 requests, headers and keys as they were sent: a test can look at what its client does.
+last 1,000 requests: a test can look at what its client sent. Keys are only in `emulator.requests`.
 
 Needs the extra `hangang[emulator]`; importing this package alone does not.
 """

@@ -24,7 +24,7 @@ class Request:
         service: `clova`, `clova-openai`, `exaone`, `gov`, `a2a`, …
         method: the HTTP method.
         path: the path, without the query.
-        headers: as sent, under lower-case names; `repr` hides the values of those that carry keys.
+        headers: as sent, under lower-case names. Keys are in them; `repr` and `to_dict` hide those.
         body: the decoded JSON where the body is JSON, else bytes (`b""` for none, and for a body
             over the emulator's limit of 50 MiB).
         query: the query, without `?`.
@@ -38,21 +38,26 @@ class Request:
     query: str = ""
 
     def __repr__(self) -> str:
-        headers = {name: "***" if _is_secret(name) else value for name, value in self.headers.items()}
         query = f", query={self.query!r}" if self.query else ""
         return (
             f"Request(service={self.service!r}, method={self.method!r}, path={self.path!r}, "
-            f"headers={headers!r}, body={self.body!r}{query})"
+            f"headers={self._shown_headers()!r}, body={self.body!r}{query})"
         )
 
+    def _shown_headers(self) -> dict[str, str]:
+        return {name: _shown(name, value) for name, value in self.headers.items()}
+
     def to_dict(self) -> dict[str, Any]:
-        """What `json.dumps` takes; `body` is None and `body_base64` has the body where it is not JSON."""
+        """What `GET /_emulator/requests` answers with, without the keys.
+
+        `body` is None and `body_base64` has the body where it is not JSON.
+        """
         found: dict[str, Any] = {
             "service": self.service,
             "method": self.method,
             "path": self.path,
             "query": self.query,
-            "headers": dict(self.headers),
+            "headers": self._shown_headers(),
             "body": self.body,
         }
         if isinstance(self.body, bytes):
@@ -61,8 +66,12 @@ class Request:
         return found
 
 
-def _is_secret(name: str) -> bool:
-    return any(part in name for part in _SECRET)
+def _shown(name: str, value: str) -> str:
+    """A header's value; of one that carries a key only the scheme, such as `Bearer ***`."""
+    if not any(part in name for part in _SECRET):
+        return value
+    scheme, space, _ = value.partition(" ")
+    return f"{scheme} ***" if space and name.endswith("authorization") else "***"
 
 
 def decoded(content: bytes) -> Any:
