@@ -59,7 +59,7 @@ class Setup:
 
 
 class Conversation:
-    """One conversation: the turns so far, and how the next question is asked.
+    """One conversation: the turns so far, and how to send the next question.
 
     Attributes:
         title: the service, for people.
@@ -174,7 +174,7 @@ class _Exaone(Conversation):
 
 
 class _Whole:
-    """An answer of an agent that does not stream, with the face of a stream."""
+    """The answer of an agent that does not stream, used like a stream."""
 
     def __init__(self, send: Any) -> None:
         self._send = send

@@ -42,9 +42,7 @@ _COMMAND = re.compile(r"/([A-Za-z]+)(?:\s+(.*))?\Z", re.DOTALL)
     "--thinking", type=click.Choice(("none", "low", "medium", "high")), help="How long HCX-007 thinks."
 )
 @click.option("--agent", metavar="ID", help="Talk to an agent of CLOVA Studio Gov.")
-@click.option(
-    "--profile", type=click.Choice(("faq", "v1", "v2", "1.0", "0.3")), help="How the agent is asked."
-)
+@click.option("--profile", type=click.Choice(("faq", "v1", "v2", "1.0", "0.3")), help="The kind of agent.")
 @click.option("--team", metavar="ID", help="The team of the agent.")
 @click.option("--base-url", metavar="URL", help="Where the service is.")
 @click.option("--allow-insecure", is_flag=True, help="Send the key over plain http to any host.")

@@ -221,12 +221,12 @@ class _Decoding:
                 is_ended = True
             except ParseError as inner:
                 self._show(inner.events)
-        self._show_last_words()
+        self._show_last_message()
         if self._options.mode == "summary":
             self._write_summary(fault, damage, is_ended)
         self._output.end_line()
         if fault is not None:
-            say(f"{self._name}: {self._words(fault)}")
+            say(f"{self._name}: {self._message(fault)}")
             return _app.TRUNCATED if isinstance(fault, TruncatedStreamError) else _app.BAD_INPUT
         if damage is not None:
             say(f"{self._name}: {damage}")
@@ -344,7 +344,7 @@ class _Decoding:
             if self._options.mode == "text":
                 self._write()
                 self._output.end_line()
-                say(f"{self._name}: {self._words(event.error)}")
+                say(f"{self._name}: {self._message(event.error)}")
         elif isinstance(event, ERRORS):
             self._error = self._error or event
         elif isinstance(event, clova.Result):
@@ -370,7 +370,7 @@ class _Decoding:
                 self._put(event.content)
                 self._written = event
 
-    def _show_last_words(self) -> None:
+    def _show_last_message(self) -> None:
         """An A2A answer that is only in the message of the completed status."""
         if self._completed_message and not self._wrote_any:
             self._put(self._completed_message)
@@ -394,7 +394,7 @@ class _Decoding:
             ending += f": {self._status_message}"
         return ending + (f", {_count(self._malformed, 'malformed frame')}" if self._malformed else "")
 
-    def _words(self, fault: ParseError) -> str:
+    def _message(self, fault: ParseError) -> str:
         """An error of the parser in terms of the command line."""
         text = str(fault).replace("raise max_frame_bytes", "raise --max-frame-bytes")
         text = text.replace("raise max_depth", "raise --max-depth")

@@ -21,7 +21,7 @@ def url_of(host: str, port: int) -> str:
 
 
 def warning(host: str, url: str) -> str | None:
-    """For a host that is every address of the machine, a sentence that says so; else None."""
+    """A sentence for a host that means every address of the machine, else None."""
     try:
         is_open = ip_address(host).is_unspecified
     except ValueError:

@@ -10,9 +10,11 @@ Each function returns what is wrong, as the name of a member and a few words, or
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from ._call import JSON
 from .json_types import is_list, is_object
+
+JSON = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
