@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from emulated import CLOVA, QUESTION, STREAM, complete, decode
 from transports import KEY
 
+import hangang
 from hangang import clova
 from hangang.emulator import run_in_thread
 from hangang.emulator.clova import CODES
@@ -459,3 +461,32 @@ def test_compatible_endpoint_refuses_in_openai_form(client: httpx.Client) -> Non
     assert answer.json()["error"]["code"] == "40002"
     answer = client.post("/v1/openai/embeddings", json={**embeddings, "model": "ada"})
     assert answer.json()["error"]["code"] == "40080"
+
+
+def test_a_tool_turn_of_both_clients(emulator: Any) -> None:
+    """What the clients send passes; the same without the call, or with too few tokens, does not."""
+    options: Any = {"tools": [WEATHER], "max_tokens": 1024}
+
+    def refused(error: pytest.ExceptionInfo[hangang.BadRequestError], words: str) -> None:
+        assert (error.value.status, error.value.code) == (400, "40001")
+        assert words in str(error.value)
+
+    with clova.Client(KEY, base_url=emulator.url) as client:
+        with client.stream("HCX-005", QUESTION, **options) as stream:
+            list(stream)
+        first = stream.completion
+        told = first.tool_message(first.tool_calls[0], "맑음")
+        assert client.chat("HCX-005", [*QUESTION, first, told], **options).text
+        with pytest.raises(hangang.BadRequestError) as error:
+            client.chat("HCX-005", [*QUESTION, told], **options)
+        refused(error, "no call before it has this id")
+
+    async def go() -> None:
+        async with clova.AsyncClient(KEY, base_url=emulator.url) as client:
+            assert (await client.chat("HCX-005", [*QUESTION, first, told], **options)).text
+            with pytest.raises(hangang.BadRequestError) as error:
+                async with client.stream("HCX-005", QUESTION, tools=[WEATHER]) as stream:
+                    [event async for event in stream]
+            refused(error, "at least 1024")
+
+    asyncio.run(go())
