@@ -200,7 +200,7 @@ def test_commands_that_are_none(emulator: Any) -> None:
     assert [request.body["query"] for request in emulator.requests] == ["/etc가 뭐야?", "/etc/passwd는?"]
 
 
-def test_korean_through_pipes_in_an_ascii_locale(emulator: Any) -> None:
+def test_korean_through_pipes_in_an_ascii_locale(emulator: Any, tmp_path: Path) -> None:
     environment = {n: v for n, v in ENVIRONMENT.items() if not n.startswith(("LC_", "LANG", "PYTHONUTF8"))}
     environment |= {"LC_ALL": "C", "PYTHONUTF8": "0", "CLOVA_STUDIO_API_KEY": KEY}
     command = [*HANGANG, "chat", "--service", "clova", "--base-url", emulator.url, "--system", "짧게"]
@@ -213,6 +213,15 @@ def test_korean_through_pipes_in_an_ascii_locale(emulator: Any) -> None:
     first, second = emulator.requests
     assert first.body["messages"][0]["content"] == "짧게"
     assert second.body["messages"][-1]["content"] == "\ufffd?"
+    done = subprocess.run(
+        command,
+        input=f"/save {tmp_path}/대화.json\n".encode(),
+        capture_output=True,
+        env=environment,
+        check=False,
+    )
+    assert done.stderr.decode() == f"hangang: saved to {tmp_path}/대화.json\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["대화.json"]
 
 
 # --- agents

@@ -21,6 +21,7 @@ __all__ = [
     "clip",
     "columns",
     "discard",
+    "file_name",
     "lost_messages",
     "read_utf8",
     "readable",
@@ -86,8 +87,17 @@ def _is_emoji(character: str) -> bool:
 
 
 def readable(argument: str) -> str:
-    """An argument or a file's name as UTF-8 text, whatever the locale decoded it with."""
-    return os.fsencode(argument).decode("utf-8", errors="surrogateescape")
+    """An argument or a file's name as text; where the locale is ASCII, as the UTF-8 that it is."""
+    return os.fsencode(argument).decode("utf-8", errors="surrogateescape") if _has_ascii_names() else argument
+
+
+def file_name(text: str) -> str:
+    """The name of a file as `open` takes it: the inverse of `readable`."""
+    return os.fsdecode(text.encode("utf-8", errors="surrogateescape")) if _has_ascii_names() else text
+
+
+def _has_ascii_names() -> bool:
+    return codecs.lookup(sys.getfilesystemencoding()).name == "ascii"
 
 
 def visible(text: str) -> str:

@@ -22,7 +22,7 @@ from hangang import (
 from hangang.cli import _app
 from hangang.cli._conversations import KEYS, SERVICES, Conversation, Setup, UsageError, in_words, opened
 from hangang.cli._live import Live
-from hangang.cli._terminal import Output, clip, columns, read_utf8, readable, say, visible
+from hangang.cli._terminal import Output, clip, columns, file_name, read_utf8, readable, say, visible
 
 __all__ = ["command"]
 
@@ -279,7 +279,7 @@ class _Chat:
             raise UsageError("/save needs the name of a file")
         try:
             # Never over a file that is there.
-            with open(path, "x", encoding="utf-8") as file:
+            with open(file_name(path), "x", encoding="utf-8") as file:
                 json.dump(self._talk.saved(), file, ensure_ascii=False, indent=2)
                 file.write("\n")
         except (OSError, ValueError) as error:
