@@ -239,9 +239,9 @@ def structures() -> Iterator[Text]:
 GENERATORS = (arrays, literals, numbers, objects, strings, structures)
 TEXTS = [text for generator in GENERATORS for text in generator()]
 
-#: What the contract makes of free texts. Numbers of any size and lone surrogates pass (§4.2, rule 9),
-#: ill-formed UTF-8 does not (rule 4), more than max_depth containers do not (rule 3), a mark at the start is
-#: skipped (§4.1).
+#: What we decided about texts that RFC 8259 leaves open. Numbers of any size pass ([design §4] rule 9), as do lone
+#: surrogates ([design §3.5]); ill-formed UTF-8 does not ([design §4] rule 4), nor do more than max_depth containers
+#: ([design §4] rule 3); a byte order mark at the start is skipped ([design §3.1]).
 DECISIONS = {
     "far exponent": None,
     "digits": None,

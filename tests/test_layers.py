@@ -1,0 +1,369 @@
+"""Layers hold: every import of the package goes up the table of docs/design.md §2, and nothing imports in a circle.
+
+The table is the only list of layers: its last column names modules and folders of python/hangang, and this test reads it from
+there. Three kinds of import count, and a problem names its kind:
+
+- `module`: runs when the module is imported;
+- `function`: inside a function, also `importlib.import_module("hangang.…")`;
+- `typing`: below `if TYPE_CHECKING:`, seen by type checkers only.
+
+`KNOWN` lists what is not yet as it should be, each with the issue that mends it. The list only shrinks: an entry that is no
+longer true fails the test. The planted packages at the end show that each check can fail.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "python" / "hangang"
+
+#: Modules that import each other in a circle, and the issue that opens it.
+KNOWN: dict[frozenset[str], str] = {
+    frozenset({"_http", "_reception"}): "issue 12: the clients get a package of their own",
+    frozenset(
+        {"cli._charts", "cli.bench"}
+    ): "issue 17: the benchmark becomes a package, or its charts move to benches/",
+    frozenset(
+        f"emulator.{name}"
+        for name in (
+            "_a2a",
+            "_answer",
+            "_call",
+            "_run",
+            "_state",
+            "clova",
+            "compatible",
+            "exaone",
+            "gov",
+            "rag",
+            "tools",
+        )
+    ): "issue 15: the emulator is rebuilt around a store that names no service",
+}
+#: Folders whose modules stand side by side: only the named module may be imported by its neighbours.
+SIDE_BY_SIDE = {"_pure.dialects": "_pure.dialects.wire"}
+
+
+class Import(NamedTuple):
+    source: str
+    target: str
+    kind: str
+
+    def __str__(self) -> str:
+        return f"{self.source} imports {self.target} ({self.kind})"
+
+
+def modules(package: Path) -> dict[str, Path]:
+    """Modules by their name below the package; the package itself is `__init__`."""
+    found = {}
+    for path in sorted(package.rglob("*.py")):
+        parts = path.relative_to(package).with_suffix("").parts
+        name = ".".join(parts[:-1]) if parts[-1] == "__init__" else ".".join(parts)
+        found[name or "__init__"] = path
+    return found
+
+
+def imports(package: Path) -> list[Import]:
+    known = modules(package)
+    found = set()
+    for name, path in known.items():
+        own = "" if name == "__init__" else name
+        folder = own if path.name == "__init__.py" else own.rpartition(".")[0]
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for target, kind in read(tree.body, "module", package.name, folder, known):
+            if target != name:
+                found.add(Import(name, target, kind))
+    return sorted(found)
+
+
+def read(
+    nodes: Iterable[ast.AST], kind: str, package: str, folder: str, known: dict[str, Path]
+) -> Iterator[tuple[str, str]]:
+    for node in nodes:
+        if isinstance(node, ast.Import | ast.ImportFrom | ast.Call):
+            for target in targets(node, package, folder):
+                module = resolve(target, known)
+                if module is not None:
+                    yield module, kind
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            negated = isinstance(node.test, ast.UnaryOp)
+            yield from read(node.body, kind if negated else "typing", package, folder, known)
+            yield from read(node.orelse, "typing" if negated else kind, package, folder, known)
+            continue
+        inside = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        yield from read(
+            ast.iter_child_nodes(node),
+            "function" if inside and kind == "module" else kind,
+            package,
+            folder,
+            known,
+        )
+
+
+def targets(node: ast.Import | ast.ImportFrom | ast.Call, package: str, folder: str) -> list[str]:
+    """Absolute dotted names that a statement may import, below the package."""
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom):
+        base = node.module or ""
+        if node.level:
+            parts = [package, *filter(None, folder.split("."))]
+            base = ".".join([*parts[: len(parts) - node.level + 1], *filter(None, [node.module])])
+        names = [f"{base}.{alias.name}" for alias in node.names]
+    else:
+        called = ast.unparse(node.func).rpartition(".")[2]
+        first = node.args[0] if node.args else None
+        plain = isinstance(first, ast.Constant) and isinstance(first.value, str)
+        names = [first.value] if called == "import_module" and plain else []  # type: ignore[union-attr,list-item]
+    return [name.removeprefix(package).lstrip(".") for name in names if f"{name}.".startswith(f"{package}.")]
+
+
+def resolve(target: str, known: dict[str, Path]) -> str | None:
+    """The module that a name is, or is in: `_errors.ParseError` is in `_errors`, `__version__` in the package itself."""
+    if target.split(".")[0] == "_native":  # the extension module: no file of the package
+        return None
+    while target:
+        if target in known:
+            return target
+        target = target.rpartition(".")[0]
+    return "__init__" if "__init__" in known else None
+
+
+def table(text: str) -> list[tuple[str, list[str]]]:
+    """Layers of the table in [design §2], from the top, each with the paths of its last column."""
+    section = re.search(r"(?ms)^## 2\. Layers$(.*?)^## 3\.", text)
+    assert section is not None, "docs/design.md has no section `2. Layers`"
+    rows = [line.strip("|").split("|") for line in section[1].splitlines() if line.startswith("|")]
+    return [(row[0].strip(), re.findall(r"`([^`]+)`", row[-1])) for row in rows[2:]]
+
+
+def assign(
+    layers: list[tuple[str, list[str]]], known: dict[str, Path], package: Path
+) -> tuple[dict[str, int], list[str]]:
+    """The layer of each module, and what is wrong with the table."""
+    layer_of: dict[str, int] = {}
+    wrong = []
+    files = [
+        (index, path) for index, (_, paths) in enumerate(layers) for path in paths if not path.endswith("/")
+    ]
+    folders = [
+        (index, path) for index, (_, paths) in enumerate(layers) for path in paths if path.endswith("/")
+    ]
+    for index, path in files + folders:  # a file that is named for itself is not also in its folder's layer
+        place = package / path
+        inside = [
+            name
+            for name, file in known.items()
+            if file == place or (path[-1] == "/" and place in file.parents)
+        ]
+        if not inside:
+            wrong.append(f"the layer `{layers[index][0]}` names {path}, which does not exist")
+        for name in inside:
+            if (index, path) in files and name in layer_of:
+                wrong.append(f"{name} is in two layers")
+            layer_of.setdefault(name, index)
+    wrong += [f"{name} is in no layer of the table" for name in known if name not in layer_of]
+    return layer_of, wrong
+
+
+def arrows_down(
+    found: list[Import], layer_of: dict[str, int], layers: list[tuple[str, list[str]]]
+) -> list[str]:
+    return [
+        f"{each}: the layer `{layers[layer_of[each.source]][0]}` is above `{layers[layer_of[each.target]][0]}`"
+        for each in found
+        if each.source in layer_of and layer_of.get(each.target, -1) > layer_of[each.source]
+    ]
+
+
+def between_neighbours(found: list[Import]) -> list[str]:
+    return [
+        f"{each}: the modules of {folder} stand side by side, on {floor} only"
+        for each in found
+        for folder, floor in SIDE_BY_SIDE.items()
+        if each.source.startswith(f"{folder}.")
+        and each.target.startswith(f"{folder}.")
+        and each.target != floor
+    ]
+
+
+def circles(found: list[Import]) -> list[frozenset[str]]:
+    """Sets of modules that reach each other, by imports of any kind (Tarjan's strongly connected components)."""
+    graph: dict[str, set[str]] = {}
+    for each in found:
+        graph.setdefault(each.source, set()).add(each.target)
+        graph.setdefault(each.target, set())
+    order: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    stack: list[str] = []
+    result = []
+
+    def visit(node: str) -> None:
+        order[node] = lowest[node] = len(order)
+        stack.append(node)
+        for target in graph[node]:
+            if target not in order:
+                visit(target)
+            if target in stack:
+                lowest[node] = min(lowest[node], lowest[target])
+        if lowest[node] == order[node]:
+            circle = stack[stack.index(node) :]
+            del stack[stack.index(node) :]
+            if len(circle) > 1:
+                result.append(frozenset(circle))
+
+    for node in graph:
+        if node not in order:
+            visit(node)
+    return result
+
+
+def circle_problems(found: list[Import], known: Iterable[frozenset[str]]) -> list[str]:
+    problems = []
+    listed: set[str] = set().union(*known)
+    met: set[str] = set()
+    for circle in circles(found):
+        met |= circle
+        if not any(circle <= allowed for allowed in known):
+            arrows = [str(each) for each in found if {each.source, each.target} <= circle]
+            problems.append(
+                f"{', '.join(sorted(circle))} import each other in a circle:\n    "
+                + "\n    ".join(sorted(arrows))
+            )
+    problems += [f"{name} is in no circle any more: take it out of KNOWN" for name in sorted(listed - met)]
+    return problems
+
+
+def test_every_module_has_its_layer() -> None:
+    layers = table((ROOT / "docs" / "design.md").read_text(encoding="utf-8"))
+    _, wrong = assign(layers, modules(PACKAGE), PACKAGE)
+    assert not wrong, "\n" + "\n".join(wrong)
+
+
+def test_imports_go_up() -> None:
+    layers = table((ROOT / "docs" / "design.md").read_text(encoding="utf-8"))
+    layer_of, _ = assign(layers, modules(PACKAGE), PACKAGE)
+    problems = arrows_down(imports(PACKAGE), layer_of, layers)
+    assert not problems, "\n" + "\n".join(problems)
+
+
+def test_dialects_stand_side_by_side() -> None:
+    assert not (problems := between_neighbours(imports(PACKAGE))), "\n" + "\n".join(problems)
+
+
+def test_nothing_imports_in_a_circle() -> None:
+    assert not (problems := circle_problems(imports(PACKAGE), KNOWN)), "\n" + "\n".join(problems)
+
+
+def test_errors_import_nothing_of_ours() -> None:
+    assert not [str(each) for each in imports(PACKAGE) if each.source == "_errors"]
+
+
+# --- the checks themselves, on small packages with a fault
+
+
+DESIGN_TEXT = """\
+## 2. Layers
+
+| layer | what | Rust | Python |
+| --- | --- | --- | --- |
+| low | | | `low.py` |
+| dialects | | | `_pure/__init__.py` `_pure/dialects/` |
+| high | | | `high.py` |
+| root | | | `__init__.py` |
+
+## 3. More
+"""
+
+
+def planted(tmp_path: Path, **sources: str) -> Path:
+    package = tmp_path / "hangang"
+    files = {
+        "__init__": "from hangang import high",
+        "low": "import re",
+        "high": "from hangang import low",
+        "_pure.__init__": "",
+        "_pure.dialects.__init__": "",
+        "_pure.dialects.wire": "",
+        "_pure.dialects.clova": "from hangang._pure.dialects.wire import code",
+        "_pure.dialects.exaone": "from . import wire",
+    } | sources
+    for name, text in files.items():
+        path = package / f"{name.replace('.', '/')}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return package
+
+
+def every_problem(package: Path, known: Iterable[frozenset[str]] = ()) -> list[str]:
+    layers = table(DESIGN_TEXT)
+    layer_of, wrong = assign(layers, modules(package), package)
+    found = imports(package)
+    return (
+        wrong
+        + arrows_down(found, layer_of, layers)
+        + between_neighbours(found)
+        + circle_problems(found, known)
+    )
+
+
+def test_a_good_package_passes(tmp_path: Path) -> None:
+    assert every_problem(planted(tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        ("import hangang.high", "module"),
+        ("from . import high", "module"),
+        ("from .high import name", "module"),
+        ("try:\n    from hangang.high import name\nexcept ImportError:\n    pass", "module"),
+        ("def lazily():\n    from hangang import high", "function"),
+        ("import importlib\ndef lazily():\n    return importlib.import_module('hangang.high')", "function"),
+        ("from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from hangang.high import name", "typing"),
+        ("import typing\nif not typing.TYPE_CHECKING:\n    pass\nelse:\n    import hangang.high", "typing"),
+    ],
+)
+def test_an_arrow_down_is_found(tmp_path: Path, source: str, kind: str) -> None:
+    package = planted(tmp_path, low=source, high="")
+    assert every_problem(package) == [f"low imports high ({kind}): the layer `low` is above `high`"]
+
+
+def test_a_circle_for_type_checking_is_found(tmp_path: Path) -> None:
+    package = planted(
+        tmp_path, low="from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import hangang.high"
+    )
+    assert any("import each other in a circle" in problem for problem in every_problem(package))
+    circle = frozenset({"low", "high"})
+    assert not any("circle" in problem for problem in every_problem(package, [circle]))
+
+
+def test_a_known_circle_that_is_gone_is_found(tmp_path: Path) -> None:
+    problems = every_problem(planted(tmp_path), [frozenset({"low", "high"})])
+    assert problems == [f"{name} is in no circle any more: take it out of KNOWN" for name in ("high", "low")]
+
+
+def test_a_dialect_that_leans_on_another_is_found(tmp_path: Path) -> None:
+    package = planted(tmp_path)
+    (package / "_pure" / "dialects" / "clova.py").write_text("from .exaone import helper", encoding="utf-8")
+    assert [problem.partition(":")[0] for problem in every_problem(package)] == [
+        "_pure.dialects.clova imports _pure.dialects.exaone (module)"
+    ]
+
+
+def test_a_module_without_a_layer_is_found(tmp_path: Path) -> None:
+    package = planted(tmp_path, drawer="")
+    assert every_problem(package) == ["drawer is in no layer of the table"]
+
+
+def test_a_layer_without_its_module_is_found(tmp_path: Path) -> None:
+    package = planted(tmp_path, high="")
+    (package / "low.py").unlink()
+    assert every_problem(package) == ["the layer `low` names low.py, which does not exist"]
