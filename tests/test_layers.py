@@ -1,4 +1,4 @@
-"""Layers hold: every import of the package goes up the table of docs/design.md §2, and nothing imports in a circle.
+"""Layers hold: every import of the package goes up the table of [design §2], and nothing imports in a circle.
 
 The table is the only list of layers: its last column names modules and folders of python/hangang, and this test reads it from
 there. Three kinds of import count, and a problem names its kind:
