@@ -114,6 +114,27 @@ def test_retired_words_stay_away() -> None:
     assert not unused, f"nothing needs these any more: {unused}"
 
 
+def test_the_glossary_names_what_exists() -> None:
+    """Each name of the glossary occurs in the code of its language."""
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    section = page.partition("## Glossary")[2].partition("\n## ")[0]
+    rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| ")][2:]
+    assert 20 <= len(rows) <= 35
+    code = {".rs": "", ".py": ""}
+    for name, text in files(ROOT):
+        if Path(name).suffix in code:
+            code[Path(name).suffix] += text
+    missing = [
+        f"{word.strip()}: `{ticked}`"
+        for word, _, rust, python in rows
+        for suffix, cell in ((".rs", rust), (".py", python))
+        for ticked in re.findall(r"`([^`]+)`", cell)
+        if re.search(rf"\b{re.escape(ticked)}\b" if ticked[0].isalnum() else re.escape(ticked), code[suffix])
+        is None
+    ]
+    assert not missing, missing
+
+
 @pytest.mark.parametrize(
     "line",
     [
