@@ -1,11 +1,12 @@
 """Layers hold: every import of the package goes up the table of [design §2], and nothing imports in a circle.
 
-The table is the only list of layers: its last column names modules and folders of python/hangang, and this test reads it from
-there. Three kinds of import count, and a problem names its kind:
+The table is the only list of layers: its last two columns name the files and folders of rust/hangang/src and of python/hangang,
+and this test reads them from there. Every kind of import counts, and a problem names its kind:
 
 - `module`: runs when the module is imported;
 - `function`: inside a function, also `importlib.import_module("hangang.…")`;
-- `typing`: below `if TYPE_CHECKING:`, seen by type checkers only.
+- `typing`: below `if TYPE_CHECKING:`, seen by type checkers only;
+- `use`: any path of the crate that begins with `crate::` or `super::`, outside of its tests.
 
 `KNOWN` lists what is not yet as it should be, each with the issue that mends it. The list only shrinks: an entry that is no
 longer true fails the test. The planted packages at the end show that each check can fail.
@@ -17,12 +18,14 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "python" / "hangang"
+CRATE = ROOT / "rust" / "hangang" / "src"
+RUST, PYTHON = 2, 3  # columns of the table
 
 #: Modules that import each other in a circle, and the issue that opens it.
 KNOWN: dict[frozenset[str], str] = {
@@ -48,7 +51,7 @@ KNOWN: dict[frozenset[str], str] = {
     ): "issue 15: the emulator is rebuilt around a store that names no service",
 }
 #: Folders whose modules stand side by side: only the named module may be imported by its neighbours.
-SIDE_BY_SIDE = {"_pure.dialects": "_pure.dialects.wire"}
+SIDE_BY_SIDE = {"_pure.dialects": "_pure.dialects.wire", "dialects": "dialects.wire"}
 
 
 class Import(NamedTuple):
@@ -136,12 +139,41 @@ def resolve(target: str, known: dict[str, Path]) -> str | None:
     return "__init__" if "__init__" in known else None
 
 
-def table(text: str) -> list[tuple[str, list[str]]]:
-    """Layers of the table in [design §2], from the top, each with the paths of its last column."""
+def rust_modules(crate: Path) -> dict[str, Path]:
+    """Modules of the crate by their path, with dots; `framing/mod.rs` is `framing`."""
+    found = {}
+    for path in sorted(crate.rglob("*.rs")):
+        parts = path.relative_to(crate).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "mod" else parts)] = path
+    return found
+
+
+def rust_imports(crate: Path) -> list[Import]:
+    known = rust_modules(crate)
+    found = set()
+    for name, path in known.items():
+        text = re.sub(r"//.*", "", path.read_text(encoding="utf-8"))
+        text = re.sub(r"(?s)#\[cfg\((?:test|doctest)\)\]\s*(?:mod|struct|#\[).*", "", text)
+        folder = list(path.relative_to(crate).parent.parts)
+        for match in re.finditer(r"\b(crate|super)::((?:\w+::)*)(\{[^;]*?\}|\w+)", text):
+            above = folder[:-1] if path.name == "mod.rs" else folder
+            prefix = [*(above if match[1] == "super" else []), *filter(None, match[2].split("::"))]
+            for leaf in re.findall(r"[\w:]+", match[3]):
+                parts = [*prefix, *leaf.split("::")]
+                while parts and ".".join(parts) not in known:
+                    parts.pop()
+                target = ".".join(parts) or "lib"
+                if target != name:
+                    found.add(Import(name, target, "use"))
+    return sorted(found)
+
+
+def table(text: str, column: int = PYTHON) -> list[tuple[str, list[str]]]:
+    """Layers of the table in [design §2], from the top, each with the paths of a column."""
     section = re.search(r"(?ms)^## 2\. Layers$(.*?)^## 3\.", text)
     assert section is not None, "docs/design.md has no section `2. Layers`"
     rows = [line.strip("|").split("|") for line in section[1].splitlines() if line.startswith("|")]
-    return [(row[0].strip(), re.findall(r"`([^`]+)`", row[-1])) for row in rows[2:]]
+    return [(row[0].strip(), re.findall(r"`([^`]+)`", row[column])) for row in rows[2:]]
 
 
 def assign(
@@ -241,25 +273,40 @@ def circle_problems(found: list[Import], known: Iterable[frozenset[str]]) -> lis
     return problems
 
 
-def test_every_module_has_its_layer() -> None:
-    layers = table((ROOT / "docs" / "design.md").read_text(encoding="utf-8"))
-    _, wrong = assign(layers, modules(PACKAGE), PACKAGE)
+def layers_of(column: int) -> list[tuple[str, list[str]]]:
+    return table((ROOT / "docs" / "design.md").read_text(encoding="utf-8"), column)
+
+
+BOTH = pytest.mark.parametrize(
+    ("column", "root", "find", "read_imports"),
+    [(PYTHON, PACKAGE, modules, imports), (RUST, CRATE, rust_modules, rust_imports)],
+    ids=["python", "rust"],
+)
+
+
+@BOTH
+def test_every_module_has_its_layer(column: int, root: Path, find: Any, read_imports: Any) -> None:
+    _, wrong = assign(layers_of(column), find(root), root)
     assert not wrong, "\n" + "\n".join(wrong)
 
 
-def test_imports_go_up() -> None:
-    layers = table((ROOT / "docs" / "design.md").read_text(encoding="utf-8"))
-    layer_of, _ = assign(layers, modules(PACKAGE), PACKAGE)
-    problems = arrows_down(imports(PACKAGE), layer_of, layers)
+@BOTH
+def test_imports_go_up(column: int, root: Path, find: Any, read_imports: Any) -> None:
+    layers = layers_of(column)
+    layer_of, _ = assign(layers, find(root), root)
+    problems = arrows_down(read_imports(root), layer_of, layers)
     assert not problems, "\n" + "\n".join(problems)
 
 
-def test_dialects_stand_side_by_side() -> None:
-    assert not (problems := between_neighbours(imports(PACKAGE))), "\n" + "\n".join(problems)
+@BOTH
+def test_dialects_are_side_by_side(column: int, root: Path, find: Any, read_imports: Any) -> None:
+    assert not (problems := between_neighbours(read_imports(root))), "\n" + "\n".join(problems)
 
 
-def test_nothing_imports_in_a_circle() -> None:
-    assert not (problems := circle_problems(imports(PACKAGE), KNOWN)), "\n" + "\n".join(problems)
+@BOTH
+def test_nothing_imports_in_a_circle(column: int, root: Path, find: Any, read_imports: Any) -> None:
+    problems = circle_problems(read_imports(root), KNOWN if column == PYTHON else ())
+    assert not problems, "\n" + "\n".join(problems)
 
 
 def test_errors_import_nothing_of_ours() -> None:
@@ -367,3 +414,38 @@ def test_a_layer_without_its_module_is_found(tmp_path: Path) -> None:
     package = planted(tmp_path, high="")
     (package / "low.py").unlink()
     assert every_problem(package) == ["the layer `low` names low.py, which does not exist"]
+
+
+def planted_crate(tmp_path: Path, **sources: str) -> Path:
+    files = {
+        "lib": "mod error;\nmod dialects;",
+        "error": "use std::fmt;",
+        "dialects/mod": "pub mod wire;",
+        "dialects/wire": "use crate::error::{Kind, Missing};",
+        "dialects/clova": "use super::wire;\n#[cfg(test)]\nmod tests { use crate::lib::Everything; }",
+        "parser": "use crate::{dialects::wire, error};\n// crate::lib is only named here",
+    } | sources
+    for name, text in files.items():
+        path = tmp_path / f"{name}.rs"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def test_paths_of_the_crate_are_read(tmp_path: Path) -> None:
+    assert [str(each) for each in rust_imports(planted_crate(tmp_path))] == [
+        "dialects.clova imports dialects.wire (use)",
+        "dialects.wire imports error (use)",
+        "parser imports dialects.wire (use)",
+        "parser imports error (use)",
+    ]
+
+
+def test_circles_and_neighbours_of_the_crate_are_found(tmp_path: Path) -> None:
+    sources = {
+        "dialects/clova": "use crate::dialects::a2a::Code;",
+        "dialects/a2a": "fn f() -> crate::dialects::clova::Code {}",
+    }
+    found = rust_imports(planted_crate(tmp_path, **sources))
+    assert len(between_neighbours(found)) == 2
+    assert len(circle_problems(found, ())) == 1
