@@ -78,6 +78,7 @@ ALLOWED: list[tuple[str, str, str]] = [
     ("docs/design.md", "`_reception.py`", "the name of a file, until the clients move"),
     ("python/hangang/emulator/", "ident", "an id of the protocol; the emulator is rebuilt by issue 15"),
     ("python/hangang/emulator/", "Place", "a place of a fault; the emulator is rebuilt by issue 15"),
+    ("python/hangang/_client/", "HTTP libraries behind one", "plain English: an interface hides them"),
     ("python/hangang/emulator/tools.py", "_words", "words of a transcript"),
     ("rust/fuzz/src/lib.rs", "rest", "has one meaning in that file: the input that is left"),
 ]
