@@ -176,29 +176,31 @@ def table(text: str, column: int = PYTHON) -> list[tuple[str, list[str]]]:
     return [(row[0].strip(), re.findall(r"`([^`]+)`", row[column])) for row in rows[2:]]
 
 
+def is_group(path: str) -> bool:
+    return path.endswith("/") or "*" in path
+
+
 def assign(
     layers: list[tuple[str, list[str]]], known: dict[str, Path], package: Path
 ) -> tuple[dict[str, int], list[str]]:
     """The layer of each module, and what is wrong with the table."""
     layer_of: dict[str, int] = {}
     wrong = []
-    files = [
-        (index, path) for index, (_, paths) in enumerate(layers) for path in paths if not path.endswith("/")
-    ]
-    folders = [
-        (index, path) for index, (_, paths) in enumerate(layers) for path in paths if path.endswith("/")
-    ]
-    for index, path in files + folders:  # a file that is named for itself is not also in its folder's layer
+    named = [(index, path) for index, (_, paths) in enumerate(layers) for path in paths]
+    # A file that is named for itself is not also in the layer of its folder or pattern.
+    for index, path in sorted(named, key=lambda each: is_group(each[1])):
         place = package / path
         inside = [
             name
             for name, file in known.items()
-            if file == place or (path[-1] == "/" and place in file.parents)
+            if file == place
+            or (path.endswith("/") and place in file.parents)
+            or ("*" in path and file.parent == place.parent and file.match(place.name))
         ]
         if not inside:
             wrong.append(f"the layer `{layers[index][0]}` names {path}, which does not exist")
         for name in inside:
-            if (index, path) in files and name in layer_of:
+            if not is_group(path) and name in layer_of:
                 wrong.append(f"{name} is in two layers")
             layer_of.setdefault(name, index)
     wrong += [f"{name} is in no layer of the table" for name in known if name not in layer_of]

@@ -75,7 +75,6 @@ TICS = {
 #: (path or folder, words of the line, reason)
 ALLOWED: list[tuple[str, str, str]] = [
     ("python/hangang/_backend.py", "restore", "pickles of 0.1 name hangang._backend.restore"),
-    ("docs/design.md", "`_reception.py`", "the name of a file, until the clients move"),
     ("python/hangang/emulator/", "ident", "an id of the protocol; the emulator is rebuilt by issue 15"),
     ("python/hangang/emulator/", "Place", "a place of a fault; the emulator is rebuilt by issue 15"),
     ("python/hangang/_client/", "HTTP libraries behind one", "plain English: an interface hides them"),
