@@ -29,10 +29,7 @@ RUST, PYTHON = 2, 3  # columns of the table
 
 #: Modules that import each other in a circle, and the issue that opens it.
 KNOWN: dict[frozenset[str], str] = {
-    frozenset({"_http", "_reception"}): "issue 12: the clients get a package of their own",
-    frozenset(
-        {"cli._charts", "cli.bench"}
-    ): "issue 17: the benchmark becomes a package, or its charts move to benches/",
+    frozenset({"cli.bench.charts", "cli.bench.command"}): "issue 17: the charts move to benches/",
     frozenset(
         f"emulator.{name}"
         for name in (
