@@ -47,8 +47,8 @@ KNOWN: dict[frozenset[str], str] = {
         )
     ): "issue 15: the emulator is rebuilt around a store that names no service",
 }
-#: Folders whose modules stand side by side: only the named module may be imported by its neighbours.
-SIDE_BY_SIDE = {"_pure.dialects": "_pure.dialects.wire", "dialects": "dialects.wire"}
+#: Folders whose modules are side by side: their neighbours may import only the modules named here.
+SIDE_BY_SIDE = {"_pure.dialects": {"_pure.dialects.wire"}, "dialects": {"dialects.wire", "dialects.debug"}}
 
 
 class Import(NamedTuple):
@@ -216,12 +216,12 @@ def arrows_down(
 
 def between_neighbours(found: list[Import]) -> list[str]:
     return [
-        f"{each}: the modules of {folder} stand side by side, on {floor} only"
+        f"{each}: the modules of {folder} are side by side, on {', '.join(sorted(floor))} only"
         for each in found
         for folder, floor in SIDE_BY_SIDE.items()
         if each.source.startswith(f"{folder}.")
         and each.target.startswith(f"{folder}.")
-        and each.target != floor
+        and each.target not in floor
     ]
 
 
