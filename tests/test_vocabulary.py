@@ -59,10 +59,10 @@ TICS = {
     r"\bfor ever\b": "forever, for the life of the parser",
     r"\bwhere there (?:is|are) none\b": "if there is none",
     r"\bthat (?:is|are|was|were) no\b(?! longer\b)": "that is not a",
-    r"\bis no (?!longer\b|more\b|such\b|other\b|need\b|limit\b|way\b)[a-z]+(?=[.,;:)])": "is not a",
+    r"(?<!there )\bis no (?!longer\b|more\b|such\b|other\b|need\b|limit\b|way\b)[a-z]+(?=[.,;:)])": "is not a",
     r"\btold\b": "say who does what",
     r"\bin vain\b": "without effect",
-    r"\b(?:goes|go|went|going) on\b": "continues",
+    r"\b(?:goes|go|went|going) on\b(?! the wire)": "continues",
     r"\bwhoever\b|\bwho (?:does|wants|needs|has)\b": "callers that …",
     r"\bforeign (?:shape|type|form)": "an unknown shape",
     r"\bknows\b|\bdoes not know\b": "has, reads; code does not know",
@@ -79,6 +79,7 @@ ALLOWED: list[tuple[str, str, str]] = [
     ("python/hangang/emulator/", "Place", "a place of a fault; the emulator is rebuilt by issue 15"),
     ("python/hangang/_client/", "HTTP libraries behind one", "plain English: an interface hides them"),
     ("python/hangang/emulator/tools.py", "_words", "words of a transcript"),
+    ("rust/hangang/benches/streams/mod.rs", "let rest", "the other members of a frame"),
     ("rust/fuzz/src/lib.rs", "rest", "has one meaning in that file: the input that is left"),
 ]
 
