@@ -29,7 +29,6 @@ RUST, PYTHON = 2, 3  # columns of the table
 
 #: Modules that import each other in a circle, and the issue that opens it.
 KNOWN: dict[frozenset[str], str] = {
-    frozenset({"cli.bench.charts", "cli.bench.command"}): "issue 17: the charts move to benches/",
     frozenset(
         f"emulator.{name}"
         for name in (
