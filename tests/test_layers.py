@@ -47,7 +47,10 @@ KNOWN: dict[frozenset[str], str] = {
     ): "issue 15: the emulator is rebuilt around a store that names no service",
 }
 #: Folders whose modules are side by side: their neighbours may import only the modules named here.
-SIDE_BY_SIDE = {"_pure.dialects": {"_pure.dialects.wire"}, "dialects": {"dialects.wire", "dialects.debug"}}
+SIDE_BY_SIDE = {
+    "_pure.dialects": {"_pure.dialects.thinking_tags", "_pure.dialects.wire"},
+    "dialects": {"dialects.debug", "dialects.thinking_tags", "dialects.wire"},
+}
 
 
 class Import(NamedTuple):

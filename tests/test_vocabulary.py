@@ -77,6 +77,7 @@ ALLOWED: list[tuple[str, str, str]] = [
     ("python/hangang/_backend.py", "restore", "pickles of 0.1 name hangang._backend.restore"),
     ("python/hangang/emulator/", "ident", "an id of the protocol; the emulator is rebuilt by issue 15"),
     ("python/hangang/emulator/", "Place", "a place of a fault; the emulator is rebuilt by issue 15"),
+    ("python/hangang/_pickle.py", "restore", "pickles of 0.1 name hangang._backend.restore"),
     ("python/hangang/_client/", "HTTP libraries behind one", "plain English: an interface hides them"),
     ("python/hangang/emulator/tools.py", "_words", "words of a transcript"),
     ("rust/hangang/benches/streams/mod.rs", "let rest", "the other members of a frame"),
