@@ -20,12 +20,14 @@ use serde::de::IgnoredAny;
 struct Input<'a> {
     options: Options,
     end: a2a::End,
+    tags: Option<openai::ThinkingTags>,
     cuts: u8,
     wire: &'a [u8],
 }
 
 impl<'a> Input<'a> {
-    /// Bit 0 of the first byte: report mode; 1: small limits; 2: A2A's second profile.
+    /// Bit 0 of the first byte: report mode; 1: small limits; 2: A2A's second profile; 3: thinking tags; 4: with them, the
+    /// answer begins inside.
     fn new(data: &'a [u8]) -> Option<Self> {
         let (&[flags, cuts], wire) = data.split_first_chunk::<2>()?;
         let mut options = Options { max_depth: 100, ..Options::default() };
@@ -37,7 +39,9 @@ impl<'a> Input<'a> {
             options.max_depth = 1 + usize::from(cuts) % 8;
         }
         let end = if flags & 4 != 0 { a2a::End::LastChunk } else { a2a::End::State };
-        Some(Self { options, end, cuts, wire })
+        let tags = (flags & 8 != 0)
+            .then(|| openai::ThinkingTags::new("<think>", "</think>", flags & 16 != 0).expect("two tags"));
+        Some(Self { options, end, tags, cuts, wire })
     }
 
     /// The ways to cut the stream; the first is not to.
@@ -265,30 +269,47 @@ where
         }
     }
     let pending = parser.pending();
-    let error = parser.close(|event| events.push(view(&event))).err();
+    let error = parser
+        .close(|event| {
+            text.push_str(event.text());
+            events.push(view(&event));
+        })
+        .err();
     Run { events, text, error, pending }
 }
 
-/// What `feed_text` gives of the same chunks.
+/// What `feed_text` gives of the same chunks, with the text of what it deferred.
 fn run_text<D: Dialect>(mut parser: StreamParser<D>, chunks: &[&[u8]]) -> (String, Option<ParseError>) {
     let mut text = String::new();
     for chunk in chunks {
         if let Err(error) = parser.feed_text(chunk, &mut text) {
+            parser.take_deferred().iter().for_each(|event| text.push_str(event.text()));
             return (text, Some(error));
         }
     }
-    (text, parser.close(|_| {}).err())
+    let error = parser.close(|event| text.push_str(event.text())).err();
+    (text, error)
+}
+
+/// The characters of a text in order: what thinking tags held back may be deferred past later text.
+fn sorted(text: &str) -> Vec<char> {
+    let mut characters: Vec<_> = text.chars().collect();
+    characters.sort_unstable();
+    characters
 }
 
 fn dialect<D, F>(data: &[u8], make: F)
 where
     D: Dialect,
     for<'a> D::Event<'a>: Debug,
-    F: Fn(Options, a2a::End) -> StreamParser<D>,
+    F: Fn(Options, &Input<'_>) -> StreamParser<D>,
 {
     let Some(input) = Input::new(data) else { return };
-    let full = || make(Options { predict: false, ..input.options }, input.end);
-    let predicting = || make(Options { predict: true, ..input.options }, input.end);
+    // Only the first bytes are looked at, and looking raises nothing.
+    let service = hangang::detect(input.wire);
+    assert_eq!(hangang::detect(&input.wire[..input.wire.len().min(1024)]), service);
+    let full = || make(Options { predict: false, ..input.options }, &input);
+    let predicting = || make(Options { predict: true, ..input.options }, &input);
     let ways = input.ways();
     let whole = run(full(), &ways[0]);
     for way in &ways {
@@ -296,7 +317,13 @@ where
         assert_eq!(run(full(), way), whole, "in full");
     }
     for way in &ways[..2] {
-        assert_eq!(run_text(predicting(), way), (whole.text.clone(), whole.error), "feed_text");
+        let (text, error) = run_text(predicting(), way);
+        assert_eq!(error, whole.error, "feed_text");
+        if input.tags.is_some() {
+            assert_eq!(sorted(&text), sorted(&whole.text), "feed_text");
+        } else {
+            assert_eq!(text, whole.text, "feed_text");
+        }
     }
 }
 
@@ -310,12 +337,72 @@ pub fn exaone(data: &[u8]) {
     dialect(data, |options, _| exaone::StreamParser::new(options));
 }
 
+/// Text and thinking of a whole content, as plainly as the rule can be written down.
+fn naive_tags(content: &str, first: bool) -> [String; 2] {
+    const TAGS: [&str; 2] = ["<think>", "</think>"];
+    let mut sides = [String::new(), String::new()];
+    let (mut rest, mut inside) = (content, usize::from(first));
+    if first {
+        let blank = content.len() - content.trim_start_matches([' ', '\t', '\n', '\r']).len();
+        if content[blank..].starts_with(TAGS[0]) {
+            sides[1].push_str(&content[..blank]);
+            rest = &content[blank + TAGS[0].len()..];
+        }
+    }
+    while let Some((before, after)) = rest.split_once(TAGS[inside]) {
+        sides[inside].push_str(before);
+        (rest, inside) = (after, 1 - inside);
+    }
+    sides[inside].push_str(rest);
+    sides
+}
+
+/// Streams that show nothing but the content of choice 0 are split at tags as the naive reference does it.
+fn tags_reference(input: &Input<'_>, tags: &openai::ThinkingTags, first: bool) {
+    let options = Options { errors: Errors::Strict, ..input.options };
+    let mut content = String::new();
+    let mut plain = true;
+    let mut parser = openai::StreamParser::new(options);
+    let mut look = |event: openai::Event<'_>| match event {
+        openai::Event::Chunk(chunk) => {
+            content.push_str(&chunk.text);
+            plain &= chunk.thinking.is_empty()
+                && chunk.choices.iter().all(|choice| choice.index == 0 && choice.finish_reason.is_none())
+                && chunk.choices.len() < 2;
+        }
+        openai::Event::Unknown(_) => {}
+        _ => plain = false,
+    };
+    // The snapshot rule looks at the raw content, so both runs skip the same messages.
+    let failed = parser.feed_with(input.wire, &mut look).is_err();
+    if failed || parser.close(&mut look).is_ok() || !plain {
+        return;
+    }
+    let mut sides = [String::new(), String::new()];
+    let mut parser = openai::StreamParser::with_thinking_tags(tags.clone(), options);
+    let mut note = |event: openai::Event<'_>| {
+        sides[0].push_str(event.text());
+        sides[1].push_str(event.thinking());
+    };
+    parser.feed_with(input.wire, &mut note).expect("as before");
+    let _ = parser.close(&mut note);
+    assert_eq!(sides, naive_tags(&content, first), "thinking tags");
+}
+
 /// Target: OpenAI-compatible.
 pub fn openai(data: &[u8]) {
-    dialect(data, |options, _| openai::StreamParser::new(options));
+    if let Some(input) = Input::new(data) {
+        if let Some(tags) = &input.tags {
+            tags_reference(&input, tags, data[0] & 16 != 0);
+        }
+    }
+    dialect(data, |options, input| match &input.tags {
+        Some(tags) => openai::StreamParser::with_thinking_tags(tags.clone(), options),
+        None => openai::StreamParser::new(options),
+    });
 }
 
 /// Target: A2A.
 pub fn a2a(data: &[u8]) {
-    dialect(data, |options, end| a2a::StreamParser::with_end(end, options));
+    dialect(data, |options, input| a2a::StreamParser::with_end(input.end, options));
 }
