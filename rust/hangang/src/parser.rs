@@ -240,10 +240,22 @@ impl<D: Dialect> StreamParser<D> {
         let before = events.len();
         let outcome = self.feed_with(chunk, |event| events.push(convert(event)));
         if outcome.is_err() {
-            let deferred = self.take_deferred();
-            events.splice(before..before, deferred.into_iter().map(convert));
+            self.prepend_deferred(events, before, convert);
         }
         outcome
+    }
+
+    /// Puts the deferred events before those of a failing call. Kept apart: inlined, it would cost every small chunk.
+    #[cold]
+    #[inline(never)]
+    fn prepend_deferred<T>(
+        &mut self,
+        events: &mut Vec<T>,
+        before: usize,
+        convert: impl FnMut(D::Event<'_>) -> T,
+    ) {
+        let deferred = self.take_deferred();
+        events.splice(before..before, deferred.into_iter().map(convert));
     }
 
     /// Appends the answer text that `chunk` completes to `text`, also when an error follows it. The last result,
