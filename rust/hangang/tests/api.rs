@@ -1,6 +1,6 @@
 //! What users of the crate rely on besides the vectors.
 
-use hangang::{ErrorKind, Missing, Options, ParseError, StreamEvent, clova, openai};
+use hangang::{ErrorKind, Look, Missing, Options, ParseError, Service, StreamEvent, clova, exaone, openai};
 
 const TOKEN: &str = concat!(
     "id:3d9f1c7e-5a2b-4c8d-9e0f-112233445566\nevent:token\n",
@@ -98,4 +98,86 @@ fn deferred_events_come_before_newer_ones() {
     assert_eq!(text, "a");
     let kinds: Vec<_> = events.iter().map(|event| matches!(event, openai::Event::Done(_))).collect();
     assert_eq!(kinds, [true, false], "{events:?}");
+}
+
+#[test]
+fn events_that_repeat_an_id_share_it() {
+    let long = "i".repeat(100_000);
+    let frame = "event: token\ndata: {\"message\":{\"content\":\"a\"}}\n\n".repeat(100);
+    for predict in [true, false] {
+        let mut parser = clova::StreamParser::new(Options { predict, ..Options::default() });
+        let mut events = Vec::new();
+        parser.feed(format!("id: {long}\n{frame}").as_bytes(), &mut events).expect("a good stream");
+        let ids: Vec<_> = events
+            .iter()
+            .map(|event| match event {
+                clova::Event::Token(token) => token.id.to_arc(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(ids.len(), 100);
+        assert_eq!(&*ids[0], long.as_bytes());
+        assert!(ids.iter().all(|id| std::sync::Arc::ptr_eq(id, &ids[0])), "predict: {predict}");
+    }
+    let mut parser = hangang::SseParser::new(1 << 20);
+    let mut events = Vec::new();
+    parser
+        .feed_with(format!("id: {long}\n{}", "data:\n\n".repeat(100)).as_bytes(), |event| {
+            events.push(event.into_owned());
+        })
+        .expect("a good stream");
+    let first = events[0].id.to_arc();
+    assert!(events.iter().all(|event| std::sync::Arc::ptr_eq(&event.id.to_arc(), &first)));
+}
+
+#[test]
+fn the_last_id_and_retry_stay_readable_after_an_error() {
+    let wire = b"id: 7\nretry: 30\n\nid: 8\ndata: too long";
+    for cut in 0..wire.len() {
+        let mut parser = hangang::SseParser::new(12);
+        let outcome =
+            parser.feed_with(&wire[..cut], |_| {}).and_then(|()| parser.feed_with(&wire[cut..], |_| {}));
+        assert!(matches!(outcome.map_err(|error| error.kind()), Err(ErrorKind::FrameTooLarge { .. })));
+        assert_eq!((&*parser.last_event_id().text(), parser.retry(), parser.pending()), ("7", Some(30), 0));
+    }
+}
+
+#[test]
+fn what_thinking_tags_hold_back_is_never_lost() {
+    let delta =
+        |content: &str| format!("data: {{\"choices\":[{{\"delta\":{{\"content\":\"{content}\"}}}}]}}\n\n");
+    let parser = || {
+        let tags = openai::ThinkingTags::new("<think>", "</think>", false).expect("two tags");
+        openai::StreamParser::with_thinking_tags(tags, Options::default())
+    };
+    // Before an error of the stream, as its last event; the text that is surely text is not held back.
+    let wire = delta("a<thi") + "data: nope\n\n";
+    let mut events = Vec::new();
+    parser().feed(wire.as_bytes(), &mut events).expect_err("a bad frame");
+    let texts: Vec<_> = events.iter().map(StreamEvent::text).collect();
+    assert_eq!(texts, ["a", "<thi"]);
+    assert!(events[1].raw().is_empty());
+    // Out of close, when only text was asked for.
+    let mut parser = parser();
+    let mut text = String::new();
+    parser.feed_text((delta("<think>x</th") + "data: [DONE]\n\n").as_bytes(), &mut text).expect("good");
+    let mut closing = Vec::new();
+    parser
+        .close(|event| closing.push((event.thinking().to_owned(), event.raw().into_owned())))
+        .expect("ended");
+    assert_eq!(closing, [("</th".to_owned(), b"".to_vec()), (String::new(), b"[DONE]".to_vec())]);
+    assert_eq!(text, "");
+    assert!(openai::ThinkingTags::new("a", "a", false).is_err());
+    assert!(openai::ThinkingTags::new("", "a", true).is_err());
+}
+
+#[test]
+fn a_stream_of_another_service_is_named() {
+    let mut parser = exaone::StreamParser::default();
+    parser.feed_with(DELTA.as_bytes(), |_| {}).expect("SSE with an unknown object");
+    let error = parser.close(|_| {}).expect_err("no stream of EXAONE");
+    let look = Look::Stream(Service::OpenAi);
+    assert_eq!(error.kind(), ErrorKind::Unrecognized { expected: Service::Exaone, look });
+    let found = "expected EXAONE events, found a stream of hangang.openai";
+    assert_eq!(error.to_string(), format!("stream not recognized at byte {}: {found}", DELTA.len()));
 }

@@ -739,7 +739,8 @@ fn choices<'a>(cursor: &mut Cursor<'a>) -> Result<Option<Vec<RawChoice<'a>>>, Fr
     if kind != Kind::Array {
         return cursor.skip_kind(kind).map(|()| None);
     }
-    let mut choices = Vec::new();
+    // Mostly one. A choice is large, and an allocation for several would be a slow one.
+    let mut choices = Vec::with_capacity(1);
     let mut position = 0;
     cursor.array(|cursor, kind| {
         if kind == Kind::Object {
