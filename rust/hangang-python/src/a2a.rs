@@ -17,7 +17,9 @@ use crate::values::malformed;
 events! {
     in "hangang.a2a" as (py, event, cache, strings);
 
-    /// A task: its state and, in a one-shot answer or a snapshot, its artifacts. `text` is `""`: a task is not a delta.
+    /// A task: its state and, in a one-shot answer or a snapshot, its artifacts.
+    ///
+    /// `text` is `""`: a snapshot is not a delta.
     Task of hangang::a2a::Task<'_>, without text thinking {
         /// The task's id.
         id = None by cache.task_id.optional(py, event.id.as_deref()),
@@ -33,7 +35,7 @@ events! {
         history: Lazy = () by Lazy::objects(py, event.history.as_deref()),
         /// The task's metadata.
         metadata: Lazy = None by Lazy::value(py, event.metadata.as_deref()),
-        /// The text of the status's message: a question, or the reason of a failure. It is no part of the answer.
+        /// The text of the status message: the agent's question, or why it failed.
         message = None,
     }
 

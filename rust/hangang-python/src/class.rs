@@ -248,7 +248,7 @@ macro_rules! class {
                 $crate::class::reduce::<Self>($crate::class::short($module), self.fields(py)?)
             }
 
-            /// The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
+            /// The fields by name, in plain values that `json.dumps` accepts.
             fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, ::pyo3::types::PyDict>> {
                 $crate::class::to_dict::<Self>($dialect, $kind, self.fields(py)?)
             }

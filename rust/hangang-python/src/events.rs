@@ -81,13 +81,13 @@ macro_rules! events {
                 $common
                 $hidden
                 {
-                    /// The payload's bytes as received (`data` lines joined by LF); b"" if made by hand.
+                    /// The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
                     #[getter]
                     fn raw<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, ::pyo3::types::PyBytes>> {
                         self.payload(py)
                     }
 
-                    /// `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
+                    /// `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
                     fn json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
                         $crate::payload::loads(self.payload(py)?.as_any())
                     }

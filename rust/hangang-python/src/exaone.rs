@@ -104,6 +104,6 @@ impl ToPython for Exaone {
 }
 
 plain_stream_parser! {
-    /// EXAONE's streams and one-shot answers: JSON objects with nothing between them.
+    /// EXAONE's streams and one-shot answers.
     StreamParser for Exaone in "hangang.exaone"
 }

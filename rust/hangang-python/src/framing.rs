@@ -62,7 +62,11 @@ impl SSEParser {
         })
     }
 
-    /// Ends the stream. An unfinished event is discarded, as WHATWG specifies, so the list is empty.
+    /// Ends the stream: the events that its end completes. A second call returns [].
+    ///
+    /// Raises:
+    ///     ParseError: the stream was not at an end (TruncatedStreamError), or had failed before.
+    ///     RuntimeError: another thread is inside this parser.
     fn close<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         self.0.with(|(parser, _)| list_or_error(PyList::empty(py), parser.close()))
     }
@@ -131,12 +135,16 @@ impl JSONStreamParser {
         })
     }
 
-    /// Ends the stream. Returns `[]`, or raises TruncatedStreamError inside a value.
+    /// Ends the stream: the events that its end completes. A second call returns [].
+    ///
+    /// Raises:
+    ///     ParseError: the stream was not at an end (TruncatedStreamError), or had failed before.
+    ///     RuntimeError: another thread is inside this parser.
     fn close<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         self.0.with(|parser| list_or_error(PyList::empty(py), parser.close()))
     }
 
-    /// Bytes held of an unfinished value; depends on the bytes fed only, not on their split.
+    /// Bytes held of an unfinished frame; depends on the bytes fed only, not on their split.
     #[getter]
     fn pending(&self) -> PyResult<usize> {
         self.0.with(|parser| Ok(parser.pending()))

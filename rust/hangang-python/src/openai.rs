@@ -179,11 +179,11 @@ impl ToPython for OpenAi {
 }
 
 stream_parser! {
-    /// OpenAI-compatible streams and one-shot answers: bytes to events.
-    ///
-    /// `thinking_tags`, a pair such as `("<think>", "</think>")`, cuts the reasoning out of the content, for servers
-    /// that leave it there. With `thinking_first` the answer begins inside the reasoning.
-    StreamParser for OpenAi in "hangang.openai" {
+    /// OpenAI-compatible chat streams and one-shot answers.
+    StreamParser for OpenAi in "hangang.openai" with
+    ///     thinking_tags: the tags around reasoning inside the content, such as `("<think>", "</think>")`.
+    ///     thinking_first: the answer begins inside the reasoning.
+    {
         #[new]
         #[pyo3(
             signature = (

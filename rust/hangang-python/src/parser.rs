@@ -184,15 +184,21 @@ pub(crate) fn list_or_error(
     }
 }
 
-/// The class of a dialect's parser. `new` is its constructor.
+/// The class of a dialect's parser. `with` documents arguments of its own, the braces hold its constructor.
 macro_rules! stream_parser {
-    ($(#[$doc:meta])* $name:ident for $dialect:ident in $module:literal { $($new:tt)* }) => {
+    (
+        $(#[$doc:meta])*
+        $name:ident for $dialect:ident in $module:literal
+        $(with $(#[$argument:meta])+)?
+        { $($new:tt)* }
+    ) => {
         $(#[$doc])*
         ///
         /// Args:
         ///     max_frame_bytes: most bytes of one JSON value, or of one SSE line and of an event's data.
         ///     max_depth: most open containers in one frame.
         ///     errors: `strict` raises at a bad frame, `report` yields `Malformed` and continues.
+        $($(#[$argument])+)?
         ///
         /// Raises:
         ///     TypeError, ValueError: an argument of another type or value.
@@ -217,9 +223,9 @@ macro_rules! stream_parser {
 
             /// The answer text that this chunk completes, joined: the fastest way through.
             ///
-            /// `Result`, `Error`, `Done`, the last `Task` and the last `StatusUpdate` come out of `close()`, and
-            /// text that `thinking_tags` held back at an end. Raises as `feed` does; an error carries the text in
-            /// `.text`, and in `.events` what `close()` would have given.
+            /// `Result`, `Error`, `Done`, the last `Task` and the last `StatusUpdate` come out of `close()`, and text
+            /// that `thinking_tags` held back at an end. Raises as `feed` does; an error carries the text in `.text`,
+            /// and in `.events` what `close()` would have returned.
             fn feed_text<'py>(&self, chunk: &Bound<'py, PyAny>) -> PyResult<Bound<'py, ::pyo3::types::PyString>> {
                 self.0.feed_text(chunk)
             }

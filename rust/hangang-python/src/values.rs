@@ -85,7 +85,7 @@ value_class! {
             ""
         }
 
-        /// `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
+        /// `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
         fn json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
             loads(self.raw.bind(py))
         }

@@ -44,7 +44,7 @@ class AIFilter:
         """
     def to_dict(self, /) -> dict:
         """
-        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
+        The fields by name, in plain values that `json.dumps` accepts.
         """
 
 @final
@@ -67,7 +67,11 @@ class JSONStreamParser:
         """
     def close(self, /) -> list:
         """
-        Ends the stream. Returns `[]`, or raises TruncatedStreamError inside a value.
+        Ends the stream: the events that its end completes. A second call returns [].
+
+        Raises:
+            ParseError: the stream was not at an end (TruncatedStreamError), or had failed before.
+            RuntimeError: another thread is inside this parser.
         """
     def feed(self, /, chunk: Any) -> list:
         """
@@ -82,7 +86,7 @@ class JSONStreamParser:
     @property
     def pending(self, /) -> int:
         """
-        Bytes held of an unfinished value; depends on the bytes fed only, not on their split.
+        Bytes held of an unfinished frame; depends on the bytes fed only, not on their split.
         """
 
 @final
@@ -111,7 +115,7 @@ class Malformed:
         """
     def json(self, /) -> Any:
         """
-        `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
+        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
         """
     @property
     def raw(self, /) -> Any:
@@ -120,7 +124,7 @@ class Malformed:
         """
     def to_dict(self, /) -> dict:
         """
-        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
+        The fields by name, in plain values that `json.dumps` accepts.
         """
 
 @final
@@ -142,7 +146,11 @@ class SSEParser:
         """
     def close(self, /) -> list:
         """
-        Ends the stream. An unfinished event is discarded, as WHATWG specifies, so the list is empty.
+        Ends the stream: the events that its end completes. A second call returns [].
+
+        Raises:
+            ParseError: the stream was not at an end (TruncatedStreamError), or had failed before.
+            RuntimeError: another thread is inside this parser.
         """
     def feed(self, /, chunk: Any) -> list:
         """
@@ -198,7 +206,7 @@ class ServerSentEvent:
         """
     def to_dict(self, /) -> dict:
         """
-        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
+        The fields by name, in plain values that `json.dumps` accepts.
         """
 
 @final
@@ -241,7 +249,7 @@ class ToolCallDelta:
         """
     def to_dict(self, /) -> dict:
         """
-        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
+        The fields by name, in plain values that `json.dumps` accepts.
         """
     @property
     def type(self, /) -> Any:
@@ -277,7 +285,7 @@ class Usage:
         """
     def to_dict(self, /) -> dict:
         """
-        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
+        The fields by name, in plain values that `json.dumps` accepts.
         """
     @property
     def total_tokens(self, /) -> Any:

@@ -46,7 +46,7 @@ class ArtifactUpdate:
         """
     def json(self, /) -> Any:
         """
-        `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
+        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
         """
     @property
     def last_chunk(self, /) -> Any:
@@ -71,7 +71,7 @@ class ArtifactUpdate:
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received (`data` lines joined by LF); b"" if made by hand.
+        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
         """
     @property
     def task_id(self, /) -> Any:
@@ -85,7 +85,7 @@ class ArtifactUpdate:
         """
     def to_dict(self, /) -> dict:
         """
-        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
+        The fields by name, in plain values that `json.dumps` accepts.
         """
 
 @final
@@ -119,7 +119,7 @@ class Error:
         """
     def json(self, /) -> Any:
         """
-        `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
+        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
         """
     @property
     def message(self, /) -> Any:
@@ -129,11 +129,11 @@ class Error:
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received (`data` lines joined by LF); b"" if made by hand.
+        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
         """
     def to_dict(self, /) -> dict:
         """
-        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
+        The fields by name, in plain values that `json.dumps` accepts.
         """
 
 @final
@@ -158,7 +158,7 @@ class Message:
         """
     def json(self, /) -> Any:
         """
-        `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
+        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
         """
     @property
     def message_id(self, /) -> Any:
@@ -178,7 +178,7 @@ class Message:
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received (`data` lines joined by LF); b"" if made by hand.
+        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
         """
     @property
     def role(self, /) -> Any:
@@ -197,7 +197,7 @@ class Message:
         """
     def to_dict(self, /) -> dict:
         """
-        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
+        The fields by name, in plain values that `json.dumps` accepts.
         """
 
 @final
@@ -231,7 +231,7 @@ class StatusUpdate:
         """
     def json(self, /) -> Any:
         """
-        `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
+        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
         """
     @property
     def message(self, /) -> Any:
@@ -246,7 +246,7 @@ class StatusUpdate:
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received (`data` lines joined by LF); b"" if made by hand.
+        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
         """
     @property
     def state(self, /) -> Any:
@@ -260,7 +260,7 @@ class StatusUpdate:
         """
     def to_dict(self, /) -> dict:
         """
-        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
+        The fields by name, in plain values that `json.dumps` accepts.
         """
 
 @final
@@ -311,9 +311,9 @@ class StreamParser:
         """
         The answer text that this chunk completes, joined: the fastest way through.
 
-        `Result`, `Error`, `Done`, the last `Task` and the last `StatusUpdate` come out of `close()`, and
-        text that `thinking_tags` held back at an end. Raises as `feed` does; an error carries the text in
-        `.text`, and in `.events` what `close()` would have given.
+        `Result`, `Error`, `Done`, the last `Task` and the last `StatusUpdate` come out of `close()`, and text
+        that `thinking_tags` held back at an end. Raises as `feed` does; an error carries the text in `.text`,
+        and in `.events` what `close()` would have returned.
         """
     @property
     def pending(self, /) -> int:
@@ -324,7 +324,9 @@ class StreamParser:
 @final
 class Task:
     """
-    A task: its state and, in a one-shot answer or a snapshot, its artifacts. `text` is `""`: a task is not a delta.
+    A task: its state and, in a one-shot answer or a snapshot, its artifacts.
+
+    `text` is `""`: a snapshot is not a delta.
     """
     __match_args__: Final[tuple]
     text: Final[str]
@@ -367,12 +369,12 @@ class Task:
         """
     def json(self, /) -> Any:
         """
-        `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
+        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
         """
     @property
     def message(self, /) -> Any:
         """
-        The text of the status's message: a question, or the reason of a failure. It is no part of the answer.
+        The text of the status message: the agent's question, or why it failed.
         """
     @property
     def metadata(self, /) -> Any:
@@ -382,7 +384,7 @@ class Task:
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received (`data` lines joined by LF); b"" if made by hand.
+        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
         """
     @property
     def state(self, /) -> Any:
@@ -391,7 +393,7 @@ class Task:
         """
     def to_dict(self, /) -> dict:
         """
-        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
+        The fields by name, in plain values that `json.dumps` accepts.
         """
 
 @final
@@ -420,14 +422,14 @@ class Unknown:
         """
     def json(self, /) -> Any:
         """
-        `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
+        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
         """
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received (`data` lines joined by LF); b"" if made by hand.
+        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
         """
     def to_dict(self, /) -> dict:
         """
-        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
+        The fields by name, in plain values that `json.dumps` accepts.
         """

@@ -38,7 +38,7 @@ class Error:
         """
     def json(self, /) -> Any:
         """
-        `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
+        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
         """
     @property
     def message(self, /) -> Any:
@@ -48,11 +48,11 @@ class Error:
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received (`data` lines joined by LF); b"" if made by hand.
+        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
         """
     def to_dict(self, /) -> dict:
         """
-        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
+        The fields by name, in plain values that `json.dumps` accepts.
         """
 
 @final
@@ -106,7 +106,7 @@ class Result:
         """
     def json(self, /) -> Any:
         """
-        `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
+        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
         """
     @property
     def output_length(self, /) -> Any:
@@ -116,7 +116,7 @@ class Result:
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received (`data` lines joined by LF); b"" if made by hand.
+        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
         """
     @property
     def role(self, /) -> Any:
@@ -135,7 +135,7 @@ class Result:
         """
     def to_dict(self, /) -> dict:
         """
-        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
+        The fields by name, in plain values that `json.dumps` accepts.
         """
     @property
     def tool_calls(self, /) -> Any:
@@ -179,16 +179,16 @@ class Signal:
         """
     def json(self, /) -> Any:
         """
-        `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
+        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
         """
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received (`data` lines joined by LF); b"" if made by hand.
+        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
         """
     def to_dict(self, /) -> dict:
         """
-        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
+        The fields by name, in plain values that `json.dumps` accepts.
         """
 
 @final
@@ -237,9 +237,9 @@ class StreamParser:
         """
         The answer text that this chunk completes, joined: the fastest way through.
 
-        `Result`, `Error`, `Done`, the last `Task` and the last `StatusUpdate` come out of `close()`, and
-        text that `thinking_tags` held back at an end. Raises as `feed` does; an error carries the text in
-        `.text`, and in `.events` what `close()` would have given.
+        `Result`, `Error`, `Done`, the last `Task` and the last `StatusUpdate` come out of `close()`, and text
+        that `thinking_tags` held back at an end. Raises as `feed` does; an error carries the text in `.text`,
+        and in `.events` what `close()` would have returned.
         """
     @property
     def pending(self, /) -> int:
@@ -292,7 +292,7 @@ class Token:
         """
     def json(self, /) -> Any:
         """
-        `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
+        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
         """
     @property
     def output_length(self, /) -> Any:
@@ -302,7 +302,7 @@ class Token:
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received (`data` lines joined by LF); b"" if made by hand.
+        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
         """
     @property
     def role(self, /) -> Any:
@@ -326,7 +326,7 @@ class Token:
         """
     def to_dict(self, /) -> dict:
         """
-        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
+        The fields by name, in plain values that `json.dumps` accepts.
         """
     @property
     def tool_calls(self, /) -> Any:
@@ -375,14 +375,14 @@ class Unknown:
         """
     def json(self, /) -> Any:
         """
-        `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
+        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
         """
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received (`data` lines joined by LF); b"" if made by hand.
+        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
         """
     def to_dict(self, /) -> dict:
         """
-        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
+        The fields by name, in plain values that `json.dumps` accepts.
         """

@@ -39,7 +39,7 @@ class Answer:
         """
     def json(self, /) -> Any:
         """
-        `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
+        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
         """
     @property
     def progress_state(self, /) -> Any:
@@ -54,7 +54,7 @@ class Answer:
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received (`data` lines joined by LF); b"" if made by hand.
+        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
         """
     @property
     def references(self, /) -> Any:
@@ -73,7 +73,7 @@ class Answer:
         """
     def to_dict(self, /) -> dict:
         """
-        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
+        The fields by name, in plain values that `json.dumps` accepts.
         """
 
 @final
@@ -102,7 +102,7 @@ class Error:
         """
     def json(self, /) -> Any:
         """
-        `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
+        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
         """
     @property
     def message(self, /) -> Any:
@@ -112,17 +112,17 @@ class Error:
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received (`data` lines joined by LF); b"" if made by hand.
+        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
         """
     def to_dict(self, /) -> dict:
         """
-        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
+        The fields by name, in plain values that `json.dumps` accepts.
         """
 
 @final
 class StreamParser:
     """
-    EXAONE's streams and one-shot answers: JSON objects with nothing between them.
+    EXAONE's streams and one-shot answers.
 
     Args:
         max_frame_bytes: most bytes of one JSON value, or of one SSE line and of an event's data.
@@ -165,9 +165,9 @@ class StreamParser:
         """
         The answer text that this chunk completes, joined: the fastest way through.
 
-        `Result`, `Error`, `Done`, the last `Task` and the last `StatusUpdate` come out of `close()`, and
-        text that `thinking_tags` held back at an end. Raises as `feed` does; an error carries the text in
-        `.text`, and in `.events` what `close()` would have given.
+        `Result`, `Error`, `Done`, the last `Task` and the last `StatusUpdate` come out of `close()`, and text
+        that `thinking_tags` held back at an end. Raises as `feed` does; an error carries the text in `.text`,
+        and in `.events` what `close()` would have returned.
         """
     @property
     def pending(self, /) -> int:
@@ -201,14 +201,14 @@ class Unknown:
         """
     def json(self, /) -> Any:
         """
-        `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
+        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
         """
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received (`data` lines joined by LF); b"" if made by hand.
+        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
         """
     def to_dict(self, /) -> dict:
         """
-        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
+        The fields by name, in plain values that `json.dumps` accepts.
         """

@@ -50,7 +50,7 @@ class Choice:
         """
     def to_dict(self, /) -> dict:
         """
-        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
+        The fields by name, in plain values that `json.dumps` accepts.
         """
     @property
     def tool_calls(self, /) -> Any:
@@ -96,7 +96,7 @@ class Chunk:
         """
     def json(self, /) -> Any:
         """
-        `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
+        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
         """
     @property
     def model(self, /) -> Any:
@@ -106,7 +106,7 @@ class Chunk:
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received (`data` lines joined by LF); b"" if made by hand.
+        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
         """
     @property
     def refusal(self, /) -> Any:
@@ -130,7 +130,7 @@ class Chunk:
         """
     def to_dict(self, /) -> dict:
         """
-        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
+        The fields by name, in plain values that `json.dumps` accepts.
         """
     @property
     def tool_calls(self, /) -> Any:
@@ -164,16 +164,16 @@ class Done:
     def __repr__(self, /) -> str: ...
     def json(self, /) -> Any:
         """
-        `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
+        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
         """
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received (`data` lines joined by LF); b"" if made by hand.
+        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
         """
     def to_dict(self, /) -> dict:
         """
-        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
+        The fields by name, in plain values that `json.dumps` accepts.
         """
 
 @final
@@ -202,7 +202,7 @@ class Error:
         """
     def json(self, /) -> Any:
         """
-        `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
+        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
         """
     @property
     def message(self, /) -> Any:
@@ -217,11 +217,11 @@ class Error:
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received (`data` lines joined by LF); b"" if made by hand.
+        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
         """
     def to_dict(self, /) -> dict:
         """
-        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
+        The fields by name, in plain values that `json.dumps` accepts.
         """
     @property
     def type(self, /) -> Any:
@@ -232,15 +232,14 @@ class Error:
 @final
 class StreamParser:
     """
-    OpenAI-compatible streams and one-shot answers: bytes to events.
-
-    `thinking_tags`, a pair such as `("<think>", "</think>")`, cuts the reasoning out of the content, for servers
-    that leave it there. With `thinking_first` the answer begins inside the reasoning.
+    OpenAI-compatible chat streams and one-shot answers.
 
     Args:
         max_frame_bytes: most bytes of one JSON value, or of one SSE line and of an event's data.
         max_depth: most open containers in one frame.
         errors: `strict` raises at a bad frame, `report` yields `Malformed` and continues.
+        thinking_tags: the tags around reasoning inside the content, such as `("<think>", "</think>")`.
+        thinking_first: the answer begins inside the reasoning.
 
     Raises:
         TypeError, ValueError: an argument of another type or value.
@@ -278,9 +277,9 @@ class StreamParser:
         """
         The answer text that this chunk completes, joined: the fastest way through.
 
-        `Result`, `Error`, `Done`, the last `Task` and the last `StatusUpdate` come out of `close()`, and
-        text that `thinking_tags` held back at an end. Raises as `feed` does; an error carries the text in
-        `.text`, and in `.events` what `close()` would have given.
+        `Result`, `Error`, `Done`, the last `Task` and the last `StatusUpdate` come out of `close()`, and text
+        that `thinking_tags` held back at an end. Raises as `feed` does; an error carries the text in `.text`,
+        and in `.events` what `close()` would have returned.
         """
     @property
     def pending(self, /) -> int:
@@ -314,14 +313,14 @@ class Unknown:
         """
     def json(self, /) -> Any:
         """
-        `json.loads` of the strictly decoded `.raw`; raises ValueError if that is not JSON.
+        `json.loads` of the strictly decoded payload; raises ValueError if it is not JSON.
         """
     @property
     def raw(self, /) -> bytes:
         """
-        The payload's bytes as received (`data` lines joined by LF); b"" if made by hand.
+        The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event.
         """
     def to_dict(self, /) -> dict:
         """
-        The fields as plain values that `json.dumps` accepts, after an event's `dialect` and `kind`.
+        The fields by name, in plain values that `json.dumps` accepts.
         """
