@@ -209,11 +209,14 @@ class StreamParser(Parser[E | Malformed], Generic[E]):
                         return
                 start = pos
             frame = sse.next_frame(chunk, pos)
+            if sse.examined:
+                self._examined += sse.examined
+                sse.examined = 0
             if frame is None:
                 return
             pos = sse.position
             is_between = sse.is_between_frames()
-            event = self._parse_event(frame, sse)
+            event = self._parse_event(frame)
             if event is not None:
                 self._deliver(event, out, text_only)
                 if start >= 0 and templates is not None and templates.budget.may_learn():
@@ -276,7 +279,7 @@ class StreamParser(Parser[E | Malformed], Generic[E]):
         self._examined += framer.examined
         framer.examined = 0
 
-    def _parse_event(self, frame: RawFrame, sse: SSEFramer) -> E | Malformed | None:
+    def _parse_event(self, frame: RawFrame) -> E | Malformed | None:
         """The event of an SSE frame; None for a keep-alive, and for what means nothing to the dialect."""
         payload = frame.payload.strip(_BLANK)
         if not payload:
@@ -284,9 +287,6 @@ class StreamParser(Parser[E | Malformed], Generic[E]):
         self._came = True
         if payload == _DONE:
             return self._dialect.done(frame)
-        if sse.examined:
-            self._examined += sse.examined
-            sse.examined = 0
         return self._parse_frame(frame, self._max_depth)
 
     def _parse_frame(self, frame: RawFrame, max_depth: int) -> E | Malformed | None:
@@ -365,7 +365,7 @@ class StreamParser(Parser[E | Malformed], Generic[E]):
             is_inside = last.is_inside
             self._came = self._came or self._sse.came
             for frame in (last.outside, last.frame):
-                if frame is not None and not self._finish_frame(frame, self._sse, out):
+                if frame is not None and not self._finish_frame(frame, out):
                     last.is_truncated = True
             if last.is_truncated:
                 missing = Missing.BLANK_LINE
@@ -377,14 +377,14 @@ class StreamParser(Parser[E | Malformed], Generic[E]):
         if missing is not None:
             raise Failure.truncated(self._fed, missing)
 
-    def _finish_frame(self, frame: RawFrame, sse: SSEFramer, out: list[Any]) -> bool:
+    def _finish_frame(self, frame: RawFrame, out: list[Any]) -> bool:
         """A last frame without its blank line: delivered if its data is complete, False if it is cut."""
         payload = frame.payload.strip(_BLANK)
         if payload and payload != _DONE:
             self._examined += len(payload)
             if payload[:1] != b"{" or first_error(frame.payload, self._max_depth) is not None:
                 return False
-        event = self._parse_event(frame, sse)
+        event = self._parse_event(frame)
         if event is not None:
             self._deliver(event, out, False)
         return True
