@@ -104,6 +104,7 @@ CRATE_ONLY: dict[str, dict[str, str]] = {
     },
     "parser": {
         "a frame is followed through chunks": "fall_back predict_in_flight resume",
+        "in `feed`": "prepend_deferred",
         "prediction is one call: `read_frames`": "predict predict_frame",
         "the two framings are asked alike": "begin_frame came ends_inside keep next_frame reject_outside",
         "one result instead of several calls": "decode_last feed_frames finish_frames finish_outside frame_of is_object",
