@@ -55,7 +55,7 @@ class Choice(Value):
     thinking: str = field("The reasoning delta.", default="")
     role: str | None = field("`assistant`, usually in the first chunk only.", default=None)
     tool_calls: tuple[ToolCallDelta, ...] = field(
-        "Pieces of tool calls, merged by their `index`; `()` if there are none.", default=()
+        "Pieces of tool calls, put together by `hangang.ToolCalls`; `()` if there are none.", default=()
     )
     finish_reason: str | None = field("Why this answer ended, None while it runs.", default=None)
     refusal: str = field("Refusal delta: what the model says instead of an answer.", default="")
@@ -79,7 +79,7 @@ class Chunk(PredictableEvent):
     thinking: str = field("The reasoning delta.", default="")
     role: str | None = common("`assistant`, usually in the first chunk only.", default=None)
     tool_calls: tuple[ToolCallDelta, ...] = common(
-        "Pieces of tool calls, merged by their `index`; `()` if there are none.", default=()
+        "Pieces of tool calls, put together by `hangang.ToolCalls`; `()` if there are none.", default=()
     )
     finish_reason: str | None = common(
         "Why the answer ended, None while it runs; the chunk may carry text too.", default=None
