@@ -101,6 +101,7 @@ def test_an_error_makes_every_report_fail(impl: Implementation) -> None:
         events = parser.feed(wire_of(report) + healthy + b'data: {"error":"another"}\n\ndata: [DONE]\n\n')
         completion = Completion.of([*events, *parser.close()])
         assert completion.failed
+        assert completion.error is not None
         assert [completion.error.code, completion.error.message] == expect["error"]
 
 
