@@ -1520,7 +1520,7 @@ def evidence(data: bytes) -> tuple[str | None, int | None]:
                 if service:
                     return service, None
                 weak |= weaker(place, name, first)
-                level = inner_level(place, name)
+                level = inner_level(place, name) if first == b"{" else ""
             may_name = False
         elif byte in (b"{", b"["):
             stack.append((byte, level if byte == b"{" else ""))
