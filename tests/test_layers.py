@@ -17,6 +17,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -72,6 +73,7 @@ def modules(package: Path) -> dict[str, Path]:
     return found
 
 
+@cache
 def imports(package: Path) -> list[Import]:
     known = modules(package)
     found = set()
@@ -147,6 +149,7 @@ def rust_modules(crate: Path) -> dict[str, Path]:
     return found
 
 
+@cache
 def rust_imports(crate: Path) -> list[Import]:
     known = rust_modules(crate)
     found = set()
