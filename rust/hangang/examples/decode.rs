@@ -33,7 +33,7 @@ fn decode<D: Dialect>(mut input: impl Read, mut parser: StreamParser<D>) -> Resu
         out.flush().map_err(|error| error.to_string())?;
         outcome.map_err(|error| error.to_string())?;
     }
-    // The end of the input is not the end of the answer: only the parser knows whether it was complete.
+    // The end of the input is not the end of the answer: only `close` decides whether it was complete.
     parser.close(|_| events += 1).map_err(|error| error.to_string())?;
     Ok(events)
 }

@@ -107,7 +107,7 @@ pub trait StreamEvent<'a>: Sized {
     fn raw(&self) -> Cow<'_, [u8]>;
     /// The same event, independent of the chunk and of the parser.
     fn into_owned(self) -> Self::Owned;
-    /// Whether the dialect knows it: not an `Unknown`, not a `Malformed`.
+    /// Whether it is a known event: not an `Unknown`, not a `Malformed`.
     #[doc(hidden)]
     fn is_known(&self) -> bool;
     /// Whether `feed_text` defers it to `close`.

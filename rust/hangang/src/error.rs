@@ -145,7 +145,7 @@ pub enum ErrorKind {
         /// What was missing.
         expected: Missing,
     },
-    /// The stream ended and had not one event that the dialect knows.
+    /// The stream ended without one known event.
     Unrecognized {
         /// The service whose events were expected.
         expected: Service,

@@ -118,7 +118,7 @@ enum Progress {
     ChunkDone,
 }
 
-/// What an unrecognized stream is explained by. Dropped with the first event that the dialect knows.
+/// What an unrecognized stream is explained by. Dropped with the first known event.
 #[derive(Debug, Default)]
 struct FirstBytes {
     bytes: Vec<u8>,

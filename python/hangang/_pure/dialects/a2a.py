@@ -73,7 +73,7 @@ class Task(Event):
 
 @event("a2a")
 class Message(Event):
-    """A message of the agent, which is the whole answer where there is no task."""
+    """A message of the agent, which is the whole answer if there is no task."""
 
     text: str = field("The joined text of its parts.", default="")
     role: str | None = field("`agent` or `user`.", default=None)

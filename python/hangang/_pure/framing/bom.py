@@ -1,6 +1,6 @@
 """The byte order mark at the start of a stream: EF BB BF, in whatever pieces it comes.
 
-No other file names its bytes. What looked like one and was not belongs to the stream after all;
+Framing names its bytes only here. What looked like one and was not belongs to the stream after all;
 what that means is for the caller: the start of a line in SSE, an error in bare JSON.
 """
 

@@ -8,7 +8,7 @@
 //! What will bite:
 //! - "no references" is `[{}]` on the wire, a list with an empty object in it;
 //! - the wire has no end marker. A stream has ended when it showed an `answering` frame or an error, so one that is cut
-//!   between two frames of the answer cannot be told from a complete one.
+//!   between two frames of the answer cannot be distinguished from a complete one.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -59,7 +59,7 @@ pub struct AnswerCommon {
     pub query: Box<str>,
     /// `chitchat`, `web_search`, …; `""` while planning.
     pub intent: Box<str>,
-    /// The references as a JSON array, one object for all frames that repeat it; `None` where there are none.
+    /// The references as a JSON array, one object for all frames that repeat it; `None` if there are none.
     pub references: Option<Arc<str>>,
     /// `planning`, `optimizing`, `answering`, …
     pub progress_state: Box<str>,

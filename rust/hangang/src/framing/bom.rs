@@ -1,6 +1,6 @@
 //! The byte order mark that may open a stream: EF BB BF at offset 0.
 //!
-//! It may be cut by chunks, and an empty chunk may come before it. Bytes that begin like one and go on otherwise belong
+//! It may be cut by chunks, and an empty chunk may come before it. Bytes that begin like one and then differ belong
 //! to the stream; the caller decides what they mean there. No other module has the mark's bytes.
 
 const BOM: [u8; 3] = [0xef, 0xbb, 0xbf];

@@ -19,7 +19,7 @@ pub(crate) struct RawFrame<'f> {
 /// What an SSE payload may be besides JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Marker {
-    /// Only white space: the frame keeps the connection alive and is no event.
+    /// Only white space: the frame keeps the connection alive and is not an event.
     KeepAlive,
     /// `[DONE]`, with white space around it or without.
     Done,

@@ -407,7 +407,7 @@ impl SseFramer {
         }
     }
 
-    /// One complete line, as WHATWG interprets it. A data value is left to the caller, which knows where it lies.
+    /// One complete line, as WHATWG interprets it. A data value is left to the caller, which has its position.
     fn read_field(&mut self, line: &[u8]) -> Line {
         let Some(&first) = line.first() else { return Line::Blank };
         if first == b':' {

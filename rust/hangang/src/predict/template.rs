@@ -8,7 +8,7 @@
 //! - a template is tried only where a frame begins and nothing of it is held;
 //! - a match is a whole frame, no longer than `max_frame_bytes`: it can break no limit of size, and its depth is that
 //!   of the template;
-//! - a string must be valid UTF-8 and valid JSON, or it is no match. Nothing is raised here.
+//! - a string must be valid UTF-8 and valid JSON, or the template does not match. Nothing is raised here.
 //!
 //! What will bite:
 //! - `id:x` and `id: x` are different layouts, as a space after the colon is not part of the value. An id that begins
