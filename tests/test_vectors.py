@@ -229,14 +229,14 @@ def test_the_given_table_is_the_given_one() -> None:
 def test_every_deviation_has_its_source() -> None:
     """The rows of [openai §8], [a2a §9] and [a2a §12] are in the tables, each with its source."""
     sources = [str(vector.case.get("source", "")) for vector in TABLE]
-    rows = (
+    rows = [
         "[openai §8.1]",
         "[openai §8.2]",
         "[openai §8.3]",
         "[openai §8.4]",
         "[openai §8.5]",
         "[openai §8.6]",
-    )
+    ]
     for row in (*rows, "[openai §8.8]"):  # [openai §8.7] is about folding: tests/test_tool_calls.py
         assert any(source.startswith(row) for source in sources), row
     assert sum(source.startswith("[a2a §12]") for source in sources) >= 3
