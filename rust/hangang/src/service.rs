@@ -250,7 +250,7 @@ fn scan(data: &[u8]) -> Scan {
                     is_openai |= matches!(here, Level::Top | Level::Result)
                         && (name == b"error" && matches!(first, b'{' | b'"')
                             || name == b"usage" && first == b'{');
-                    level = inner_level(here, name);
+                    level = if first == b'{' { inner_level(here, name) } else { Level::Other };
                 }
                 may_be_name = false;
             }
