@@ -124,15 +124,6 @@ def test_without_a_key_nothing_is_struck_out_of_texts() -> None:
         client.chat("m", "x")
 
 
-def has_thinking_tags() -> bool:
-    try:
-        openai.StreamParser(thinking_tags=("<think>", "</think>"))  # type: ignore[call-arg]
-    except TypeError:
-        return False
-    return True
-
-
-@pytest.mark.skipif(not has_thinking_tags(), reason="the parser has no thinking_tags yet")
 @pytest.mark.parametrize("is_async", [False, True])
 def test_thinking_tags(is_async: bool) -> None:
     def frame(content: str, reason: str | None = None) -> bytes:
