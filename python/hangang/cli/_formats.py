@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, TypeAlias, cast
+from typing import Literal, TypeAlias
 
 from hangang import a2a, clova, detect, exaone, openai
 
@@ -41,7 +41,7 @@ class Detector:
             return None
         self.prefix += chunk[: WINDOW - len(self.prefix)]
         # The first evidence counts, so a longer prefix never shows another format than a shorter one.
-        return cast("Format | None", detect(self.prefix))
+        return detect(self.prefix)
 
 
 def look(prefix: bytes) -> str:
