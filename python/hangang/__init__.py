@@ -41,6 +41,7 @@ from hangang._version import __version__
 if TYPE_CHECKING:
     from hangang import emulator as emulator
     from hangang import streams as streams
+    from hangang._pure import detect as detect
     from hangang.streams import Completion, ToolCall, ToolCalls, aiter_events, iter_events
 
 __all__ = [
@@ -95,9 +96,9 @@ ServerSentEvent = impl.ServerSentEvent
 SSEParser = impl.SSEParser
 ToolCallDelta = impl.ToolCallDelta
 Usage = impl.Usage
-detect = impl.detect
 
 if not TYPE_CHECKING:
+    detect = impl.detect
     _STREAMS = ("Completion", "ToolCall", "ToolCalls", "aiter_events", "iter_events")
 
     def __getattr__(name: str) -> Any:

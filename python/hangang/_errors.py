@@ -223,6 +223,10 @@ class APITimeoutError(APIError):
 class _BrokenStreamError(TruncatedStreamError, APIError):
     """What the two errors of a connection after the first event share: both constructors' attributes."""
 
+    code: str | int | None
+    body: Any
+    retry_after: float | None
+
     def __init__(
         self,
         message: str,

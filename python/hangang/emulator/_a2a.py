@@ -70,8 +70,8 @@ class RPCError(Exception):
     ) -> None:
         super().__init__(code, message)
         self.code = code
-        self.message = message or _MESSAGES.get(code, "Server error")
-        self.metadata = metadata or {}
+        self.message: str = message or _MESSAGES.get(code, "Server error")
+        self.metadata: dict[str, str] = metadata or {}
         self.fields = fields
         self.detail = detail
 

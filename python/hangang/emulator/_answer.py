@@ -101,7 +101,7 @@ class Answer(Response):
         headers: Mapping[str, str] | None = None,
     ) -> None:
         self.status_code = status
-        self.background = None
+        self.background: Any = None
         self.init_headers(headers)
         self._frames = frames
         self._controls = controls

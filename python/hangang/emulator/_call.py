@@ -38,7 +38,7 @@ class Refusal(Exception):
         self.status = status
         self.code = code
         self.message = message
-        self.headers = dict(headers or {})
+        self.headers: dict[str, str] = dict(headers or {})
 
 
 def no_headers(_limit: int, _left: int, _reset: float) -> dict[str, str]:

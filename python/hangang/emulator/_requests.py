@@ -89,7 +89,7 @@ class RequestLog:
     """
 
     def __init__(self) -> None:
-        self.total = 0
+        self.total: int = 0
         self._kept: deque[tuple[Request, int]] = deque()
         self._bytes = 0
         self._lock = threading.Lock()

@@ -16,14 +16,14 @@ class Run:
     """A task that is being worked on; any number of streams read its events."""
 
     def __init__(self, state: State, context: str, metadata: JSON | None) -> None:
-        self.id = state.new_id()
+        self.id: str = state.new_id()
         self.context = context
         self.metadata = metadata
         self.status: JSON = {"state": "TASK_STATE_SUBMITTED"}
         self.history: list[JSON] = []
         self.artifacts: list[JSON] = []
         self.events: list[JSON | RPCError] = []
-        self.done = False
+        self.done: bool = False
         self.work: asyncio.Task[None] | None = None
         self._state = state
         self._changed = asyncio.Event()

@@ -48,11 +48,11 @@ class State:
         requests_per_minute: int | None = None,
     ) -> None:
         self.controls = controls
-        self.keys = None if keys is None else frozenset(keys)
+        self.keys: frozenset[str] | None = None if keys is None else frozenset(keys)
         self.requests_per_minute = requests_per_minute
         self.open_streams = 0
         self.connections: int | None = None
-        self.requests = RequestLog()
+        self.requests: RequestLog = RequestLog()
         self.served: Counter[str] = Counter()
         self.runs: dict[str, Run] = {}
         self.files: dict[str, StoredFile] = {}
