@@ -433,20 +433,13 @@ def test_a2a_message_of_the_completed_status_fills_in() -> None:
     assert text(a2a.Task(content="전체", state="completed"), status("completed", "답")) == "전체"
 
 
-NEW_FIELDS = pytest.mark.skipif(
-    "refusal" not in openai.Chunk.__match_args__, reason="the implementations do not have the new fields yet"
-)
-
-
-@NEW_FIELDS
 def test_refusals_are_not_text() -> None:
-    chunk: Any = openai.Chunk
+    chunk = openai.Chunk
     events = [chunk(refusal="I ca"), chunk(refusal="n't"), chunk(finish_reason="stop")]
     whole = Completion.of(events)
     assert (whole.text, whole.refusal, whole.failed) == ("", "I can't", False)
 
 
-@NEW_FIELDS
 def test_a_refusal_is_read_from_every_event_that_has_one() -> None:
     """Events of one template share their common fields, also a refusal that repeats."""
     frame = b'data: {"choices":[{"index":0,"delta":{"refusal":"no","content":"%s"}}]}\n\n'
@@ -456,9 +449,8 @@ def test_a_refusal_is_read_from_every_event_that_has_one() -> None:
     assert (whole.refusal, whole.text) == ("no" * 4, "abcd")
 
 
-@NEW_FIELDS
 def test_a2a_task_has_a_status_message() -> None:
-    task: Any = a2a.Task
+    task = a2a.Task
     whole = Completion.of([task(id="t", state="input-required", message="어느 도시?")])
     assert (whole.status_message, whole.state, whole.text) == ("어느 도시?", "input-required", "")
     assert Completion.of([task(state="completed", message="답")]).text == "답"

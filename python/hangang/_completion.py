@@ -556,7 +556,7 @@ def _openai_chunk(fold: Fold, event: Any) -> bool:
         fold.finish_reason = event.finish_reason
     if event.usage is not None:
         fold.usage = event.usage
-    if refusal := getattr(event, "refusal", ""):
+    if refusal := event.refusal:
         fold.refusal.append(refusal)
         return False
     return not event.tool_calls
@@ -565,7 +565,7 @@ def _openai_chunk(fold: Fold, event: Any) -> bool:
 def _a2a_task(fold: Fold, event: Any) -> None:
     fold.task_id = event.id or fold.task_id
     fold.context_id = event.context_id or fold.context_id
-    fold.put_status(event.state, getattr(event, "message", None))
+    fold.put_status(event.state, event.message)
     if metadata := event.metadata:
         fold.put_metadata(metadata)
     fold.task_content = event.content

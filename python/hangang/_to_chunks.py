@@ -233,9 +233,7 @@ class _Relay:
         # A chunk made by hand may have the members of choice 0 and no choices.
         for part in event.choices or ((event,) if _has_content(event) else ()):
             choice = self._choice(getattr(part, "index", 0))
-            delta = choice.delta(
-                part.text, part.thinking, getattr(part, "refusal", ""), choice.add_calls(part.tool_calls)
-            )
+            delta = choice.delta(part.text, part.thinking, part.refusal, choice.add_calls(part.tool_calls))
             if delta:
                 shaped.append(_shaped_choice(choice, delta))
             if part.finish_reason is not None and not choice.is_finished:
@@ -367,7 +365,7 @@ def _has_content(event: Any) -> bool:
         or event.tool_calls
         or event.finish_reason is not None
         or event.role
-        or getattr(event, "refusal", "")
+        or event.refusal
     )
 
 
