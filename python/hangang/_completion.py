@@ -548,18 +548,18 @@ def _openai_chunk(fold: Fold, event: Any) -> bool:
         fold.text.append(text)
     if thinking := event.thinking:
         fold.thinking.append(thinking)
-    if event.tool_calls:
-        _add_calls(fold, event.tool_calls)
+    if calls := event.tool_calls:
+        _add_calls(fold, calls)
     if fold.role is None:
         fold.role = event.role or None
     if fold.finish_reason is None:
         fold.finish_reason = event.finish_reason
-    if event.usage is not None:
-        fold.usage = event.usage
+    if (counts := event.usage) is not None:
+        fold.usage = counts
     if refusal := event.refusal:
         fold.refusal.append(refusal)
         return False
-    return not event.tool_calls
+    return not calls
 
 
 def _a2a_task(fold: Fold, event: Any) -> None:
@@ -591,23 +591,29 @@ def _a2a_task(fold: Fold, event: Any) -> None:
 def _a2a_message(fold: Fold, event: Any) -> None:
     fold.messages.append(event.text)
     fold.role = event.role or fold.role
-    fold.task_id = event.task_id or fold.task_id
-    fold.context_id = event.context_id or fold.context_id
+    if task_id := event.task_id:
+        fold.task_id = task_id
+    if context_id := event.context_id:
+        fold.context_id = context_id
     if metadata := event.metadata:
         fold.put_metadata(metadata)
 
 
 def _a2a_status(fold: Fold, event: Any) -> None:
-    fold.task_id = event.task_id or fold.task_id
-    fold.context_id = event.context_id or fold.context_id
+    if task_id := event.task_id:
+        fold.task_id = task_id
+    if context_id := event.context_id:
+        fold.context_id = context_id
     fold.put_status(event.state, event.message)
     if metadata := event.metadata:
         fold.put_metadata(metadata)
 
 
 def _a2a_artifact(fold: Fold, event: Any) -> None:
-    fold.task_id = event.task_id or fold.task_id
-    fold.context_id = event.context_id or fold.context_id
+    if task_id := event.task_id:
+        fold.task_id = task_id
+    if context_id := event.context_id:
+        fold.context_id = context_id
     # `append` for an id never seen creates it: dropping it would lose text ([a2a §4]).
     one = fold.put_artifact(event.artifact_id, append=event.append)
     if event.name is not None:
