@@ -198,11 +198,7 @@ impl<D: Dialect> StreamParser<D> {
         mut on_event: impl FnMut(D::Event<'_>),
     ) -> Result<(), ParseError> {
         self.require_open()?;
-        self.feed_frames(chunk, &mut on_event).inspect_err(|_| {
-            if let Some(held) = self.dialect.flush() {
-                on_event(held);
-            }
-        })
+        self.feed_frames(chunk, &mut on_event).inspect_err(|_| deliver_held(&mut self.dialect, &mut on_event))
     }
 
     /// The events of the chunk's frames; what a dialect holds back stays with it.
@@ -576,9 +572,7 @@ impl<D: Dialect> StreamParser<D> {
     fn finish(&mut self, on_event: &mut impl FnMut(D::Event<'_>)) -> Result<(), ErrorKind> {
         let mut ends_inside = false;
         let frames = self.finish_frames(&mut ends_inside, on_event);
-        if let Some(held) = self.dialect.flush() {
-            on_event(held);
-        }
+        deliver_held(&mut self.dialect, on_event);
         if let Some(first_bytes) = &self.first_bytes {
             if !ends_inside && (first_bytes.came || self.framing.came()) {
                 let look = Look::of(&first_bytes.bytes, D::SERVICE);
@@ -682,11 +676,18 @@ impl<D: Dialect> Delivery<'_, D> {
             *self.first_bytes = None;
         }
         if matches!(decoded.event.deferred(), Some(Deferred::Done | Deferred::Error)) {
-            if let Some(held) = self.dialect.flush() {
-                on_event(held);
-            }
+            deliver_held(self.dialect, on_event);
         }
         on_event(decoded.event);
+    }
+}
+
+/// Delivers what a dialect holds back, at the end of the stream. Kept apart: inlined, it would cost every event.
+#[cold]
+#[inline(never)]
+fn deliver_held<D: Dialect>(dialect: &mut D, on_event: &mut impl FnMut(D::Event<'_>)) {
+    if let Some(held) = dialect.flush() {
+        on_event(held);
     }
 }
 
