@@ -154,7 +154,7 @@ PURE_ONLY: dict[str, dict[str, str]] = {
     },
     "parser": {
         "the two framings have a loop each": "advance_json parse_event",
-        "text held back": "deliver_held take_held",
+        "text held back": "take_held",
         "a template is made from the bytes of the frame": "learn learn_sse",
         "the end": "finish_frame",
     },
