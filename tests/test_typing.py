@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
+import shutil
 import subprocess
 import sys
+import sysconfig
+import venv
 from pathlib import Path
 
 import pytest
@@ -48,3 +52,34 @@ def test_the_package_is_marked_as_typed() -> None:
     import hangang
 
     assert (Path(hangang.__file__).parent / "py.typed").is_file()
+
+
+def test_every_public_symbol_has_a_type(tmp_path: Path) -> None:
+    """`pyright --verifytypes`, which looks at an installed package only: a copy in an environment of its own."""
+    venv.create(tmp_path / "env", symlinks=True)
+    python = tmp_path / "env" / "bin" / "python"
+    if not python.exists():
+        pytest.skip("the environment has no bin/python on this platform")
+    packages = next((tmp_path / "env").glob("lib/python*/site-packages"))
+    shutil.copytree(
+        support.REPO / "python" / "hangang", packages / "hangang", ignore=shutil.ignore_patterns("_native*")
+    )
+    (packages / "beside.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
+    # pyright takes the environment from these variables; `--pythonpath` alone does not find the package.
+    environ = {
+        "VIRTUAL_ENV": str(tmp_path / "env"),
+        "PATH": f"{python.parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "pyright", "--ignoreexternal", "--outputjson", "--verifytypes", "hangang"],
+        cwd=tmp_path,
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    report = json.loads(done.stdout)["typeCompleteness"]
+    unknown = [one["name"] for one in report["symbols"] if one["isExported"] and not one["isTypeKnown"]]
+    assert report["symbols"], done.stdout[:500]
+    assert not unknown, unknown
+    assert report["completenessScore"] == 1
