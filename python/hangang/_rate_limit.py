@@ -108,19 +108,26 @@ _UNITS = {
     "m": 60.0,
     "h": 3600.0,
 }
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)")
-_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+# Possessive, and matched where the part before ended: no digit is read twice.
+_DURATION = re.compile(r"([0-9]++(?:\.[0-9]*+)?|\.[0-9]++)(ns|us|µs|μs|ms|s|m|h)")
+_NUMBER = re.compile(r"[0-9]++(?:\.[0-9]++)?")
+_LONGEST = (
+    64  # characters of a number, a duration or a date; the longest that a service has reason to send is 35
+)
 
 
 def duration(text: str) -> float | None:
-    """Seconds of a Go duration (`"2.5s"`, `"1m30s"`, `"120ms"`) or of a bare number; else None."""
+    """Seconds of a Go duration (`"2.5s"`, `"1m30s"`, `"120ms"`) or of a bare number; else None.
+
+    A text of more than 64 characters is none.
+    """
+    if len(text) > _LONGEST:
+        return None
     text = text.strip(" \t")
     if _NUMBER.fullmatch(text):
         return float(text)
     total, end = 0.0, 0
-    for match in _DURATION.finditer(text):
-        if match.start() != end:
-            return None
+    while (match := _DURATION.match(text, end)) is not None:
         total += float(match[1]) * _UNITS[match[2]]
         end = match.end()
     return total if text and end == len(text) else None
@@ -128,7 +135,7 @@ def duration(text: str) -> float | None:
 
 def _retry_after_header(value: str | None) -> float | None:
     """RFC 9110: a number of seconds, or an HTTP date."""
-    if value is None:
+    if value is None or len(value) > _LONGEST:
         return None
     value = value.strip(" \t")
     if _NUMBER.fullmatch(value):

@@ -99,6 +99,7 @@ class Attempt:
         self.done = False
         self.failure: Exception | None = None
         self._error_event: Any = None  # the one that ended the stream, until it is folded
+        self._rate_limit: RateLimit | None = None  # read from the headers when it is first asked for
 
     def opened(self, status: int, headers: Mapping[str, str]) -> None:
         """Take the head of the answer.
@@ -107,7 +108,7 @@ class Attempt:
             APIError: its type cannot be a chat: a page of a proxy or of a sign-in, or the wrong address.
         """
         self.status = status
-        self.headers = headers
+        self.headers, self._rate_limit = headers, None
         self._opened_at = time.monotonic()
         content_type = headers.get("content-type", "").partition(";")[0].strip(" \t").lower()
         if content_type.startswith(_FOREIGN_TYPES):
@@ -116,6 +117,13 @@ class Attempt:
                 status=status,
                 request_id=request_id_of(headers),
             )
+
+    @property
+    def rate_limit(self) -> RateLimit:
+        """The quota as the answer's headers state it; they are read once."""
+        if self._rate_limit is None:
+            self._rate_limit = RateLimit.of(self.headers)
+        return self._rate_limit
 
     @property
     def waiting(self) -> int:
@@ -297,7 +305,7 @@ class Attempt:
             self._fold.extend([self._error_event])
             self._error_event = None
         whole = self._fold.completion()
-        return replace(whole, rate_limit=RateLimit.of(self.headers), request_id=request_id_of(self.headers))
+        return replace(whole, rate_limit=self.rate_limit, request_id=request_id_of(self.headers))
 
     def finished(self) -> None:
         """Everything was delivered: raise what ended the stream, if it failed."""

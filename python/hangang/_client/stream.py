@@ -61,7 +61,7 @@ class _StreamBase:
     @property
     def rate_limit(self) -> RateLimit:
         """The quota, from the answer's headers; empty before the answer."""
-        return RateLimit() if self._attempt is None else RateLimit.of(self._attempt.headers)
+        return RateLimit() if self._attempt is None else self._attempt.rate_limit
 
     @property
     def request_id(self) -> str | None:
