@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import importlib
 import pkgutil
 import re
@@ -12,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from raw_http_server import RawHTTPServer, head
 from transports import SERVICES, Answer, Script, read
 
 import hangang
+from hangang import clova
 from hangang._rate_limit import RateLimit, duration, retry_after
 
 PACKAGE = Path(hangang.__file__).parent
@@ -188,3 +191,40 @@ def test_no_regular_expression_backtracks() -> None:
                     if time.thread_time() - begin > 0.01 and growth(work, text) > 30:
                         slow.append(f"{place} {pattern.pattern!r} on {beginning!r} {seed!r} {end!r}")
     assert slow == []
+
+
+# -- cookies ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("library", ["httpx", "httpx2"])
+@pytest.mark.parametrize("mode", MODES)
+def test_a_client_that_we_make_keeps_no_cookie(mode: str, library: str) -> None:
+    cookie = "set-cookie: session=one-user; Path=/\r\n"
+    answer = [head(headers=cookie), TOKEN, RESULT]
+    models = [head(kind="application/json", headers=cookie), b'{"data": []}']
+    refused = [head("400 Bad Request", "application/json", headers=cookie), b"{}"]
+    with RawHTTPServer([answer, models, refused, answer]) as server:
+        options: Any = {"base_url": server.url, "http_client": library}
+
+        def sync() -> Any:
+            with clova.Client("key", **options) as client:
+                client.chat("HCX-005", "질문")
+                client.with_options(timeout=5).embedding("질문")
+                with pytest.raises(hangang.BadRequestError):
+                    client.chat("HCX-005", "질문")
+                client.chat("HCX-005", "질문")
+                return list(client._transport._adapter.http.cookies.jar)
+
+        async def awaited() -> Any:
+            async with clova.AsyncClient("key", **options) as client:
+                await client.chat("HCX-005", "질문")
+                await client.with_options(timeout=5).embedding("질문")
+                with pytest.raises(hangang.BadRequestError):
+                    await client.chat("HCX-005", "질문")
+                await client.chat("HCX-005", "질문")
+                return list(client._transport._adapter.http.cookies.jar)
+
+        kept = sync() if mode == "sync" else asyncio.run(awaited())
+        assert len(server.requests) == 4
+        assert not [request for request in server.requests if b"\r\ncookie:" in request.lower()]
+        assert kept == []

@@ -2,6 +2,7 @@
 
 - All clients of a process share one TLS context: making one reads every trusted certificate, which takes
   50 ms. Nothing of a client is in it.
+- No cookie is kept: a service's, or a gateway's, would go out with the requests of another user of the client.
 - The key is put into a request after the library has built it: building can fail, and its frames would show
   the key in a traceback. See also `tracebacks`.
 """
@@ -14,6 +15,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
+from http.cookiejar import CookieJar
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
@@ -39,8 +41,16 @@ def make(library: ModuleType, is_async: bool, base_url: str) -> SyncHTTPX | Asyn
         limits=library.Limits(max_connections=None, max_keepalive_connections=100),
         follow_redirects=False,
         trust_env=trust_env,
+        cookies=_NoCookies(),
     )
     return wrap(library, client, is_async)
+
+
+class _NoCookies(CookieJar):
+    """A jar that stays empty; the header is not even parsed."""
+
+    def extract_cookies(self, response: Any, request: Any) -> None:
+        """Keep nothing."""
 
 
 def wrap(library: ModuleType, client: Any, is_async: bool) -> SyncHTTPX | AsyncHTTPX:
