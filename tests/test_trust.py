@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 from raw_http_server import RawHTTPServer, head
-from transports import SERVICES, Answer, Script, read
+from transports import LIBRARIES, SERVICES, Answer, Script, json_answer, read
 
 import hangang
-from hangang import clova
+from hangang import clova, exaone
+from hangang._client.request import Call
 from hangang._rate_limit import RateLimit, duration, retry_after
 
 PACKAGE = Path(hangang.__file__).parent
@@ -228,3 +229,97 @@ def test_a_client_that_we_make_keeps_no_cookie(mode: str, library: str) -> None:
         assert len(server.requests) == 4
         assert not [request for request in server.requests if b"\r\ncookie:" in request.lower()]
         assert kept == []
+
+
+# -- what a caller passes on from somebody else ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://a.example/?",
+        "https://a.example/#",
+        "https://a.example?",
+        "https://a.example#",
+        "https://a.example/v1?key=1",
+        "https://a.example/v1#part",
+        "https://user@a.example",
+        "https://user:password@a.example",
+        "https://:@a.example",
+        "https://[::1",
+        "https://a.example:99999",
+        "https://a.example:x",
+        "https://a..example",
+        "https://" + "a" * 64 + ".example",
+        "https://\u2024.example",
+        "https://\xad.example",
+        "https://a.example\ud800",
+        "https://a.example/\x7f",
+        "https://a.example/\ud800",
+        "https://a.example/" + "b" * 70_000,
+    ],
+)
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("mode", MODES)
+def test_a_wrong_base_url_is_refused_in_the_constructor(mode: str, library: Any, url: str) -> None:
+    script = Script([json_answer({})], library)
+    client, http = (
+        (clova.Client, script.client()) if mode == "sync" else (clova.AsyncClient, script.async_client())
+    )
+    with pytest.raises(ValueError, match="base_url") as caught:
+        client("key", base_url=url, http_client=http)
+    assert type(caught.value) is ValueError
+    assert "password" not in str(caught.value).removesuffix("a user name or a password")
+
+
+@pytest.mark.parametrize(
+    "url", ["https://한국.example/경로", "https://xn--3e0b707e.example", "https://a_b.example."]
+)
+def test_a_host_of_another_script_is_no_wrong_one(url: str) -> None:
+    clova.Client("key", base_url=url).close()
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        ({"json": {"a": "\ud800"}}, "lone surrogate"),
+        ({"params": {"a": "\ud800"}}, "lone surrogate"),
+        ({"data": {"a": "\ud800"}}, "lone surrogate"),
+        ({"files": [("f", ("\udcff.txt", b"", "text/plain"))]}, "lone surrogate"),
+        ({"files": [("f", ("a.txt", b"", "text/plain\r\nX-Evil: 1"))]}, "content type"),
+        ({"files": [("f", ("a.txt", b"", "text/plain\x85X-Evil: 1"))]}, "content type"),
+        ({"files": [("f", ("a.txt", b"", "text/\ud800"))]}, "content type"),
+        ({"headers": {"x": "a\r\ny: b"}}, "the header x"),
+        ({"headers": {"x": "한"}}, "the header x"),
+        ({"headers": {"x\r\ny": "a"}}, "name of a header"),
+        ({"headers": {"": "a"}}, "name of a header"),
+        ({"path": "/\x7f"}, "path must"),
+        ({"path": "/\x85"}, "path must"),
+        ({"path": "/\ud800"}, "path must"),
+        ({"path": "/" + "a" * 70_000}, "the address is not valid"),
+        ({"method": "GET\r\nx: y"}, "method must"),
+        ({"method": "GÉT"}, "method must"),
+        ({"base_url": "https://a..example"}, "the address is not valid"),
+    ],
+)
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_what_cannot_be_sent_is_a_value_error_of_ours(library: Any, call: dict[str, Any], words: str) -> None:
+    script = Script([json_answer({})], library)
+    with script.client() as http, clova.Client("key", http_client=http) as client:
+        with pytest.raises(ValueError, match=words) as caught:
+            client._transport.execute(Call(**{"method": "POST", "path": "/", **call}))
+        assert type(caught.value) is ValueError
+        assert caught.value.__suppress_context__ or caught.value.__context__ is None
+    assert script.requests == []
+    if "headers" in call:
+        with pytest.raises(ValueError, match=words):
+            clova.Client("key", headers=call["headers"])
+
+
+def test_the_name_of_a_file_ends_no_line() -> None:
+    script = Script([json_answer({"result_code": 200, "data": {"files": []}})])
+    with script.client() as http, exaone.Client("key", http_client=http) as client:
+        client.files.upload(('a"\r\nX-Evil: 1\r\n\r\nb.txt', b"x", "text/plain"))
+    body = script.requests[0].content
+    assert b"\r\nX-Evil" not in body
+    assert b'filename="a%22%0D%0AX-Evil: 1%0D%0A%0D%0Ab.txt"\r\n' in body

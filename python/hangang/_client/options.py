@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Protocol, TypedDict
@@ -21,6 +22,7 @@ __all__ = [
     "TimeoutLike",
     "check_options",
     "checked_base_url",
+    "checked_headers",
     "insecure_is_allowed",
 ]
 
@@ -144,7 +146,7 @@ class Settings:
                     new["timeouts"] = _timeouts(value)
             elif name == "headers":
                 if value is not None:
-                    more = {key.lower(): text for key, text in value.items()}
+                    more = {key.lower(): text for key, text in checked_headers(value).items()}
                     new["headers"] = {**self.headers, **more}
             elif name == "record":
                 new["record"] = None if value is None else os.fspath(value)
@@ -214,12 +216,18 @@ def checked_base_url(url: str, *, allow_insecure: bool) -> str:
         ValueError: it is not absolute, holds a password, a query or a fragment, or is plain http to a host
             that is not loopback.
     """
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise ValueError(
+            "base_url must be an absolute http or https URL with a valid host and port"
+        ) from None
     if any(char <= " " for char in url) or parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("base_url must be an absolute http or https URL")
     if parts.username is not None or parts.password is not None:
         raise ValueError("base_url must not hold a user name or a password")
-    if parts.query or parts.fragment:
+    if "?" in url or "#" in url:  # also empty ones, which `parts` does not show
         raise ValueError("base_url must not have a query or a fragment")
     if parts.scheme == "http" and not is_loopback(parts.hostname) and not allow_insecure:
         raise ValueError(
@@ -227,6 +235,26 @@ def checked_base_url(url: str, *, allow_insecure: bool) -> str:
             f"HANGANG_ALLOW_INSECURE=1) if you trust the network between here and {parts.hostname}"
         )
     return url.rstrip("/")
+
+
+def checked_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Headers that can be sent, unchanged.
+
+    Raises:
+        ValueError: a name or a value could end its line, or is not ASCII. The value may be secret: it is not shown.
+    """
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} cannot be the name of a header")
+        if isinstance(value, str) and not _HEADER_VALUE.fullmatch(value):
+            raise ValueError(
+                f"the header {name} holds a line break, another control character, or one outside ASCII"
+            )
+    return headers
+
+
+_HEADER_NAME = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]++")
+_HEADER_VALUE = re.compile(r"[\t -~]*+")
 
 
 def insecure_is_allowed() -> bool:

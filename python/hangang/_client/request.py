@@ -233,8 +233,8 @@ def _multipart(data: Mapping[str, Any], files: Files) -> tuple[bytes, str]:
         out += [f'--{boundary}\r\nContent-Disposition: form-data; name="{_quoted(name)}"\r\n\r\n'.encode()]
         out += [text if isinstance(text, bytes) else text.encode(), b"\r\n"]
     for field_name, (file_name, content, content_type) in files:
-        if any(char < " " for char in content_type):
-            raise ValueError("a content type must not hold control characters")
+        if any(not " " <= char <= "~" for char in content_type):
+            raise ValueError("a content type must be visible ASCII: no line break, no control character")
         out += [
             f'--{boundary}\r\nContent-Disposition: form-data; name="{_quoted(field_name)}"; '
             f'filename="{_quoted(file_name)}"\r\nContent-Type: {content_type}\r\n\r\n'.encode(),

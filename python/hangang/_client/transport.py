@@ -36,6 +36,7 @@ from .options import (
     Settings,
     check_options,
     checked_base_url,
+    checked_headers,
     insecure_is_allowed,
 )
 from .request import Call, Service, encoded, with_query
@@ -110,6 +111,7 @@ class Transport:
         self._adapter, self._owns_http = adapter_for(
             http_client, is_async=self.is_async, base_url=self.base_url
         )
+        self._check_address(self.base_url, "base_url")
         if chosen.get("timeout") is None:  # the limits of the caller's own client object apply
             limits = DEFAULT_TIMEOUTS if self._owns_http else self._adapter.own_timeouts()
             settings = replace(settings, timeouts=limits)
@@ -133,9 +135,17 @@ class Transport:
     def prepare(self, call: Call) -> Prepared:
         """Check and encode a call. The key is not in it."""
         settings = self.settings.changed(call.options)
-        if not call.path.startswith("/") or any(char <= " " for char in call.path) or "#" in call.path:
-            raise ValueError("path must begin with '/' and hold no space and no '#'")
-        content, content_type = encoded(call)
+        if not call.path.startswith("/") or "#" in call.path or not _is_printable(call.path):
+            raise ValueError("path must begin with '/' and hold no space, no control character and no '#'")
+        if not (call.method.isascii() and call.method.isalpha()):
+            raise ValueError("method must be a word such as GET")
+        try:
+            content, content_type = encoded(call)
+            path = with_query(call.path, call.params)
+        except UnicodeEncodeError:
+            raise ValueError(
+                "a lone surrogate (U+D800 to U+DFFF) in the body, the query or the name of a file cannot be sent"
+            ) from None
         headers = {
             "user-agent": USER_AGENT,
             "accept": "text/event-stream" if call.streaming else "application/json",
@@ -147,11 +157,20 @@ class Transport:
             # A compressing proxy would hold events back until its window is full.
             headers["accept-encoding"] = "identity"
             timeouts["read"] = _shorter(timeouts.get("read"), settings.stall_timeout)
-        for more in (settings.headers, call.headers):
+        for more in (settings.headers, checked_headers(call.headers)):
             for name, value in more.items():
                 headers[name.lower()] = value
-        url = (self.base_url if call.base_url is None else call.base_url) + with_query(call.path, call.params)
+        url = (self.base_url if call.base_url is None else call.base_url) + path
+        self._check_address(url, "the address")
         return Prepared(call, HTTPRequest(call.method, url, headers, content, timeouts), settings)
+
+    def _check_address(self, url: str, name: str) -> None:
+        """Raise a ValueError if the HTTP library, or the resolver after it, would refuse an address."""
+        try:
+            self._adapter.host_of(url).encode("idna")  # as the resolver does: a label of 1 to 63 bytes
+        except ValueError as error:  # UnicodeError is one
+            words = str(error) if type(error) is ValueError else "the name of its host cannot be one"
+            raise ValueError(f"{name} is not valid: {words}") from None
 
     def _within(self, request: HTTPRequest, deadline: Deadline) -> HTTPRequest:
         """The request with its time limits inside the deadline."""
@@ -515,6 +534,10 @@ def _shorter(seconds: float | None, other: float | None) -> float | None:
     if seconds is None or other is None:
         return other if seconds is None else seconds
     return min(seconds, other)
+
+
+def _is_printable(path: str) -> bool:
+    return not any(char <= " " or "\x7f" <= char <= "\x9f" or "\ud800" <= char <= "\udfff" for char in path)
 
 
 def _is_of_the_network(error: BaseException) -> bool:

@@ -2,7 +2,7 @@
 
 - All clients of a process share one TLS context: making one reads every trusted certificate, which takes
   50 ms. Nothing of a client is in it.
-- No cookie is kept: a service's, or a gateway's, would go out with the requests of another user of the client.
+- No cookie is kept: it would go out with the requests of another user of the same client.
 - The key is put into a request after the library has built it: building can fail, and its frames would show
   the key in a traceback. See also `tracebacks`.
 """
@@ -74,6 +74,8 @@ class _HTTPX:
         self.name = library.__name__
         self.http = client
         self._request_error: Any = library.RequestError
+        self._url: Any = library.URL
+        self._invalid_url: type[Exception] = library.InvalidURL
         self.failures: tuple[type[Exception], ...] = (self._request_error, library.StreamError, OSError)
         self.timeouts: tuple[type[Exception], ...] = (library.TimeoutException, TimeoutError)
         self.unreachable: tuple[type[Exception], ...] = (library.ConnectError, library.ProxyError)
@@ -82,6 +84,14 @@ class _HTTPX:
         """The time limits of the client object."""
         limits: Timeouts = self.http.timeout.as_dict()
         return limits
+
+    def host_of(self, url: str) -> str:
+        """See `Adapter.host_of`."""
+        try:
+            host: bytes = self._url(url).raw_host
+        except self._invalid_url as error:
+            raise ValueError(str(error)) from None
+        return host.decode("ascii")
 
     def _build(self, request: HTTPRequest, auth: Auth) -> Any:
         built = self.http.build_request(

@@ -122,6 +122,10 @@ class Adapter(Protocol):
         """The time limits that the library's client object has itself."""
         ...
 
+    def host_of(self, url: str) -> str:
+        """The host of an address in ASCII; ValueError if the library cannot send to the address."""
+        ...
+
     def send(self, request: HTTPRequest, auth: Auth) -> Any:
         """Send, and return a `SyncReply`; an async adapter returns an awaitable of an `AsyncReply`."""
         ...
