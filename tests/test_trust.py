@@ -7,11 +7,15 @@ import asyncio
 import importlib
 import pkgutil
 import re
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import anyio
+import httpx
 import pytest
 from raw_http_server import RawHTTPServer, head
 from transports import LIBRARIES, SERVICES, Answer, Script, json_answer, read
@@ -323,3 +327,141 @@ def test_the_name_of_a_file_ends_no_line() -> None:
     body = script.requests[0].content
     assert b"\r\nX-Evil" not in body
     assert b'filename="a%22%0D%0AX-Evil: 1%0D%0A%0D%0Ab.txt"\r\n' in body
+
+
+# -- two readers -----------------------------------------------------------------------------------------------
+
+FRAMES = [
+    f'event: token\ndata: {{"message": {{"role": "assistant", "content": "{place} "}}}}\n\n'.encode()
+    for place in range(40)
+]
+NUMBERS = "".join(f"{place} " for place in range(40))
+
+READINGS: dict[str, Callable[[Any], Any]] = {
+    "for": list,
+    "batches": lambda stream: list(stream.batches()),
+    "text": lambda stream: list(stream.text_stream),
+    "next": next,
+    "read": lambda stream: stream.read(),
+    "open": lambda stream: stream.open(),
+}
+
+
+@pytest.mark.parametrize("reading", READINGS)
+@pytest.mark.parametrize("moment", ["before the answer", "in a read", "between events"])
+def test_a_second_thread_takes_nothing(moment: str, reading: str) -> None:
+    reached, go = threading.Event(), threading.Event()
+
+    def pause(_: float = 0.0) -> None:
+        reached.set()
+        assert go.wait(20)
+
+    def frames() -> Iterator[bytes]:
+        for place, frame in enumerate(FRAMES):
+            if place == 5 and moment == "in a read":
+                pause()
+            yield frame
+
+        yield RESULT
+
+    def answer(request: Any) -> httpx.Response:
+        if moment == "before the answer":
+            pause()
+        return httpx.Response(200, headers={"content-type": "text/event-stream"}, content=frames())
+
+    texts: list[str] = []
+    with (
+        httpx.Client(transport=httpx.MockTransport(answer)) as http,
+        clova.Client("key", http_client=http) as client,
+    ):
+        stream = client.stream("HCX-005", "질문")
+
+        def rightful() -> None:
+            for event in stream:
+                texts.append(event.text)
+                if len(texts) == 5 and moment == "between events":
+                    pause()
+
+        thread = threading.Thread(target=rightful)
+        thread.start()
+        try:
+            assert reached.wait(20)
+            with pytest.raises(RuntimeError, match="another thread or task is reading"):
+                READINGS[reading](stream)
+        finally:
+            go.set()
+            thread.join(20)
+        assert "".join(texts[:40]) == NUMBERS
+        assert stream.completion.text.startswith(NUMBERS)
+        assert stream.completion.finish_reason == "stop_before"
+
+
+@pytest.mark.parametrize("reading", ["for", "batches", "text", "next", "read", "open"])
+@pytest.mark.parametrize("moment", ["before the answer", "in a read", "between events"])
+def test_a_second_task_takes_nothing(moment: str, reading: str) -> None:
+    async def main() -> None:
+        reached, go = anyio.Event(), anyio.Event()
+
+        async def pause() -> None:
+            reached.set()
+            await go.wait()
+
+        async def frames() -> AsyncIterator[bytes]:
+            for place, frame in enumerate(FRAMES):
+                if place == 5 and moment == "in a read":
+                    await pause()
+                yield frame
+            yield RESULT
+
+        async def answer(request: Any) -> httpx.Response:
+            if moment == "before the answer":
+                await pause()
+            return httpx.Response(200, headers={"content-type": "text/event-stream"}, content=frames())
+
+        async def intrude(stream: Any) -> None:
+            if reading in ("for", "batches", "text"):
+                ways = {"for": stream, "batches": stream.batches(), "text": stream.text_stream}
+                async for _ in ways[reading]:
+                    pass
+            elif reading == "next":
+                await anext(stream)
+            else:
+                await getattr(stream, reading)()
+
+        texts: list[str] = []
+        async with (
+            httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http,
+            clova.AsyncClient("key", http_client=http) as client,
+        ):
+            stream = client.stream("HCX-005", "질문")
+
+            async def rightful() -> None:
+                async for event in stream:
+                    texts.append(event.text)
+                    if len(texts) == 5 and moment == "between events":
+                        await pause()
+
+            async with anyio.create_task_group() as group:
+                group.start_soon(rightful)
+                await reached.wait()
+                with pytest.raises(RuntimeError, match="another thread or task is reading"):
+                    await intrude(stream)
+                go.set()
+            assert "".join(texts[:40]) == NUMBERS
+            assert stream.completion.finish_reason == "stop_before"
+
+    anyio.run(main)
+
+
+def test_a_loop_may_be_continued_by_another_thread() -> None:
+    """As web frameworks do with a generator: each step in whichever thread is free, never two at once."""
+    script = Script([Answer([*FRAMES, RESULT])])
+    with script.client() as http, clova.Client("key", http_client=http) as client:
+        stream = client.stream("HCX-005", "질문")
+        with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as two:
+            one.submit(stream.open).result()
+            steps = stream.text_stream
+            pieces = [pool.submit(next, steps).result() for pool in [one, two] * 20]
+            assert "".join(pieces) == NUMBERS
+            assert two.submit(list, steps).result() in ([], ["한"])
+        assert stream.completion.finish_reason == "stop_before"

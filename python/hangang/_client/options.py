@@ -241,7 +241,7 @@ def checked_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
     """Headers that can be sent, unchanged.
 
     Raises:
-        ValueError: a name or a value could end its line, or is not ASCII. The value may be secret: it is not shown.
+        ValueError: a name or a value could end its line, or is not ASCII. No value is shown.
     """
     for name, value in headers.items():
         if not _HEADER_NAME.fullmatch(name):

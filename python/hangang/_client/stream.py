@@ -11,6 +11,7 @@ costs more than parsing the chunk.
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
@@ -40,6 +41,34 @@ __all__ = ["AsyncStream", "Stream"]
 E = TypeVar("E", bound=Event)
 
 
+class _Reader:
+    """Who reads a stream: one thread or task at a time, in as many places as it likes.
+
+    Another one must not take events from it: the answer would look whole to neither.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()  # a collected generator may leave while its thread is in here
+        self._who = 0
+        self._places = 0
+
+    def be(self, who: int) -> Self:
+        """Enter with `with`; RuntimeError, and nothing changes, while another reads."""
+        with self._lock:
+            if self._places and self._who != who:
+                raise RuntimeError("another thread or task is reading this stream")
+            self._who = who
+            self._places += 1
+        return self
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._places -= 1
+
+
 class _StreamBase:
     """I/O-free state shared by `Stream` and `AsyncStream`."""
 
@@ -51,6 +80,7 @@ class _StreamBase:
         self._call = call
         self._attempt: Attempt | None = None
         self._closed = False
+        self._reader = _Reader()
         self.metrics = Metrics()
 
     @property
@@ -108,6 +138,8 @@ class Stream(_StreamBase, Generic[E]):
     `StalledStreamError` if the connection broke or went silent, `TruncatedStreamError` if the stream
     stopped early, another `ParseError` if its bytes were wrong. Each has `.completion`, the answer so
     far. None of them is retried: the events before it were delivered.
+
+    One thread reads at a time: a second one gets a RuntimeError and takes nothing.
     """
 
     def __init__(self, transport: SyncTransport, call: Call) -> None:
@@ -150,52 +182,54 @@ class Stream(_StreamBase, Generic[E]):
                 yield text
 
     def _iterate(self, in_batches: bool) -> Iterator[Any]:
-        self._start()
-        attempt = self._require_open()
-        failures = self._transport.failures
-        try:
-            while True:
-                while attempt.waiting:
-                    if in_batches:
-                        yield list(attempt.batch)
-                    else:
-                        yield from attempt.batch
-                if attempt.done:
-                    break
-                self._require_open()
-                assert self._reply is not None
-                try:
-                    for chunk in self._reply.chunks:
-                        batch = attempt.feed(chunk)
-                        if not in_batches:
-                            yield from batch
-                        elif events := list(batch):
-                            yield events
-                        if batch is not attempt.batch or attempt.done or self._closed:
-                            break  # it was read elsewhere meanwhile, has ended, or was closed
-                    else:
-                        attempt.end()
-                except failures as error:
-                    self._broke(attempt, error)
-        finally:
-            self.close()
-        attempt.finished()
+        with self._reader.be(threading.get_ident()):
+            self._start()
+            attempt = self._require_open()
+            failures = self._transport.failures
+            try:
+                while True:
+                    while attempt.waiting:
+                        if in_batches:
+                            yield list(attempt.batch)
+                        else:
+                            yield from attempt.batch
+                    if attempt.done:
+                        break
+                    self._require_open()
+                    assert self._reply is not None
+                    try:
+                        for chunk in self._reply.chunks:
+                            batch = attempt.feed(chunk)
+                            if not in_batches:
+                                yield from batch
+                            elif events := list(batch):
+                                yield events
+                            if batch is not attempt.batch or attempt.done or self._closed:
+                                break  # it was read elsewhere meanwhile, has ended, or was closed
+                        else:
+                            attempt.end()
+                    except failures as error:
+                        self._broke(attempt, error)
+            finally:
+                self.close()
+            attempt.finished()
 
     def __next__(self) -> E:
-        self._start()
-        attempt = self._require_open()
-        while not attempt.waiting:
-            if attempt.done:
-                self.close()
-                attempt.finished()
-                raise StopIteration
-            try:
-                self._read(attempt)
-            except BaseException:
-                self.close()
-                raise
-        event: E = next(attempt.batch)
-        return event
+        with self._reader.be(threading.get_ident()):
+            self._start()
+            attempt = self._require_open()
+            while not attempt.waiting:
+                if attempt.done:
+                    self.close()
+                    attempt.finished()
+                    raise StopIteration
+                try:
+                    self._read(attempt)
+                except BaseException:
+                    self.close()
+                    raise
+            event: E = next(attempt.batch)
+            return event
 
     def read(self) -> Completion:
         """Read the rest of the stream and return the whole answer; raises as iterating does."""
@@ -215,16 +249,17 @@ class Stream(_StreamBase, Generic[E]):
             self._end_metrics()
 
     def _start(self) -> None:
-        if self._attempt is not None or self._closed:
-            return
-        try:
-            prepared = self._transport.prepare(self._call)
-            deadline = Deadline.after(prepared.settings.total_timeout)
-            retry = retrying(self._transport.label(self._call), prepared.settings)
-            retry(self._try_once, prepared, deadline)
-        except BaseException:
-            self.close()
-            raise
+        with self._reader.be(threading.get_ident()):
+            if self._attempt is not None or self._closed:
+                return
+            try:
+                prepared = self._transport.prepare(self._call)
+                deadline = Deadline.after(prepared.settings.total_timeout)
+                retry = retrying(self._transport.label(self._call), prepared.settings)
+                retry(self._try_once, prepared, deadline)
+            except BaseException:
+                self.close()
+                raise
 
     def _try_once(self, prepared: Prepared, deadline: Deadline) -> None:
         self._release()
@@ -263,7 +298,8 @@ class Stream(_StreamBase, Generic[E]):
 class AsyncStream(_StreamBase, Generic[E]):
     """`Stream`, awaited: `async with`, `async for`, `await stream.read()`.
 
-    Cancelling the task that reads closes the connection at once.
+    Cancelling the task that reads closes the connection at once. One task reads at a time: a second one
+    gets a RuntimeError and takes nothing.
     """
 
     def __init__(self, transport: AsyncTransport, call: Call) -> None:
@@ -303,54 +339,56 @@ class AsyncStream(_StreamBase, Generic[E]):
                 yield text
 
     async def _iterate(self, in_batches: bool) -> AsyncIterator[Any]:
-        await self._start()
-        attempt = self._require_open()
-        failures = self._transport.failures
-        try:
-            while True:
-                while attempt.waiting:
-                    if in_batches:
-                        yield list(attempt.batch)
-                    else:
-                        for event in attempt.batch:
-                            yield event
-                if attempt.done:
-                    break
-                self._require_open()
-                assert self._reply is not None
-                try:
-                    async for chunk in self._reply.chunks:
-                        batch = attempt.feed(chunk)
-                        if not in_batches:
-                            for event in batch:
+        with self._reader.be(_task()):
+            await self._start()
+            attempt = self._require_open()
+            failures = self._transport.failures
+            try:
+                while True:
+                    while attempt.waiting:
+                        if in_batches:
+                            yield list(attempt.batch)
+                        else:
+                            for event in attempt.batch:
                                 yield event
-                        elif events := list(batch):
-                            yield events
-                        if batch is not attempt.batch or attempt.done or self._closed:
-                            break  # it was read elsewhere meanwhile, has ended, or was closed
-                    else:
-                        attempt.end()
-                except failures as error:
-                    self._broke(attempt, error)
-        finally:
-            await self.aclose()
-        attempt.finished()
+                    if attempt.done:
+                        break
+                    self._require_open()
+                    assert self._reply is not None
+                    try:
+                        async for chunk in self._reply.chunks:
+                            batch = attempt.feed(chunk)
+                            if not in_batches:
+                                for event in batch:
+                                    yield event
+                            elif events := list(batch):
+                                yield events
+                            if batch is not attempt.batch or attempt.done or self._closed:
+                                break  # it was read elsewhere meanwhile, has ended, or was closed
+                        else:
+                            attempt.end()
+                    except failures as error:
+                        self._broke(attempt, error)
+            finally:
+                await self.aclose()
+            attempt.finished()
 
     async def __anext__(self) -> E:
-        await self._start()
-        attempt = self._require_open()
-        while not attempt.waiting:
-            if attempt.done:
-                await self.aclose()
-                attempt.finished()
-                raise StopAsyncIteration
-            try:
-                await self._read(attempt)
-            except BaseException:
-                await self.aclose()
-                raise
-        event: E = next(attempt.batch)
-        return event
+        with self._reader.be(_task()):
+            await self._start()
+            attempt = self._require_open()
+            while not attempt.waiting:
+                if attempt.done:
+                    await self.aclose()
+                    attempt.finished()
+                    raise StopAsyncIteration
+                try:
+                    await self._read(attempt)
+                except BaseException:
+                    await self.aclose()
+                    raise
+            event: E = next(attempt.batch)
+            return event
 
     async def read(self) -> Completion:
         """Read the rest of the stream and return the whole answer; raises as iterating does."""
@@ -366,16 +404,17 @@ class AsyncStream(_StreamBase, Generic[E]):
             self._end_metrics()
 
     async def _start(self) -> None:
-        if self._attempt is not None or self._closed:
-            return
-        try:
-            prepared = self._transport.prepare(self._call)
-            deadline = Deadline.after(prepared.settings.total_timeout)
-            retry = async_retrying(self._transport.label(self._call), prepared.settings)
-            await retry(self._try_once, prepared, deadline)
-        except BaseException:
-            await self.aclose()
-            raise
+        with self._reader.be(_task()):
+            if self._attempt is not None or self._closed:
+                return
+            try:
+                prepared = self._transport.prepare(self._call)
+                deadline = Deadline.after(prepared.settings.total_timeout)
+                retry = async_retrying(self._transport.label(self._call), prepared.settings)
+                await retry(self._try_once, prepared, deadline)
+            except BaseException:
+                await self.aclose()
+                raise
 
     async def _try_once(self, prepared: Prepared, deadline: Deadline) -> None:
         await self._release()
@@ -409,3 +448,10 @@ class AsyncStream(_StreamBase, Generic[E]):
         reply, self._reply = self._reply, None
         if reply is not None:
             await aclose_reply(reply)
+
+
+def _task() -> int:
+    """The running task."""
+    from anyio import get_current_task
+
+    return get_current_task().id

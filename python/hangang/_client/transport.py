@@ -144,7 +144,7 @@ class Transport:
             path = with_query(call.path, call.params)
         except UnicodeEncodeError:
             raise ValueError(
-                "a lone surrogate (U+D800 to U+DFFF) in the body, the query or the name of a file cannot be sent"
+                "a lone surrogate (U+D800 to U+DFFF) in a body, a query or the name of a file cannot be sent"
             ) from None
         headers = {
             "user-agent": USER_AGENT,
