@@ -5,6 +5,9 @@ from __future__ import annotations
 import ast
 import asyncio
 import importlib
+import json
+import logging
+import pickle
 import pkgutil
 import re
 import threading
@@ -22,6 +25,7 @@ from transports import LIBRARIES, SERVICES, Answer, Script, json_answer, read
 
 import hangang
 from hangang import clova, exaone
+from hangang._client.errors import Secrets
 from hangang._client.request import Call
 from hangang._rate_limit import RateLimit, duration, retry_after
 
@@ -465,3 +469,117 @@ def test_a_loop_may_be_continued_by_another_thread() -> None:
             assert "".join(pieces) == NUMBERS
             assert two.submit(list, steps).result() in ([], ["한"])
         assert stream.completion.finish_reason == "stop_before"
+
+
+# -- a key that the service sends back -------------------------------------------------------------------------
+
+#: Characters that JSON may escape, and some that it must.
+SECRET = 'nv-SECRET-01/23"45\\67'
+
+
+def ways_to_write(key: str) -> list[str]:
+    """Of a key inside a JSON string."""
+    plain = json.dumps(key)[1:-1]
+    dashed = plain.replace("-", "\\u002d").replace("/", "\\/")
+    every = "".join(f"\\u{ord(char):04x}" for char in key)
+    upper = "".join(f"\\u{ord(char):04X}" for char in key)
+    return [plain, dashed, every, upper, json.dumps(every)[1:-1], json.dumps(dashed)[1:-1]]
+
+
+def parts_of(key: str) -> list[str]:
+    """No text may show these, however it is escaped."""
+    return [key, json.dumps(key)[1:-1], repr(key)[1:-1], "SECRET", "\\u0053\\u0045", "u0053"]
+
+
+ECHOES = [
+    '{"error": {"message": "wrong: KEY", "code": "KEY", "type": "KEY"}, "KEY": "KEY"}',
+    '{"status": {"code": "KEY", "message": "KEY"}}',
+    '{"detail": [{"given": "KEY"}], "code": "KEY"}',
+    "<p>KEY</p>",
+    "x" * 190 + "KEY",
+    '{"error": "KEY',
+]
+
+
+@pytest.mark.parametrize("way", range(len(ways_to_write(SECRET))))
+@pytest.mark.parametrize("place", ["status", "whole", "event", "later event", "page", "redirect", "broken"])
+@pytest.mark.parametrize("mode", MODES)
+def test_a_key_that_comes_back_is_in_no_error(
+    mode: str, place: str, way: int, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hangang._client.retry.FIRST_WAIT", 0.0)
+    monkeypatch.setattr("hangang._client.retry.JITTER", 0.0)
+    caplog.set_level(logging.DEBUG)
+    written = ways_to_write(SECRET)[way]
+    headers = {"x-request-id": f"r-{SECRET}", "x-ratelimit-reset": SECRET, "content-type": "application/json"}
+    stream = {**headers, "content-type": "text/event-stream"}
+    for echo in ECHOES if place in ("status", "whole") else ECHOES[:1]:
+        body = echo.replace("KEY", written).encode()
+        event = b"event: error\ndata: " + body + b"\n\n"
+        answer = {
+            "status": Answer(body, 429, headers),
+            "whole": Answer(body, 200, headers),
+            "event": Answer(event, 200, stream),
+            "later event": Answer([TOKEN, event], 200, stream),
+            "page": Answer(body, 200, {**headers, "content-type": f"text/html{SECRET}"}),
+            "redirect": Answer(body, 307, {**headers, "location": f"https://a.example/{SECRET}"}),
+            "broken": Answer([TOKEN, httpx.ReadError(f"broke at {SECRET}")], 200, stream),
+        }[place]
+        script = Script([answer])
+        kept: list[Any] = []
+        if mode == "sync":
+            with (
+                pytest.raises(hangang.HangangError) as caught,
+                script.client() as http,
+                clova.Client(SECRET, http_client=http, max_retries=1) as client,
+                client.stream("HCX-005", "질문") as opened,
+            ):
+                kept.append(opened)
+                list(opened)
+        else:
+
+            async def ask(script: Script = script, kept: list[Any] = kept) -> None:
+                async with (
+                    script.async_client() as http,
+                    clova.AsyncClient(SECRET, http_client=http, max_retries=1) as client,
+                    client.stream("HCX-005", "질문") as opened,
+                ):
+                    kept.append(opened)
+                    async for _ in opened:
+                        pass
+
+            with pytest.raises(hangang.HangangError) as caught:
+                asyncio.run(ask())
+        error: Any = caught.value
+        again = pickle.loads(pickle.dumps(error))
+        texts = [show(one) for one in (error, again) for show in (str, repr, lambda one: repr(vars(one)))]
+        texts += [record.getMessage() for record in caplog.records]
+        for one in kept:
+            texts += [
+                repr(one.completion.request_id),
+                repr(one.rate_limit),
+                repr(one.headers),
+                repr(one.request_id),
+            ]
+        for part in parts_of(SECRET):
+            assert [text for text in texts if part in text] == []
+        if place != "whole":
+            assert error.request_id == "r-***"
+        if place in ("status", "later event") and "message" in echo:
+            assert error.code == "***"
+            assert "***" in error.body
+
+
+def test_a_key_that_comes_back_with_what_is_no_chat() -> None:
+    headers = {"x-request-id": SECRET, "x-ratelimit-limit-x": SECRET, "content-type": "application/json"}
+    script = Script([Answer(b'{"status": {"code": "20000"}, "result": {"a": 1}}', 200, headers)])
+    with script.client() as http, clova.Client(SECRET, http_client=http) as client:
+        response = client.embedding("질문")
+        assert response.request_id == "***"
+        assert "SECRET" not in repr(response.rate_limit) + repr(response)
+
+
+def test_striking_out_is_linear() -> None:
+    secrets = Secrets([SECRET])
+    for seed in ("\\", "\\u002d", "nv-SECRET-01/23", "\\u006e\\u0076", "n", "\\\\\\\\u006e"):
+        assert growth(secrets.struck_out, lambda size, seed=seed: (seed * size)[:size] + "\\") < 30  # type: ignore[misc]

@@ -295,7 +295,7 @@ class Attempt:
                 request_id=error.request_id,
                 retry_after=error.retry_after,
             )
-        self._error_event = event
+        self._error_event = self._options.secrets.struck_out_of_event(event)
         return error
 
     def completion(self) -> Completion:

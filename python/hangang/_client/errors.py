@@ -146,17 +146,70 @@ def status_of(code: str | int | None, kind: str | None = None) -> int | None:
 class Secrets:
     """Keys that no text may show. They are in no local variable, because a traceback may show those."""
 
-    __slots__ = ("_values",)
+    __slots__ = ("_escaped", "_values")
 
     def __init__(self, values: Iterable[str] = ()) -> None:
-        self._values = tuple(values)
+        self._values = tuple(value for value in values if value)
+        self._escaped = [re.compile("".join(map(_escaped, value))) for value in self._values]
 
     def struck_out(self, text: str) -> str:
-        """The text with `***` for every key: a service may repeat the key in its message."""
-        return functools.reduce(lambda found, value: found.replace(value, "***"), self._values, text)
+        """The text with `***` for every key, also as JSON escapes it: a service may repeat the key."""
+        text = functools.reduce(lambda found, value: found.replace(value, "***"), self._values, text)
+        if "\\" in text:
+            text = functools.reduce(lambda found, pattern: pattern.sub("***", found), self._escaped, text)
+        return text
+
+    def struck_out_of_code(self, code: str | int | None) -> str | int | None:
+        """A service's code without a key; a number stays one."""
+        if code is None:
+            return None
+        struck = self.struck_out(str(code))
+        return code if struck == str(code) else struck
+
+    def struck_out_of_event(self, event: Any) -> Any:
+        """An error event, which errors keep in their `completion`; itself if no key is in it."""
+        fields = [getattr(event, name) for name in event.__match_args__]
+        struck = [self._struck_out_of_value(value) for value in fields]
+        if struck == fields and self._struck_out_of_value(event.raw) == event.raw:
+            return event
+        return type(event)(*struck)  # without `raw`: the error's `body` has it
+
+    def _struck_out_of_value(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.struck_out(value)
+        if isinstance(value, bytes):
+            text = value.decode("utf-8", "surrogateescape")
+            return self.struck_out(text).encode("utf-8", "surrogateescape")
+        if isinstance(value, dict):
+            members: dict[Any, Any] = value
+            return {
+                self._struck_out_of_value(name): self._struck_out_of_value(one)
+                for name, one in members.items()
+            }
+        if isinstance(value, list):
+            items: list[Any] = value
+            return [self._struck_out_of_value(one) for one in items]
+        return self.struck_out_of_code(value) if type(value) is int else value
+
+    def struck_out_of_headers(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        """The headers of an answer, a mapping of the same type; themselves if no key is in them."""
+        struck = [(name, self.struck_out(value)) for name, value in headers.items()]
+        if all(value == headers.get(name) for name, value in struck):
+            return headers
+        kind: Any = type(headers)
+        copy: Mapping[str, str] = kind(struck)
+        return copy
 
     def __repr__(self) -> str:
         return f"<Secrets, {len(self._values)}>"
+
+
+def _escaped(char: str) -> str:
+    """A pattern of a character of a key as JSON may write it, or JSON inside the strings of other JSON."""
+    itself = re.escape(char)
+    if char in '"\\/':
+        itself = rf"\\{{0,8}}{itself}"
+    return rf"(?:{itself}|\\{{1,8}}u00(?i:{ord(char):02x}))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +296,7 @@ def error_of(
         headers: the answer's headers, any mapping with a case-insensitive `get`.
         body: the body as received; it is kept as text.
         stated: what the body states, if it was already read.
-        secrets: struck out of the message and the body.
+        secrets: struck out of everything that the body states. The transport did it for the headers.
     """
     text = body.decode("utf-8", "replace")
     if stated is None:
@@ -253,16 +306,16 @@ def error_of(
             stated = None
     if status is None and stated is not None:
         status = status_of(stated.code, stated.kind)
-    message = stated.message if stated is not None else " ".join(text.split())[:200]
+    secrets = Secrets() if secrets is None else secrets
+    text = secrets.struck_out(text)  # before a message is cut out of it: a part of a key is a secret too
+    message = secrets.struck_out(stated.message) if stated is not None else " ".join(text.split())[:200]
     if not message:
         message = f"HTTP {status}" if status is not None else "the service reported an error"
-    if secrets is not None:
-        message, text = secrets.struck_out(message), secrets.struck_out(text)
     cls = APIError if status is None else APIError.for_status(status)
     return cls(
         message,
         status=status,
-        code=stated.code if stated is not None else None,
+        code=secrets.struck_out_of_code(stated.code) if stated is not None else None,
         body=text,
         request_id=request_id_of(headers),
         retry_after=retry_after(headers, status),

@@ -272,6 +272,7 @@ class SyncTransport(Transport):
             cause = deadline.error() if deadline.is_over else error
             raise self.connection_error(cause, prepared.request) from error
         self._log(call, reply.status, since)
+        reply.headers = self.secrets.struck_out_of_headers(reply.headers)
         try:
             if prepared.settings.record is not None:
                 reply.chunks = _Recorded(reply.chunks, prepared.settings.record)
@@ -338,6 +339,7 @@ class AsyncTransport(Transport):
             cause = deadline.error() if deadline.is_over else error
             raise self.connection_error(cause, prepared.request) from error
         self._log(call, reply.status, since)
+        reply.headers = self.secrets.struck_out_of_headers(reply.headers)
         try:
             if prepared.settings.record is not None:
                 reply.chunks = _AsyncRecorded(reply.chunks, prepared.settings.record)
