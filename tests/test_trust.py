@@ -20,7 +20,7 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from raw_http_server import RawHTTPServer, head
+from raw_http_server import LAST_CHUNK, RawHTTPServer, Sleep, chunk, head
 from transports import LIBRARIES, SERVICES, Answer, Script, json_answer, read
 
 import hangang
@@ -583,3 +583,64 @@ def test_striking_out_is_linear() -> None:
     secrets = Secrets([SECRET])
     for seed in ("\\", "\\u002d", "nv-SECRET-01/23", "\\u006e\\u0076", "n", "\\\\\\\\u006e"):
         assert growth(secrets.struck_out, lambda size, seed=seed: (seed * size)[:size] + "\\") < 30  # type: ignore[misc]
+
+
+# -- answers that drip -----------------------------------------------------------------------------------------
+
+DRIPS = 80
+
+
+def dripping(status: str) -> list[Any]:
+    """An answer of 80 bytes that takes 8 seconds; no pause is longer than a tenth."""
+    steps: list[Any] = [head(status, "application/json", chunked=True)]
+    for _ in range(DRIPS):
+        steps += [chunk(b" "), Sleep(0.1)]
+    return [*steps, LAST_CHUNK]
+
+
+#: A stream, a chat in one piece, and what is no chat.
+CALLS: dict[str, Callable[[Any], Any]] = {
+    "stream": lambda client: client.stream("HCX-005", "질문").read(),
+    "chat": lambda client: client.chat("HCX-005", "질문"),
+    "embedding": lambda client: client.embedding("질문"),
+}
+
+
+def refused_by(mode: str, server: RawHTTPServer, call: Callable[[Any], Any], **options: Any) -> Any:
+    options = {"base_url": server.url, "max_retries": 0, "timeout": 5, **options}
+    with pytest.raises(hangang.HangangError) as caught:
+        if mode == "sync":
+            with clova.Client("key", **options) as client:
+                call(client)
+        else:
+
+            async def ask() -> None:
+                async with clova.AsyncClient("key", **options) as client:
+                    await call(client)
+
+            asyncio.run(ask())
+    return caught.value
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("library", ["httpx", "httpx2"])
+@pytest.mark.parametrize("mode", MODES)
+def test_an_error_body_that_drips_has_one_deadline(
+    mode: str, library: str, call: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hangang._client.transport._ERROR_SECONDS", 0.3, raising=False)
+    with RawHTTPServer([dripping("503 Service Unavailable")]) as server:
+        error = refused_by(mode, server, CALLS[call], http_client=library)
+        assert isinstance(error, hangang.ServerError)
+        assert len(error.body) < DRIPS // 2
+        assert server.settle() == 0
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("mode", MODES)
+def test_total_timeout_ends_an_answer_that_drips(mode: str, call: str) -> None:
+    with RawHTTPServer([dripping("200 OK")]) as server:
+        error = refused_by(mode, server, CALLS[call], total_timeout=0.3)
+        assert isinstance(error, hangang.APITimeoutError)
+        assert "total_timeout=0.3" in str(error)
+        assert server.settle() == 0

@@ -180,15 +180,10 @@ class Secrets:
         if isinstance(value, bytes):
             text = value.decode("utf-8", "surrogateescape")
             return self.struck_out(text).encode("utf-8", "surrogateescape")
-        if isinstance(value, dict):
-            members: dict[Any, Any] = value
-            return {
-                self._struck_out_of_value(name): self._struck_out_of_value(one)
-                for name, one in members.items()
-            }
+        if is_object(value):
+            return {self.struck_out(name): self._struck_out_of_value(one) for name, one in value.items()}
         if isinstance(value, list):
-            items: list[Any] = value
-            return [self._struck_out_of_value(one) for one in items]
+            return [self._struck_out_of_value(one) for one in value]  # pyright: ignore[reportUnknownVariableType]
         return self.struck_out_of_code(value) if type(value) is int else value
 
     def struck_out_of_headers(self, headers: Mapping[str, str]) -> Mapping[str, str]:

@@ -67,7 +67,8 @@ class ConnectionOptions(TypedDict, total=False):
     - `stall_timeout`: seconds a stream may go without a complete event (120); keep-alive comments do
       not count. It is checked when bytes arrive and when a read times out: a silent connection ends
       after this time, one that only sends comments at the first comment after it. None: no limit.
-    - `total_timeout`: seconds that a whole call may take, retries and reading included. None: no limit.
+    - `total_timeout`: seconds that a whole call may take, retries and reading included. None: no limit. It is
+      the only limit for an answer that arrives a byte at a time: `timeout` begins anew with each read.
     - `max_retries`: tries after the first (2), only before the first event.
     - `max_retry_wait`: the longest wait before a retry, in seconds (30). If the service asks for more,
       its error is raised at once, with `retry_after`.
@@ -246,7 +247,7 @@ def checked_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
     for name, value in headers.items():
         if not _HEADER_NAME.fullmatch(name):
             raise ValueError(f"{name!r} cannot be the name of a header")
-        if isinstance(value, str) and not _HEADER_VALUE.fullmatch(value):
+        if not _HEADER_VALUE.fullmatch(value):
             raise ValueError(
                 f"the header {name} holds a line break, another control character, or one outside ASCII"
             )

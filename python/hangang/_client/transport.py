@@ -3,7 +3,8 @@
 - Everything that is not a wait is in `Transport`, which both kinds share.
 - A key is checked once, sent in a header, and removed from every text that a service sends back. No variable
   holds it in a frame that a request's exception can leave in a traceback.
-- `total_timeout` covers a whole call. Each attempt gets what is left of it.
+- `total_timeout` covers a whole call. Each attempt gets what is left of it. The body of an error has a
+  deadline of its own: it may arrive a byte at a time, each within the limit of a read.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ __all__ = [
 ]
 
 _ERROR_BODY = 1 << 20  # bytes kept of the body of an error answer
+_ERROR_SECONDS = 10.0  # for the whole of it; what has arrived by then is kept
 
 USER_AGENT = f"hangang/{__version__} ({backend.BACKEND}; python {sys.version_info[0]}.{sys.version_info[1]})"
 
@@ -280,6 +282,7 @@ class SyncTransport(Transport):
                 reply.chunks = _EndedBy(deadline, reply)
             if 200 <= reply.status < 300:
                 return reply
+            reply.chunks = _EndedBy(Deadline.after(_ERROR_SECONDS), reply)
         except BaseException:
             close_reply(reply)
             raise
@@ -347,6 +350,7 @@ class AsyncTransport(Transport):
                 reply.chunks = _AsyncEndedBy(deadline, reply)
             if 200 <= reply.status < 300:
                 return reply
+            reply.chunks = _AsyncEndedBy(Deadline.after(_ERROR_SECONDS), reply)
         except BaseException:
             await aclose_reply(reply)
             raise
