@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import gc
 import importlib
 import json
 import logging
@@ -12,6 +13,7 @@ import pkgutil
 import re
 import threading
 import time
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -644,3 +646,147 @@ def test_total_timeout_ends_an_answer_that_drips(mode: str, call: str) -> None:
         assert isinstance(error, hangang.APITimeoutError)
         assert "total_timeout=0.3" in str(error)
         assert server.settle() == 0
+
+
+# -- errors that hold themselves -------------------------------------------------------------------------------
+
+
+def refuse(request: Any) -> Exception:
+    return httpx.ConnectError("refused", request=request)
+
+
+IN_STREAM = b'event: error\ndata: {"status": {"code": "50000", "message": "x"}}\n\n'
+BROKEN = b"the connection breaks here"
+FAILURES: dict[str, Callable[[], Answer]] = {
+    "truncated": lambda: Answer([TOKEN]),
+    "interrupted": lambda: Answer([TOKEN, BROKEN]),
+    "broken before the first event": lambda: Answer([BROKEN]),
+    "wrong bytes": lambda: Answer([TOKEN, b"data: {bad}\n\n"]),
+    "wrong first bytes": lambda: Answer([b"data: {bad}\n\n"]),
+    "an error event": lambda: Answer([TOKEN, IN_STREAM]),
+    "an error event first": lambda: Answer([IN_STREAM]),
+    "no connection": lambda: Answer(error=refuse),
+    "a status": lambda: Answer([b"{}"], 400),
+    "a page": lambda: Answer([b"<p>"], 200, {"content-type": "text/html"}),
+}
+
+
+class Breaking(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A body; its errors are kept by nobody, unlike those of a `Script`."""
+
+    def __init__(self, chunks: Any) -> None:
+        self.chunks = [chunks] if isinstance(chunks, bytes) else chunks
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self.chunks:
+            if piece is BROKEN:
+                raise httpx.ReadError("broke")
+            yield piece
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self:
+            yield piece
+
+
+def failing(failure: str) -> httpx.MockTransport:
+    answer = FAILURES[failure]()
+
+    def respond(request: Any) -> httpx.Response:
+        if answer.error is not None:
+            raise answer.error(request)
+        return httpx.Response(answer.status, headers=answer.headers, stream=Breaking(answer.body))
+
+    return httpx.MockTransport(respond)
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("reading", ["for", "next", "read", "no chat"])
+@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize("mode", MODES)
+def test_a_failed_call_is_freed_without_the_collector(
+    mode: str, failure: str, reading: str, no_collector: None
+) -> None:
+    """The error, the stream and what it has read: nothing of ours is part of a reference cycle."""
+    kept: list[weakref.ref[Any]] = []
+
+    def keep(error: Exception, stream: Any) -> None:
+        assert isinstance(error, hangang.HangangError)
+        kept.append(weakref.ref(error))
+        if stream is not None:
+            kept.append(weakref.ref(stream))
+            kept.append(weakref.ref(stream._attempt))
+
+    def sync(client: Any) -> None:
+        stream = None
+        try:
+            if reading == "no chat":
+                client.embedding("질문")
+            else:
+                stream = client.stream("HCX-005", "질문")
+                if reading == "read":
+                    stream.read()
+                for _ in stream if reading == "for" else iter(lambda: next(stream), None):
+                    pass
+        except hangang.HangangError as error:
+            keep(error, stream)
+
+    async def awaited(client: Any) -> None:
+        stream = None
+        try:
+            if reading == "no chat":
+                await client.embedding("질문")
+            else:
+                stream = client.stream("HCX-005", "질문")
+                if reading == "read":
+                    await stream.read()
+                if reading == "for":
+                    async for _ in stream:
+                        pass
+                while True:
+                    await anext(stream)
+        except hangang.HangangError as error:
+            keep(error, stream)
+
+    if mode == "sync":
+        with (
+            httpx.Client(transport=failing(failure)) as http,
+            clova.Client("key", http_client=http, max_retries=0) as client,
+        ):
+            sync(client)
+            assert [one() for one in kept] == [None] * len(kept)
+    else:
+
+        async def run() -> None:
+            async with (
+                httpx.AsyncClient(transport=failing(failure)) as http,
+                clova.AsyncClient("key", http_client=http, max_retries=0) as client,
+            ):
+                await awaited(client)
+                assert [one() for one in kept] == [None] * len(kept)
+
+        asyncio.run(run())
+    assert len(kept) == (1 if reading == "no chat" else 3)
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_failed_stream_fails_again_in_the_same_way(failure: str) -> None:
+    http = httpx.Client(transport=failing(failure))
+    with http, clova.Client("key", http_client=http, max_retries=0) as client:
+        stream = client.stream("HCX-005", "질문")
+        with pytest.raises(hangang.HangangError) as first:
+            stream.read()
+        if stream._attempt is not None and stream._attempt.done:
+            with pytest.raises(hangang.HangangError) as second:
+                stream.read()
+            assert type(second.value) is type(first.value)
+            assert str(second.value) == str(first.value)
+            assert vars(second.value) == vars(first.value)

@@ -14,6 +14,7 @@ What always holds ([design §4]):
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -140,6 +141,7 @@ class Attempt:
         try:
             events = self._parse(chunk)
         except ParseError as error:
+            error.__traceback__ = None  # its frames hold this attempt, which will hold the error
             events = take_events(error)
             metrics.arrived(len(chunk), events)
             return self._take(events, error)
@@ -232,6 +234,7 @@ class Attempt:
         try:
             events = self._parser.close()
         except ParseError as error:
+            error.__traceback__ = None  # as in `feed`
             events, failure = take_events(error), error
         self.metrics.arrived(0, events)
         return events, failure
@@ -313,4 +316,10 @@ class Attempt:
             return
         if isinstance(self.failure, StreamError | ParseError):
             self.failure.completion = self.completion()
-        raise self.failure
+        # The traceback of what is raised holds this attempt: the attempt keeps only an equal error, and this
+        # frame keeps none. An error that holds itself would wait for the collector, with the whole answer.
+        failure, self.failure = self.failure, copy.copy(self.failure)
+        try:
+            raise failure
+        finally:
+            del failure

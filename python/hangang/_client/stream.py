@@ -21,6 +21,7 @@ from hangang._metrics import Metrics
 from hangang._rate_limit import RateLimit, request_id_of
 from hangang.streams import Event
 
+from . import tracebacks
 from .attempt import Attempt
 from .deadline import Deadline
 from .http.interface import AsyncReply, SyncReply
@@ -257,8 +258,9 @@ class Stream(_StreamBase, Generic[E]):
                 deadline = Deadline.after(prepared.settings.total_timeout)
                 retry = retrying(self._transport.label(self._call), prepared.settings)
                 retry(self._try_once, prepared, deadline)
-            except BaseException:
+            except BaseException as error:
                 self.close()
+                tracebacks.release(error)
                 raise
 
     def _try_once(self, prepared: Prepared, deadline: Deadline) -> None:
@@ -412,8 +414,9 @@ class AsyncStream(_StreamBase, Generic[E]):
                 deadline = Deadline.after(prepared.settings.total_timeout)
                 retry = async_retrying(self._transport.label(self._call), prepared.settings)
                 await retry(self._try_once, prepared, deadline)
-            except BaseException:
+            except BaseException as error:
                 await self.aclose()
+                tracebacks.release(error)
                 raise
 
     async def _try_once(self, prepared: Prepared, deadline: Deadline) -> None:

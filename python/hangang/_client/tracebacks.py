@@ -6,9 +6,10 @@ hold the head of the request, and with it the key: the traceback is cut where it
 
 from __future__ import annotations
 
+from contextlib import suppress
 from types import TracebackType
 
-__all__ = ["cut"]
+__all__ = ["cut", "release"]
 
 _WRITERS = frozenset(("httpcore", "httpcore2", "h11", "h2", "hpack", "anyio", "trio", "asyncio", "ssl"))
 
@@ -34,6 +35,19 @@ def cut(error: BaseException, handled: BaseException | None) -> None:
             one.__traceback__ = None
         else:
             last.tb_next = None
+
+
+def release(error: BaseException) -> None:
+    """Empty the frames of the retry library in a traceback.
+
+    Their variables hold the error: with its traceback it would hold itself, and stay until the collector runs.
+    """
+    trace = error.__traceback__
+    while trace is not None:
+        if _package(trace) == "tenacity":
+            with suppress(RuntimeError):  # it is still running
+                trace.tb_frame.clear()
+        trace = trace.tb_next
 
 
 def _package(trace: TracebackType) -> str:

@@ -25,7 +25,7 @@ import hangang._backend as backend
 from hangang._errors import APIConnectionError, APIError, APITimeoutError
 from hangang._version import __version__
 
-from . import logs
+from . import logs, tracebacks
 from .attempt import AttemptOptions
 from .deadline import Deadline, DeadlineError
 from .errors import Secrets, ServiceError, error_of
@@ -271,8 +271,10 @@ class SyncTransport(Transport):
             request = self._within(prepared.request, deadline)
             reply: SyncReply = self._adapter.send(request, self._auth)
         except self.failures as error:
-            cause = deadline.error() if deadline.is_over else error
-            raise self.connection_error(cause, prepared.request) from error
+            # No variable may hold what is raised: see `tracebacks.release`.
+            raise self.connection_error(
+                deadline.error() if deadline.is_over else error, prepared.request
+            ) from error
         self._log(call, reply.status, since)
         reply.headers = self.secrets.struck_out_of_headers(reply.headers)
         try:
@@ -320,7 +322,11 @@ class SyncTransport(Transport):
                 close_reply(reply)
             return response_of(call, reply.status, reply.headers, b"".join(body), self.secrets)
 
-        return retrying(self.label(call), settings)(attempt)
+        try:
+            return retrying(self.label(call), settings)(attempt)
+        except BaseException as error:
+            tracebacks.release(error)
+            raise
 
 
 class AsyncTransport(Transport):
@@ -339,8 +345,10 @@ class AsyncTransport(Transport):
         try:
             reply = await self._send_within(prepared, deadline)
         except self.failures as error:
-            cause = deadline.error() if deadline.is_over else error
-            raise self.connection_error(cause, prepared.request) from error
+            # No variable may hold what is raised: see `tracebacks.release`.
+            raise self.connection_error(
+                deadline.error() if deadline.is_over else error, prepared.request
+            ) from error
         self._log(call, reply.status, since)
         reply.headers = self.secrets.struck_out_of_headers(reply.headers)
         try:
@@ -403,7 +411,11 @@ class AsyncTransport(Transport):
                 await aclose_reply(reply)
             return response_of(call, reply.status, reply.headers, b"".join(body), self.secrets)
 
-        return await async_retrying(self.label(call), settings)(attempt)
+        try:
+            return await async_retrying(self.label(call), settings)(attempt)
+        except BaseException as error:
+            tracebacks.release(error)
+            raise
 
 
 # --- chunks on their way
