@@ -19,6 +19,7 @@ from transports import KEY, QUESTION, Answer, Script, json_answer
 
 import hangang
 from hangang import clova
+from hangang._client.errors import Secrets
 from hangang._client.stream import Stream
 from hangang.emulator import run_in_thread
 
@@ -105,7 +106,8 @@ def test_events() -> None:
         made.stream("HCX-005", QUESTION).read()
 
 
-def test_answer_s_headers() -> None:
+def test_answer_s_headers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Secrets, "struck_out_of_headers", lambda secrets, headers: headers)
     script = Script([json_answer({"status": {"code": "20000"}, "result": {"message": {}}}, x_key=KEY)])
     with script.client() as http, clova.Client(KEY, http_client=http) as made:
         made.chat("HCX-005", QUESTION)

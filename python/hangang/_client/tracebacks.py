@@ -40,7 +40,7 @@ def cut(error: BaseException, handled: BaseException | None) -> None:
 def release(error: BaseException) -> None:
     """Empty the frames of the retry library in a traceback.
 
-    Their variables hold the error: with its traceback it would hold itself, and stay until the collector runs.
+    Their variables hold the error: through its traceback it would hold itself until the collector runs.
     """
     trace = error.__traceback__
     while trace is not None:
