@@ -296,6 +296,7 @@ class StreamParser(Parser[E | Malformed], Generic[E]):
         try:
             return self._dialect.decode(frame, max_depth)
         except FrameError as error:
+            error.__traceback__ = error.__context__ = None  # variables of their frames hold the error
             failure = error.at(frame.locate(error.position))
         if self._report and failure.kind in _REPORTED:
             return Malformed(payload, failure.to_error())
