@@ -299,7 +299,7 @@ def accepted(payload: bytes) -> bool:
     return True
 
 
-def judge(payload: bytes, places: list[int], max_depth: int | None) -> Node:
+def validate(payload: bytes, places: list[int], max_depth: int | None) -> Node:
     """The payload's value, or the first fault by rule 2. `places[i]` is where byte i stands in the stream."""
     stop: tuple[int, int, Fault] | None = None
     node = None
@@ -390,7 +390,7 @@ def json_stream(
     frames: list[bytes] = []
     try:
         for frame in json_frames(data, skip_bom(data), limit, depth):
-            judge(frame.payload, frame.places, None)
+            validate(frame.payload, frame.places, None)
             frames.append(frame.payload)
     except Fault as fault:
         return frames, fault.data
@@ -507,7 +507,7 @@ def outside_frame(
         return None
     places = list(range(first, first + len(payload) + 1))
     try:
-        judge(payload, places, depth)
+        validate(payload, places, depth)
     except Fault:
         return None
     return Framed(payload, places, event, state.last_event_id, sse=True)
@@ -676,7 +676,7 @@ class Dialect:
             whole = frame.payload.strip(BLANKS) in (b"", b"[DONE]")
             if not whole:
                 try:
-                    whole = judge(frame.payload, frame.places, self.depth).members is not None
+                    whole = validate(frame.payload, frame.places, self.depth).members is not None
                 except Fault:
                     whole = False
             if whole:
@@ -714,7 +714,7 @@ class Dialect:
         if self.dialect == "clova" and name not in CLOVA_NAMES:
             return self.unknown(frame, readable(frame))
         try:
-            node = judge(payload, frame.places, depth)
+            node = validate(payload, frame.places, depth)
         except Fault as fault:
             if self.dialect == "openai" and name == "error" and fault.cls == "InvalidJSONError":
                 return self.openai_error_event(None, readable(frame), None, None)

@@ -35,7 +35,7 @@ SHARED = ("ToolCallDelta", "Usage", "AIFilter", "Malformed")
 DEFERRED = ("Result", "Error", "Done", "Task", "StatusUpdate")
 
 #: Whether memory is our own. Under a sanitizer, or under the key watch, it is mostly the tool's, and its peaks
-#: are measured but not judged.
+#: are measured but not asserted on.
 PEAKS = "HANGANG_TEST_NO_PEAKS" not in os.environ
 
 

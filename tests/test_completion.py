@@ -679,7 +679,7 @@ def test_a_pickle_of_0_1_opens() -> None:
 
 
 def _fold_lines(count: int) -> int:
-    """Lines of Python that folding so many deltas runs, of text and of a call's arguments."""
+    """Lines of Python that folding this number of deltas runs, of text and of a call's arguments."""
     deltas = [token(text="가나다", tool_calls=call(partial_json="x")) for _ in range(count)]
     deltas[0] = token(tool_calls=call(id="a", name="f"))
     lines = 0

@@ -1,7 +1,7 @@
 """JSON texts by the categories of nst/JSONTestSuite, made here by generators: accepted, refused, free.
 
 A label is that of the text alone. `accepted` and `refused` are RFC 8259's; `free` texts may be either, and
-`DECISIONS` says what the contract makes of them. A text alone is judged as the payload of an SSE frame, where
+`DECISIONS` says what the contract makes of them. A text alone is validated as the payload of an SSE frame, where
 a scalar may stand, and a container also as bare JSON. Then texts are glued in pairs, with and without white
 space between them, and the whole streams compared with the naive reference, at every split.
 """
@@ -257,7 +257,7 @@ def decision(name: str) -> str | None:
 
 
 def as_payload(impl: Implementation, text: bytes) -> Any:
-    """How a payload of its own is judged: None, or the error. Line ends become data lines, joined by LF again."""
+    """How a payload of its own is validated: None, or the error. Line ends become data lines, joined by LF again."""
     lines = text.split(b"\n")
     wire = b"".join(b"data: " + line + b"\n" for line in lines) + b'\ndata: {"error":{"message":"end"}}\n\n'
     return support.drive(impl.parser("openai"), [wire]).error

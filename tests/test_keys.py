@@ -292,7 +292,7 @@ def test_no_key_in_the_frames_of_a_request_that_is_cancelled(library: ModuleType
 def test_no_key_in_the_frames_of_an_answer_that_is_an_error(
     library: ModuleType, is_async: bool, body: bytes
 ) -> None:
-    """An answer that is no chat, whose error is raised while it is read."""
+    """A response that is not a chat, whose error is raised while it is read."""
     steps = [head(kind="application/json", length=len(body)), body]
     with RawHTTPServer([steps]) as server:
         options: dict[str, Any] = {"base_url": server.url, "http_client": library.__name__, "max_retries": 0}

@@ -1,6 +1,6 @@
 """Law II without a clock: bytes examined for n and 2n, and memory under the limit.
 
-Every parser counts the bytes that it examines (`_examined`): framing, judging and prediction together. Twice
+Every parser counts the bytes that it examines (`_examined`): framing, validation and prediction together. Twice
 the input may cost at most 2.05 times the count. Without prediction no stream costs more than three
 examinations a byte; with it the same and a constant, which pays for the first predictions that fail.
 """
