@@ -145,8 +145,8 @@ def _run(arguments: Sequence[str] | None) -> int:
     except click.Abort:
         return INTERRUPTED
     except OSError as error:
-        # Errors of reading are reported with the file's name elsewhere, so this one is about the output. It is discarded
-        # first: `say` flushes it, and what could not be written would fail again there.
+        # Errors of reading are reported with the file's name elsewhere, so this one is about the output.
+        # It is discarded first: `say` flushes it, and what could not be written would fail again there.
         _drop_output()
         say(f"the output cannot be written: {error.strerror or error}")
         return USAGE
