@@ -421,7 +421,7 @@ class SSE:
     loose: bool = False
     #: White space before the stream's first other byte opens no frame: here that byte stands.
     first: int = 0
-    #: A line that is no comment and no data had other bytes than white space.
+    #: A line other than a comment or data had other bytes than white space.
     came: bool = False
     last_line: bytes = b""
     last_is_cut: bool = False
