@@ -155,7 +155,7 @@ test-long: .venv/.dev $(WITH_RUST) ## the tests, with those that take minutes
 
 # Not for CI: it takes long, and wants gcc's runtime.
 asan: .venv/.dev ## the Python tests on a module built with AddressSanitizer (Linux, with gcc)
-	tests/asan.sh $(PY) $(PYTEST_ARGS)
+	tests/support/asan.sh $(PY) $(PYTEST_ARGS)
 
 coverage: .venv/.dev $(WITH_RUST) ## lines and branches of python/ that the tests reach
 	$(PY) -m coverage run -m pytest $(PYTEST_ARGS)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent / "benches")]
+sys.path[:0] = [str(Path(__file__).parent / "support"), str(Path(__file__).parent.parent / "benches")]
 
 import support  # noqa: E402 - found by the line above
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import support
-from test_objects import FIELDS
+from fields import FIELDS
 
 import hangang
 
@@ -293,7 +293,7 @@ def test_documents_name_what_is_there(document: str) -> None:
 
 
 def test_every_event_class_is_in_the_usage_file() -> None:
-    """tests/typing_usage.py leaves no event class and no shared class out."""
-    text = (support.REPO / "tests" / "typing_usage.py").read_text(encoding="utf-8")
+    """tests/support/typing_usage.py leaves no event class and no shared class out."""
+    text = (support.REPO / "tests" / "support" / "typing_usage.py").read_text(encoding="utf-8")
     for module, name in FIELDS:
         assert f"{module or 'hangang'}.{name}" in text

@@ -27,7 +27,7 @@ from transports import KEY
 from hangang import emulator
 from hangang._client.base import ClientBase
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "docs" / "en").glob("*.md"))
 NAMES = ["clova.md", "errors.md", "exaone.md", "gov.md", "index.md", "openai.md"]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_cli_live import ENVIRONMENT, HANGANG, Terminal, run, stripped
+from terminals import ENVIRONMENT, HANGANG, Terminal, run, stripped
 from transports import KEY
 
 from hangang.cli._terminal import width, wrapped_words

@@ -1,6 +1,6 @@
 """Law I over real streams: every capture × implementation × the split matrix.
 
-A capture is first held against tests/expected.py, which says what captures/README.md says; then every other
+A capture is first held against tests/support/expected.py, which says what captures/README.md says; then every other
 way of feeding the same bytes must give the same events (and payloads). Up to 8 KB every two-way split is
 tried; above, every byte of one frame of each kind and 2,000 splits of a fixed seed, and with `make test-long`
 all of them.

@@ -1,6 +1,6 @@
 """A pytest plugin that reads everything a library could leak a key through, while other tests run.
 
-    PYTHONPATH=tests python -m pytest -p secret_leak_plugin tests/test_clients_streams.py
+    PYTHONPATH=tests/support python -m pytest -p secret_leak_plugin tests/clients/test_clients_streams.py
 
 Read along are: log records of every library, at DEBUG; every error of ours and every exception that leaves a
 request or that a test catches (text, repr, attributes, the chain of causes, the traceback with the locals of

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-REPO = Path(__file__).resolve().parent.parent
+REPO = Path(__file__).resolve().parents[2]
 VECTORS = REPO / "tests" / "vectors"
 DIALECTS = ("clova", "exaone", "openai", "a2a")
 FRAMING = ("SSEParser", "JSONStreamParser")

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 import support
-from test_cli import CAPTURES, CLOVA, CLOVA_TEXT, events, messages, on_a_terminal, run
+from commands import CAPTURES, CLOVA, CLOVA_TEXT, events, messages, on_a_terminal, run
 
 from hangang.cli._sources import CompressedDataError, find, reading
 

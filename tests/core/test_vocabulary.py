@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("python", "rust", "docs", "CONTRIBUTING.md")
 SUFFIXES = (".py", ".pyi", ".rs", ".md")
 SKIPPED = ("/target/", "/fuzz/work/", "/__pycache__/")

@@ -237,7 +237,7 @@ def test_every_deviation_has_its_source() -> None:
         "[openai §8.5]",
         "[openai §8.6]",
     ]
-    for row in (*rows, "[openai §8.8]"):  # [openai §8.7] is about folding: tests/test_tool_calls.py
+    for row in (*rows, "[openai §8.8]"):  # [openai §8.7] is about folding: tests/core/test_tool_calls.py
         assert any(source.startswith(row) for source in sources), row
     assert sum(source.startswith("[a2a §12]") for source in sources) >= 3
     assert sum(source.startswith("[openai §8]") for source in sources) >= 15

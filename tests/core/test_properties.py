@@ -1,4 +1,4 @@
-"""Law I on generated streams: native = pure = the naive reference of tests/reference.py.
+"""Law I on generated streams: native = pure = the naive reference of tests/support/reference.py.
 
 Every step of both implementations is compared: events with their types and payloads, errors with class,
 offset, text and events, `.pending`. What all steps gave together is compared with the reference, which saw

@@ -13,7 +13,7 @@ from transports import KEY
 
 from hangang import emulator
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 READMES = ["README.md", "README.ko.md"]
 
 

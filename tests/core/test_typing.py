@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 import support
 
-USAGE = support.REPO / "tests" / "typing_usage.py"
-CLIENTS = support.REPO / "tests" / "typing_clients.py"
+USAGE = support.REPO / "tests" / "support" / "typing_usage.py"
+CLIENTS = support.REPO / "tests" / "support" / "typing_clients.py"
 
 
 def run(*command: str, **environ: str) -> subprocess.CompletedProcess[str]:

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "python" / "hangang"
 CRATE = ROOT / "rust" / "hangang" / "src"
 RUST, PYTHON = 2, 3  # columns of the table

@@ -32,14 +32,15 @@ from transports import KEY, LIBRARIES, QUESTION, SERVICES
 import hangang
 from hangang import clova, exaone, gov
 
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).resolve().parents[1]
+SUPPORT = TESTS / "support"
 CLIENTS = (clova.Client, exaone.Client, gov.Client)
 VARIABLES = ("CLOVA_STUDIO_API_KEY", "EXAONE_API_KEY", "CLOVA_STUDIO_GOV_API_KEY")
 
 
 def environment(**more: str) -> dict[str, str]:
     """That of a child process, with the key in every variable that may hold one."""
-    path = os.pathsep.join([str(TESTS), *sys.path])
+    path = os.pathsep.join([str(SUPPORT), *sys.path])
     return {**os.environ, **dict.fromkeys(VARIABLES, KEY), "PYTHONPATH": path, **more}
 
 
@@ -64,6 +65,9 @@ def looked_at(done: subprocess.CompletedProcess[str]) -> dict[str, int]:
     return {kind: int(count) for count, kind in re.findall(r"(\d+) (\w+)", counts[1])}
 
 
+FILES = sorted(
+    str(path.relative_to(TESTS)) for path in TESTS.glob("*/test_*.py") if path.name != "test_keys.py"
+)
 #: There the service itself sends the key back, and the events of a stream are what the service sent.
 ECHOED = "not test_a_key_is_in_no_text"
 CLIENT = "records errors frames clients streams events"
@@ -91,7 +95,7 @@ SHOWN = {
 
 
 def test_no_key_in_what_a_fault_leaves_behind() -> None:
-    done = watched("tests/test_faults.py", "-k", "broken_before_any or json_error or redirect")
+    done = watched("tests/clients/test_faults.py", "-k", "broken_before_any or json_error or redirect")
     assert done.returncode == 0, done.stdout[-8000:]
     looked = looked_at(done)
     assert looked["records"] > 100
@@ -102,25 +106,27 @@ def test_no_key_in_what_a_fault_leaves_behind() -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("name", sorted({path.stem for path in TESTS.glob("test_*.py")} - {"test_keys"}))
-def test_no_key_in_the_whole_suite(name: str) -> None:
-    done = watched("-k", ECHOED, f"tests/{name}.py")
+@pytest.mark.parametrize("file", FILES)
+def test_no_key_in_the_whole_suite(file: str) -> None:
+    done = watched("-k", ECHOED, f"tests/{file}")
     assert done.returncode == 0, done.stdout[-8000:]
     looked = looked_at(done)
     passed = re.search(r"(\d+) passed", done.stdout)
     assert passed is not None
     assert looked["reports"] >= 3 * int(passed[1]), "set-up, call and tear-down of each test"
-    for kind in SHOWN.get(name, "").split():
+    for kind in SHOWN.get(Path(file).stem, "").split():
         assert looked[kind] > 0, kind
 
 
 def test_the_watch_sees_every_kind_of_leak() -> None:
     """A watch that sees nothing would pass everything."""
-    done = watched("tests/known_leaks.py")
+    done = watched("tests/support/known_leaks.py")
     assert re.search(r"^22 passed, 1 xfailed", done.stdout, re.MULTILINE), done.stdout[-8000:]
     assert done.returncode == 1, "the tests pass, and the run fails"
     assert all(looked_at(done).values())
-    planted = set(re.findall(r"^def test_(\w+)", (TESTS / "known_leaks.py").read_text("utf-8"), re.MULTILINE))
+    planted = set(
+        re.findall(r"^def test_(\w+)", (SUPPORT / "known_leaks.py").read_text("utf-8"), re.MULTILINE)
+    )
     found: dict[str, set[str]] = {name: set() for name in planted}
     for kind, name in re.findall(r"^LEAK (.*?) \| .*?::test_(\w+) \|", done.stdout, re.MULTILINE):
         found[name].add(re.sub(r"\W", "_", kind))

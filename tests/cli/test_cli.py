@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import pty
 import re
 import select
 import signal
@@ -13,21 +12,16 @@ import subprocess
 import sys
 import unicodedata
 from pathlib import Path
-from typing import Any
 
 import pytest
 import support
+from commands import CAPTURES, CLOVA, CLOVA_TEXT, HANGANG, events, messages, on_a_terminal, run
 
 import hangang
 from hangang.cli import main
 from hangang.cli._formats import WINDOW, Detector
 from hangang.cli._terminal import clip, visible, width, wrapped
 
-CAPTURES = Path(__file__).parent / "captures"
-HANGANG = [sys.executable, "-m", "hangang"]
-
-CLOVA = CAPTURES / "clova" / "v3_text.sse"
-CLOVA_TEXT = "안녕하세요! 😊\n무엇을 도와드릴까요?"
 A2A_TEXT = "안녕하세요, A2A 😊\n둘째 줄"
 
 # file: format, exit code, text, the last words on standard error
@@ -88,25 +82,6 @@ EXPECTED: dict[str, tuple[str, int, str, str]] = {
     "a2a/sdk-0.3.26_v0.3_stream.sse": ("a2a", 0, A2A_TEXT, "complete"),
     "a2a/sdk-0.2.16_v0.2_stream.sse": ("a2a", 0, A2A_TEXT, "complete"),
 }
-
-
-def run(*arguments: object, stdin: bytes | None = None, **more: Any) -> subprocess.CompletedProcess[bytes]:
-    """Runs the command; its standard input is empty unless given."""
-    where: dict[str, Any] = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
-    return subprocess.run(
-        [*HANGANG, *map(str, arguments)], capture_output=True, timeout=60, check=False, **where, **more
-    )
-
-
-def messages(done: subprocess.CompletedProcess[bytes]) -> list[str]:
-    """The lines on standard error; there is never a traceback among them."""
-    text = done.stderr.decode()
-    assert "Traceback" not in text, text
-    return text.splitlines()
-
-
-def events(done: subprocess.CompletedProcess[bytes]) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in done.stdout.decode().split("\n")[:-1]]
 
 
 # --- what comes out
@@ -458,30 +433,6 @@ def test_a_given_format_is_taken_as_given() -> None:
 
 
 # --- the terminal
-
-
-def on_a_terminal(*arguments: str, columns: int = 60, env: dict[str, str] | None = None) -> tuple[str, int]:
-    """Output on a terminal, line ends as written, and the exit code."""
-    master, slave = pty.openpty()
-    process = subprocess.Popen(
-        [*HANGANG, *arguments],
-        stdin=subprocess.DEVNULL,
-        stdout=slave,
-        stderr=subprocess.DEVNULL,
-        env={**(os.environ if env is None else env), "COLUMNS": str(columns), "TERM": "xterm"},
-    )
-    os.close(slave)
-    output = b""
-    while True:
-        try:
-            piece = os.read(master, 65536)
-        except OSError:  # Linux: the other side is closed
-            break
-        if not piece:
-            break
-        output += piece
-    os.close(master)
-    return output.decode().replace("\r\n", "\n"), process.wait(30)
 
 
 HOSTILE = "a\x1b[2J\x07\x00\x9b31m\r\x7f\tb\nc"

@@ -1,4 +1,4 @@
-"""`hangang.ToolCalls` against the naive folding of tests/reference.py, on any deltas whatever.
+"""`hangang.ToolCalls` against the naive folding of tests/support/reference.py, on any deltas whatever.
 
 `test_tool_calls.py` has the rules one by one, and calls cut in the manners of servers. Here nothing is well
 behaved: ids, indexes, names and fragments in every combination, so that the two readings of the contract meet

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # The Python tests on a module that was built with AddressSanitizer: `make asan`.
 #
-#     tests/asan.sh PYTHON [ARGUMENTS OF PYTEST]
+#     tests/support/asan.sh PYTHON [ARGUMENTS OF PYTEST]
 #
 # It runs in a copy of the checkout, where the sanitized module is the only one: a child process that is started without
 # the runtime cannot import it, so nothing runs unsanitized unnoticed.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 python="$PWD/$1"
 shift
 work="$PWD/build/asan"

@@ -1,4 +1,4 @@
-"""User code over every event class: passes mypy --strict and pyright, and runs (tests/test_typing.py).
+"""User code over every event class: passes mypy --strict and pyright, and runs (tests/core/test_typing.py).
 
 Nothing here is called for its result; each line states the type that a user may rely on.
 """

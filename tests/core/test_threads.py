@@ -20,7 +20,7 @@ from support import Implementation
 
 from hangang.streams import aiter_events, iter_events
 
-REPO = Path(__file__).resolve().parent.parent
+REPO = Path(__file__).resolve().parents[2]
 OVERLAP = "overlapping calls: a parser serves one thread at a time"
 CAPTURES = {
     "clova": "clova/v3_text.sse",
@@ -357,7 +357,7 @@ def test_the_interpreter_ends(impl: Implementation, kind: str, end: str) -> None
     """Exit code 0 and nothing on stderr: no crash, no fatal error, no ignored exception."""
     prelude = f"""
         import sys
-        sys.path[:0] = [{str(REPO / "tests")!r}]
+        sys.path[:0] = [{str(REPO / "tests" / "support")!r}]
         import support
         make = lambda: support.implementation({impl.name!r}).parser({kind!r})
         parser = make()
@@ -382,7 +382,7 @@ def test_a_panic_is_an_ordinary_exception(native: Implementation, kind: str) -> 
     """A mistake in the crate costs one parser: `except Exception` catches it, and the process lives."""
     script = f"""
         import sys
-        sys.path[:0] = [{str(REPO / "tests")!r}]
+        sys.path[:0] = [{str(REPO / "tests" / "support")!r}]
         import support
         parser = support.implementation("native").parser({kind!r})
         for _ in range(2):

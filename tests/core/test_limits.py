@@ -23,7 +23,7 @@ from transports import KEY, QUESTION, Answer, Script
 
 from hangang import LimitExceededError, clova, exaone
 
-CHILD = Path(__file__).parent / "limits_child.py"
+CHILD = Path(__file__).parents[1] / "support" / "limits_child.py"
 KIB = 1024  # kilobytes of the limit, 1 MiB
 
 needs_peak = pytest.mark.skipif(sys.platform != "linux", reason="the peak of a process is read from /proc")
