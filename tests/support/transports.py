@@ -16,10 +16,21 @@ from typing import Any
 
 import httpx
 import httpx2
+import pytest
 
 from hangang import clova, exaone, gov
 
 LIBRARIES: tuple[ModuleType, ...] = (httpx, httpx2)
+
+#: Every HTTP library with the kinds of client that it serves. The default and the fast ones run in `make test`.
+WAYS = [
+    pytest.param(("httpx", "sync"), id="httpx-sync"),
+    pytest.param(("httpx", "async"), id="httpx-async"),
+    pytest.param(("urllib3", "sync"), id="urllib3-sync"),
+    pytest.param(("aiohttp", "async"), id="aiohttp-async"),
+    pytest.param(("httpx2", "sync"), id="httpx2-sync", marks=pytest.mark.long),
+    pytest.param(("httpx2", "async"), id="httpx2-async", marks=pytest.mark.long),
+]
 QUESTION = [{"role": "user", "content": "한강의 길이는?"}]
 KEY = "nv-SECRET-0123456789"
 

@@ -32,16 +32,11 @@ whole; streams have `stall_timeout`."""
 
 
 class HTTPClient(Protocol):
-    """What identifies a client object of httpx and httpx2, sync or async."""
+    """A client object of httpx or httpx2, a `ClientSession` of aiohttp, or a `PoolManager` of urllib3."""
 
     @property
-    def build_request(self) -> Callable[..., Any]:
-        """Builds a request."""
-        ...
-
-    @property
-    def send(self) -> Callable[..., Any]:
-        """Sends one."""
+    def request(self) -> Callable[..., Any]:
+        """Sends a request."""
         ...
 
 
@@ -59,11 +54,12 @@ class ConnectionOptions(TypedDict, total=False):
     - `base_url`: where the service is, without the paths of its endpoints. By default the service's
       variable in the environment, then the documented address. Plain http only to loopback, or with
       `allow_insecure=True`.
-    - `http_client`: a client of httpx or httpx2 of the right kind, which stays open when ours is closed;
-      or the name of the library to use. By default `HANGANG_HTTP_CLIENT`, then httpx.
-    - `timeout`: seconds for connecting, for each read and write, and for a free connection; or the
-      `Timeout` of the HTTP library. By default 10 to connect, 600 to read, 60 to write, or those of
-      `http_client`.
+    - `http_client`: the name of the HTTP library: `"httpx"`, `"httpx2"`, `"aiohttp"` (`AsyncClient` only),
+      `"urllib3"` (`Client` only), or `"fast"` for the one of the last two that fits. By default
+      `HANGANG_HTTP_CLIENT`, then httpx. Or a client object of one of them, which stays open when ours is
+      closed: a client of httpx or httpx2, an aiohttp `ClientSession`, a urllib3 `PoolManager`.
+    - `timeout`: seconds for connecting, for each read and write, and for a free connection; or a
+      `Timeout` of httpx. By default 10 to connect, 600 to read, 60 to write, or those of `http_client`.
     - `stall_timeout`: seconds a stream may go without a complete event (120); keep-alive comments do
       not count. It is checked when bytes arrive and when a read times out: a silent connection ends
       after this time, one that only sends comments at the first comment after it. None: no limit.
@@ -164,7 +160,7 @@ def _timeouts(timeout: float | TimeoutLike | Any) -> Timeouts:
             raise ValueError(f"timeout must be seconds above 0, not {timeout!r}")
         return dict.fromkeys(("connect", "read", "write", "pool"), float(timeout))
     if not hasattr(timeout, "as_dict"):
-        raise TypeError(f"timeout must be seconds or a Timeout of the HTTP library, not {timeout!r}")
+        raise TypeError(f"timeout must be seconds or a Timeout of httpx, not {timeout!r}")
     return dict(timeout.as_dict())
 
 

@@ -11,7 +11,22 @@ from types import TracebackType
 
 __all__ = ["cut", "release"]
 
-_WRITERS = frozenset(("httpcore", "httpcore2", "h11", "h2", "hpack", "anyio", "trio", "asyncio", "ssl"))
+_WRITERS = frozenset(
+    (
+        "httpcore",
+        "httpcore2",
+        "h11",
+        "h2",
+        "hpack",
+        "anyio",
+        "trio",
+        "asyncio",
+        "ssl",
+        "aiohttp",
+        "urllib3",
+        "http",
+    )
+)
 
 
 def cut(error: BaseException, handled: BaseException | None) -> None:

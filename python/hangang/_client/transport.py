@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -210,7 +211,7 @@ class Transport:
         elif isinstance(error, DeadlineError):
             words = str(error)
         else:
-            words = _reason(error)
+            words = _system_words(error) or self._adapter.reason(error) or _own_words(error)
         return self.secrets.struck_out(words)
 
     def connection_error(self, error: Exception, request: HTTPRequest) -> APIError:
@@ -566,8 +567,8 @@ def _is_of_the_network(error: BaseException) -> bool:
     return is_network and bool(cast("OSError", error).strerror)
 
 
-def _reason(error: BaseException) -> str:
-    """Why a connection failed, in the words of the system if it has any."""
+def _system_words(error: BaseException) -> str | None:
+    """Why a connection failed, in the words of the system, or None if it did not say."""
     seen: set[int] = set()
     waiting: list[BaseException | None] = [error]
     while waiting:
@@ -575,6 +576,8 @@ def _reason(error: BaseException) -> str:
         if one is None or id(one) in seen:
             continue
         seen.add(id(one))
+        if isinstance(one, ssl.SSLCertVerificationError):
+            return f"certificate verify failed: {one.verify_message}"
         if _is_of_the_network(one):
             system = cast("OSError", one)
             is_named = system.errno is None or isinstance(system, socket.gaierror)
@@ -583,5 +586,9 @@ def _reason(error: BaseException) -> str:
             waiting += cast("BaseExceptionGroup[BaseException]", one).exceptions
         # HTTP libraries hide the system's error from tracebacks; it stays the context.
         waiting += [one.__cause__, one.__context__]
+    return None
+
+
+def _own_words(error: BaseException) -> str:
     words = str(error)
     return f"{type(error).__name__}: {words}" if words else type(error).__name__

@@ -4,35 +4,58 @@ from __future__ import annotations
 
 import importlib
 import os
+from dataclasses import dataclass
 from typing import Any
 
 from .interface import Adapter
 
 __all__ = ["adapter_for", "require_retry_library"]
 
-# The library's package -> the module with its adapters. Each module has
-# `make(library, is_async, base_url)` and `wrap(library, client, is_async)`.
-_ADAPTERS = {"httpx": ".httpx", "httpx2": ".httpx"}
-_BY_DEFAULT = ("httpx", "httpx2")
 
-_MISSING = "hangang's clients need {}, which is not installed: pip install 'hangang[client]'"
+@dataclass(frozen=True, slots=True)
+class _Library:
+    """An HTTP library: the module of its adapters, the extra that brings it, its classes that fit.
+
+    The module has `make(library, is_async, base_url)` and `wrap(library, client, is_async)`.
+    """
+
+    module: str
+    extra: str
+    sync_class: str | None
+    async_class: str | None
+
+    def class_for(self, is_async: bool) -> str | None:
+        return self.async_class if is_async else self.sync_class
+
+
+_LIBRARIES = {
+    "httpx": _Library(".httpx", "client", "Client", "AsyncClient"),
+    "httpx2": _Library(".httpx", "client", "Client", "AsyncClient"),
+    "aiohttp": _Library(".aiohttp", "fast", None, "ClientSession"),
+    "urllib3": _Library(".urllib3", "fast", "PoolManager", None),
+}
+_BY_DEFAULT = ("httpx", "httpx2")
+_FAST = {False: "urllib3", True: "aiohttp"}
+
+_MISSING = "hangang's clients need {}, which is not installed: pip install 'hangang[{}]'"
 
 
 def adapter_for(http_client: Any, *, is_async: bool, base_url: str) -> tuple[Adapter, bool]:
     """The adapter for `http_client=`, and whether its connections are ours to close.
 
     Args:
-        http_client: a client object of a library, the name of one, or None: then HANGANG_HTTP_CLIENT
-            names it, else it is the first that is installed.
+        http_client: a client object of a library, the name of one, `"fast"`, or None: then
+            HANGANG_HTTP_CLIENT names it, else it is the first of httpx and httpx2 that is installed.
         is_async: whether it must be the library's async client.
         base_url: where it will connect to.
 
     Raises:
-        TypeError: an object or a name that does not fit.
+        TypeError: an object or a name that does not fit this kind of client; the message says which do.
         ImportError: the library is not installed.
     """
-    if http_client is None:
-        http_client = os.environ.get("HANGANG_HTTP_CLIENT") or None
+    argument = "http_client"
+    if http_client is None and (named := os.environ.get("HANGANG_HTTP_CLIENT")):
+        http_client, argument = named, "HANGANG_HTTP_CLIENT"
     if http_client is None:
         for name in _BY_DEFAULT:
             try:
@@ -42,26 +65,45 @@ def adapter_for(http_client: Any, *, is_async: bool, base_url: str) -> tuple[Ada
                     raise
             else:
                 return _module(name).make(library, is_async, base_url), True
-        raise ImportError(_MISSING.format(_BY_DEFAULT[0]))
+        raise ImportError(_MISSING.format(_BY_DEFAULT[0], "client"))
     if isinstance(http_client, str):
-        if http_client not in _ADAPTERS:
-            raise TypeError(f"http_client must be one of {', '.join(_ADAPTERS)}, not {http_client!r}")
-        try:
-            library = importlib.import_module(http_client)
-        except ModuleNotFoundError as error:
-            raise ImportError(_MISSING.format(http_client)) from error
-        return _module(http_client).make(library, is_async, base_url), True
+        name = _FAST[is_async] if http_client == "fast" else http_client
+        if name not in _LIBRARIES or _LIBRARIES[name].class_for(is_async) is None:
+            raise TypeError(f"{argument} must be {_names(is_async)} here, not {http_client!r}")
+        return _module(name).make(_imported(name), is_async, base_url), True
     for cls in type(http_client).__mro__:
         name = cls.__module__.partition(".")[0]
-        if name in _ADAPTERS:
+        if name in _LIBRARIES and _LIBRARIES[name].class_for(is_async) is not None:
             return _module(name).wrap(importlib.import_module(name), http_client, is_async), False
-    raise TypeError(
-        f"http_client must be a client of {' or '.join(_ADAPTERS)}, not {type(http_client).__name__}"
-    )
+    classes = [
+        f"{name}.{fitting}"
+        for name, library in _LIBRARIES.items()
+        if (fitting := library.class_for(is_async))
+    ]
+    given = f"{type(http_client).__module__.partition('.')[0]}.{type(http_client).__name__}"
+    raise TypeError(f"http_client must be a {_listed(classes)}, or a name, here, not {given}")
+
+
+def _names(is_async: bool) -> str:
+    fitting = [name for name, library in _LIBRARIES.items() if library.class_for(is_async)]
+    return _listed([repr(name) for name in (*fitting, "fast")])
+
+
+def _listed(names: list[str]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def _imported(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        raise ImportError(_MISSING.format(name, _LIBRARIES[name].extra)) from error
 
 
 def _module(name: str) -> Any:
-    return importlib.import_module(_ADAPTERS[name], __package__)
+    return importlib.import_module(_LIBRARIES[name].module, __package__)
 
 
 def require_retry_library() -> None:
@@ -69,4 +111,4 @@ def require_retry_library() -> None:
     try:
         import tenacity  # noqa: F401  # pyright: ignore[reportUnusedImport]
     except ImportError as error:
-        raise ImportError(_MISSING.format("tenacity")) from error
+        raise ImportError(_MISSING.format("tenacity", "client")) from error

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from .. import tracebacks
-from .interface import AsyncReply, Auth, HTTPRequest, Reply, SyncReply, Timeouts, is_loopback
+from .interface import AsyncReply, Auth, HTTPRequest, Reason, Reply, SyncReply, Timeouts, is_loopback
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -73,6 +73,7 @@ class _HTTPX:
     def __init__(self, library: ModuleType, client: Any) -> None:
         self.name = library.__name__
         self.http = client
+        self._library = library
         self._request_error: Any = library.RequestError
         self._url: Any = library.URL
         self._invalid_url: type[Exception] = library.InvalidURL
@@ -92,6 +93,22 @@ class _HTTPX:
         except self._invalid_url as error:
             raise ValueError(str(error)) from None
         return host.decode("ascii")
+
+    def reason(self, error: BaseException) -> Reason | None:
+        """See `Adapter.reason`."""
+        library = self._library
+        if isinstance(error, library.RemoteProtocolError):
+            words = str(error)
+            if words.startswith("Server disconnected"):
+                return Reason.NO_ANSWER
+            return Reason.CUT_SHORT if words.startswith("peer closed") else Reason.NOT_HTTP
+        if isinstance(error, library.DecodingError):
+            return Reason.ENCODING
+        if isinstance(error, library.ConnectTimeout):
+            return Reason.CONNECTING
+        if isinstance(error, library.WriteTimeout):
+            return Reason.SENDING
+        return Reason.NOTHING if isinstance(error, library.ReadTimeout) else None
 
     def _build(self, request: HTTPRequest, auth: Auth) -> Any:
         built = self.http.build_request(

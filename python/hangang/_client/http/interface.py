@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "AsyncReply",
     "Auth",
     "HTTPRequest",
+    "Reason",
     "Reply",
     "SyncReply",
     "Timeouts",
@@ -25,6 +27,19 @@ __all__ = [
 
 Timeouts: TypeAlias = Mapping[str, float | None]
 """Seconds for `connect`, `read`, `write` and `pool`; None is no limit."""
+
+
+class Reason(StrEnum):
+    """Why a request failed, in the same words for every library. What the system says comes before it."""
+
+    NO_ANSWER = "the server closed the connection without an answer"
+    CUT_SHORT = "the server closed the connection before the end of the answer"
+    NOT_HTTP = "the answer is not valid HTTP"
+    ENCODING = "the content encoding of the answer is damaged"
+    CONNECTING = "connecting took too long"
+    SENDING = "sending took too long"
+    NOTHING = "nothing arrived"
+
 
 Chunks = TypeVar("Chunks")
 Closed = TypeVar("Closed")
@@ -124,6 +139,10 @@ class Adapter(Protocol):
 
     def host_of(self, url: str) -> str:
         """The host of an address in ASCII; ValueError if the library cannot send to the address."""
+        ...
+
+    def reason(self, error: BaseException) -> Reason | None:
+        """Why the library raised an exception, or None if only its own words tell."""
         ...
 
     def send(self, request: HTTPRequest, auth: Auth) -> Any:

@@ -1,0 +1,328 @@
+"""The adapter for aiohttp, which costs about what a bare socket costs. No type of its leaves this module.
+
+Where aiohttp must be helped:
+- A `ClientSession` belongs to one event loop. Ours is made by the first request, and again in another loop
+  and in a forked child, so that a client can be made anywhere.
+- Bad chunked encoding closes the connection, but does not end a read that waits; nor does `sock_read`.
+  `_Chunks` watches the connection.
+- A body without a length ends with its connection. aiohttp takes a connection that was reset for such an end.
+- An exception that a broken connection sets hides what arrived before it. `_Chunks` delivers that first.
+- `sock_read` starts a timer anew with each read. It is used for the head; `_Chunks` has one timer a stream.
+- `ClientResponseError` shows the request with its headers, in its repr: it is replaced.
+
+What cannot be helped: bytes that arrive in one piece with the head are lost if bytes after them, in the same
+piece, are not valid HTTP. The call then fails before any event.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+from .. import tracebacks
+from .environment import Proxies, tls_context
+from .interface import AsyncReply, Auth, HTTPRequest, Reason, Reply, Timeouts
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+__all__ = ["AsyncAIOHTTP", "make", "wrap"]
+
+_HEADER_BYTES = 100 * 1024  # longest line of a head, as in httpx
+_HEADERS = 1000
+_PIECE = 1 << 16  # bytes of a request's body that are written under one time limit
+
+
+def make(library: ModuleType, is_async: bool, base_url: str) -> AsyncAIOHTTP:
+    """An adapter with sessions of its own."""
+    adapter = AsyncAIOHTTP(library, None)
+    adapter.proxies.for_url(base_url)  # raises early
+    return adapter
+
+
+def wrap(library: ModuleType, client: Any, is_async: bool) -> AsyncAIOHTTP:
+    """An adapter for a session of the caller."""
+    if not isinstance(client, library.ClientSession):
+        raise TypeError(f"http_client must be an aiohttp.ClientSession, not a {type(client).__name__}")
+    return AsyncAIOHTTP(library, client)
+
+
+class AsyncAIOHTTP:
+    """Sends by awaiting, on asyncio and uvloop."""
+
+    name = "aiohttp"
+
+    def __init__(self, library: ModuleType, session: Any) -> None:
+        self._library = library
+        self._url: Any = importlib.import_module("yarl").URL
+        self.http = session
+        self._is_ours = session is None
+        self._closed = False
+        self._place: tuple[int, object] | None = None  # the process and the loop of our session
+        self._inherited: list[Any] = []
+        self.proxies = Proxies()
+        self.tls = tls_context() if self._is_ours else None
+        self.failures: tuple[type[Exception], ...] = (library.ClientError, OSError)
+        self.timeouts: tuple[type[Exception], ...] = (TimeoutError,)
+        self.unreachable: tuple[type[Exception], ...] = (library.ClientConnectorError,)
+
+    def own_timeouts(self) -> Timeouts:
+        """The session's `sock_connect` and `sock_read`. Its `total`, by default 300 s, would cut streams."""
+        limits = self.http.timeout
+        return {
+            "connect": limits.sock_connect,
+            "read": limits.sock_read,
+            "write": None,
+            "pool": limits.connect,
+        }
+
+    def host_of(self, url: str) -> str:
+        """See `Adapter.host_of`."""
+        return self._url(url).raw_host or ""
+
+    def reason(self, error: BaseException) -> Reason | None:
+        """See `Adapter.reason`."""
+        library = self._library
+        if isinstance(error, library.ServerDisconnectedError):
+            return Reason.NO_ANSWER
+        if isinstance(error, library.ClientPayloadError):
+            words = str(error)
+            if "Not enough data" in words:
+                return Reason.CUT_SHORT
+            return Reason.ENCODING if "content-encoding" in words else Reason.NOT_HTTP
+        if isinstance(error, library.ConnectionTimeoutError):
+            return Reason.CONNECTING
+        return Reason.NOTHING if isinstance(error, library.SocketTimeoutError) else None
+
+    async def send(self, request: HTTPRequest, auth: Auth) -> AsyncReply:
+        """See `Adapter.send`."""
+        handled, library = sys.exception(), self._library
+        session, url = self._session(), self._url(request.url, encoded=request.url.isascii())
+        proxy = self.proxies.for_url(request.url) if self._is_ours else None
+        limits = request.timeouts
+        timeout = library.ClientTimeout(
+            total=None,
+            connect=limits.get("pool"),
+            sock_connect=limits.get("connect"),
+            sock_read=limits.get("read"),
+        )
+        refusal = str(Reason.NOT_HTTP)
+        for _ in range(2):
+            # The loop may not have seen yet that the server closed a connection of the pool: let it look.
+            await asyncio.sleep(0)
+        try:
+            async with asyncio.timeout(None) as writing:
+                response = await session.request(
+                    request.method,
+                    url,
+                    headers=_Headers(request.headers, auth, proxy if url.scheme == "http" else None),
+                    data=_body(request, writing),
+                    allow_redirects=False,
+                    raise_for_status=False,
+                    auto_decompress=True,
+                    timeout=timeout,
+                    max_line_size=_HEADER_BYTES,
+                    max_field_size=_HEADER_BYTES,
+                    max_headers=_HEADERS,
+                    proxy=None if proxy is None else proxy.url,
+                    proxy_headers=None if proxy is None else proxy.headers,
+                )
+        except library.ClientResponseError as error:
+            if isinstance(error, library.ClientHttpProxyError):
+                refusal = f"the proxy refused the connection with status {error.status}"
+            response = None
+        except BaseException as error:  # cancellation too
+            tracebacks.cut(error, handled)
+            raise
+        if response is None:  # here, so that the error that shows the request is not the context of this one
+            raise library.ClientPayloadError(refusal)
+        chunks = _Chunks(library, response, limits.get("read"))
+        return Reply(
+            response.status, _merged(response.headers), chunks, chunks.aclose, _ignore, chunks.interrupt
+        )
+
+    def _session(self) -> Any:
+        if not self._is_ours:
+            return self.http
+        if self._closed:
+            raise RuntimeError("cannot send a request: the client was closed")
+        place = os.getpid(), asyncio.get_running_loop()
+        if self._place != place:
+            old = self.http
+            if old is not None and self._place is not None and self._place[0] != place[0]:
+                self._inherited.append(old)  # a parent's: closing its connections would close the parent's
+            elif old is not None:
+                old.detach()
+            library = self._library
+            self.http = library.ClientSession(
+                # A stream holds its connection for as long as the answer takes: no cap on how many.
+                connector=library.TCPConnector(limit=0, ssl=self.tls, keepalive_timeout=5.0),
+                cookie_jar=library.DummyCookieJar(),
+                trust_env=False,
+            )
+            self._place = place
+        return self.http
+
+    async def close(self) -> None:
+        """Close the session."""
+        self._closed = True
+        if self.http is not None and (self._place is None or self._place[0] == os.getpid()):
+            await self.http.close()
+
+
+class _Headers(dict[str, str]):
+    """The headers of a request, with those that hold a key. Its repr shows none."""
+
+    def __init__(self, headers: Mapping[str, str], auth: Auth, proxy: Any) -> None:
+        super().__init__(headers)
+        auth.put_into(self)
+        if proxy is not None:
+            self.update(proxy.headers)
+
+    def __repr__(self) -> str:
+        return "<headers>"
+
+
+def _body(request: HTTPRequest, writing: asyncio.Timeout) -> Any:
+    """A long body in pieces, each with the time limit for writing, which aiohttp does not have."""
+    content, limit = request.content, request.timeouts.get("write")
+    if content is None or len(content) <= _PIECE or limit is None:
+        return content
+    return _pieces(content, limit, writing)
+
+
+async def _pieces(content: bytes, limit: float, writing: asyncio.Timeout) -> AsyncIterator[bytes]:
+    time = asyncio.get_running_loop().time
+    for at in range(0, len(content), _PIECE):
+        writing.reschedule(time() + limit)
+        yield content[at : at + _PIECE]
+    writing.reschedule(None)
+
+
+class _Chunks:
+    """The body in the pieces that arrive."""
+
+    def __init__(self, library: ModuleType, response: Any, limit: float | None) -> None:
+        self._response = response
+        self._content: Any = response.content
+        self._readany: Any = response.content.readany
+        self._payload_error: Any = library.ClientPayloadError
+        self._timeout_error: Any = library.SocketTimeoutError
+        self._limit = limit
+        self._since: float | None = None  # since when a read waits
+        self._timer: asyncio.TimerHandle | None = None
+        self._gone: Any = None
+        loop = asyncio.get_running_loop()
+        self._time = loop.time
+        self._call_at = loop.call_at
+        connection = response.connection
+        if connection is None:
+            return  # the body came with the head
+        protocol = connection.protocol
+        protocol.read_timeout = None
+        protocol.start_timeout()  # that is: stop it
+        self._gone = protocol.closed
+        if self._gone is not None:
+            self._gone.add_done_callback(self._lost)
+        if limit is not None:
+            self._timer = self._call_at(self._time() + limit, self._check)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        self._since = self._time()
+        try:
+            chunk: bytes = await self._readany()
+        except Exception as error:
+            chunk = self._arrived_before(error)
+            if not chunk:
+                self._explain(error)
+                raise
+        finally:
+            self._since = None
+        if chunk:
+            return chunk
+        if (lost := self._cause()) is not None:
+            raise self._payload_error("the connection was lost") from lost
+        raise StopAsyncIteration
+
+    def _arrived_before(self, error: Exception) -> bytes:
+        """What arrived before an error. The next read raises the error again."""
+        if self._response.closed and self._gone is None:
+            return b""
+        content = self._content
+        content.set_exception(None)
+        try:
+            arrived: bytes = content.read_nowait()
+        finally:
+            content.set_exception(error)
+        return arrived
+
+    def _explain(self, error: Exception) -> None:
+        """Make the system's error, of which aiohttp keeps only the text, the cause of the one that it raises."""
+        if (lost := self._cause()) is not None and error.__cause__ is not lost:
+            error.__cause__ = lost
+
+    def _cause(self) -> BaseException | None:
+        """The system's error if the connection broke, None if it was closed or lives."""
+        gone = self._gone
+        if gone is None or not gone.done() or gone.cancelled() or (error := gone.exception()) is None:
+            return None
+        cause: BaseException = error.__cause__ or error
+        return cause
+
+    def _lost(self, gone: asyncio.Future[None]) -> None:
+        """The connection is closed: end a read that aiohttp leaves waiting."""
+        if not gone.cancelled():
+            gone.exception()  # seen
+        content = self._content
+        if not content.is_eof() and content.exception() is None:
+            content.set_exception(self._payload_error("Response payload is not valid"))
+
+    def _check(self) -> None:
+        """End a read that has waited too long; else look again when it will have."""
+        assert self._limit is not None
+        now = self._time()
+        until = (now if self._since is None else self._since) + self._limit
+        if until <= now:
+            self._timer = None
+            if self._content.exception() is None:
+                self._content.set_exception(self._timeout_error("Timeout on reading data from socket"))
+        else:
+            self._timer = self._call_at(until, self._check)
+
+    def interrupt(self) -> None:
+        """End a read that waits."""
+        if not self._content.is_eof() and self._content.exception() is None:
+            self._content.set_exception(self._payload_error("interrupted"))
+
+    async def aclose(self) -> None:
+        """Close the connection unless the body was read to its end. Nothing in it can be cancelled."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._gone is not None:
+            self._gone.remove_done_callback(self._lost)
+        connection = self._response.connection
+        if connection is not None and connection.transport is not None:
+            connection.transport.abort()  # `close` would wait for the other side of a TLS connection
+        self._response.close()
+
+
+def _merged(headers: Any) -> Mapping[str, str]:
+    """The headers under lower-case names; lines of the same name joined, as in httpx."""
+    merged: Any = importlib.import_module("multidict").CIMultiDict()
+    for name, value in headers.items():
+        name = name.lower()
+        merged[name] = f"{merged[name]}, {value}" if name in merged else value
+    found: Mapping[str, str] = merged
+    return found
+
+
+def _ignore(_: Exception) -> None:
+    pass
