@@ -32,7 +32,7 @@ from hangang._client import attempt, stream, transport
 
 #: The key, and what is left of it where a text was cut.
 SECRETS = (KEY, KEY.partition("-")[2])
-LIBRARIES = ("hangang", "httpx", "httpcore", "h11", "anyio", "tenacity")
+LIBRARIES = ("hangang", "httpx", "httpcore", "h11", "anyio", "tenacity", "aiohttp", "urllib3", "http.client")
 CLIENTS = [
     getattr(module, name) for module in (clova, exaone, gov, openai) for name in ("Client", "AsyncClient")
 ]

@@ -31,6 +31,16 @@ WAYS = [
     pytest.param(("httpx2", "sync"), id="httpx2-sync", marks=pytest.mark.long),
     pytest.param(("httpx2", "async"), id="httpx2-async", marks=pytest.mark.long),
 ]
+BLOCKING = [
+    pytest.param(way.values[0][0], id=way.values[0][0], marks=way.marks)
+    for way in WAYS
+    if way.values[0][1] == "sync"  # type: ignore[index]
+]
+AWAITING = [
+    pytest.param(way.values[0][0], id=way.values[0][0], marks=way.marks)
+    for way in WAYS
+    if way.values[0][1] == "async"  # type: ignore[index]
+]
 QUESTION = [{"role": "user", "content": "한강의 길이는?"}]
 KEY = "nv-SECRET-0123456789"
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import ssl
 import sys
 import threading
 import time
@@ -576,8 +575,8 @@ def _system_words(error: BaseException) -> str | None:
         if one is None or id(one) in seen:
             continue
         seen.add(id(one))
-        if isinstance(one, ssl.SSLCertVerificationError):
-            return f"certificate verify failed: {one.verify_message}"
+        if verify_message := getattr(one, "verify_message", None):  # an ssl.SSLCertVerificationError
+            return f"certificate verify failed: {verify_message}"
         if _is_of_the_network(one):
             system = cast("OSError", one)
             is_named = system.errno is None or isinstance(system, socket.gaierror)

@@ -96,7 +96,9 @@ class AsyncAIOHTTP:
             return Reason.ENCODING if "content-encoding" in words else Reason.NOT_HTTP
         if isinstance(error, library.ConnectionTimeoutError):
             return Reason.CONNECTING
-        return Reason.NOTHING if isinstance(error, library.SocketTimeoutError) else None
+        if isinstance(error, library.SocketTimeoutError):
+            return Reason.NOTHING
+        return Reason.SENDING if isinstance(error, TimeoutError) else None
 
     async def send(self, request: HTTPRequest, auth: Auth) -> AsyncReply:
         """See `Adapter.send`."""
@@ -264,7 +266,7 @@ class _Chunks:
         return arrived
 
     def _explain(self, error: Exception) -> None:
-        """Make the system's error, of which aiohttp keeps only the text, the cause of the one that it raises."""
+        """Make the system's error the cause of the one that is raised: aiohttp keeps only its text."""
         if (lost := self._cause()) is not None and error.__cause__ is not lost:
             error.__cause__ = lost
 

@@ -94,7 +94,9 @@ class SyncURLLib3:
             return Reason.CUT_SHORT if "IncompleteRead" in words else Reason.NOT_HTTP
         if isinstance(error, errors.ConnectTimeoutError):
             return Reason.CONNECTING
-        return Reason.NOTHING if isinstance(error, errors.ReadTimeoutError) else None
+        if isinstance(error, errors.ReadTimeoutError):
+            return Reason.NOTHING
+        return Reason.SENDING if isinstance(error, TimeoutError) else None
 
     def send(self, request: HTTPRequest, auth: Auth) -> SyncReply:
         """See `Adapter.send`."""
@@ -113,6 +115,10 @@ class SyncURLLib3:
             )
         except BaseException as error:  # Ctrl-C too
             tracebacks.cut(error, handled)
+            if isinstance(error, self._library.exceptions.ProtocolError) and isinstance(
+                error.args[-1], TimeoutError
+            ):
+                raise TimeoutError(Reason.SENDING) from error
             raise
         chunks = _Chunks(self._library, response)
         headers = self._library.HTTPHeaderDict()
