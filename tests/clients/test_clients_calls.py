@@ -1,4 +1,4 @@
-"""What a call can be told, and what its errors say: over a real socket, with both libraries, sync and async.
+"""What a call can be told, and what its errors say: over a real socket, with each library, sync and async.
 
 `Face` hides which kind of client runs: each test is written once.
 """
@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import importlib
 import json
 import logging
 import os
 import pickle
+import re
 import socket
 import subprocess
 import sys
@@ -17,13 +20,12 @@ import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 import support
 from raw_http_server import HANG, LAST_CHUNK, RESET, RawHTTPServer, Sleep, Step, chunk, head
-from transports import KEY, LIBRARIES, QUESTION
+from transports import KEY, QUESTION, WAYS
 
 import hangang
 from hangang import clova, exaone, gov, openai
@@ -42,14 +44,14 @@ JSON = json.dumps({"status": {"code": "20000"}, "result": {"embedding": [0.5] * 
 class Face:
     """A kind of client: `call` runs a function of a client, `events` reads a stream to its end."""
 
-    def __init__(self, library: ModuleType, is_async: bool) -> None:
+    def __init__(self, library: str, mode: str) -> None:
         self.library = library
-        self.is_async = is_async
+        self.is_async = mode == "async"
 
     def client(self, server: RawHTTPServer | str, service: str = "clova", **options: Any) -> Any:
         url = server if isinstance(server, str) else server.url
         kind = MODULES[service].AsyncClient if self.is_async else MODULES[service].Client
-        options = {"http_client": self.library.__name__, "base_url": url, "timeout": LATE, **options}
+        options = {"http_client": self.library, "base_url": url, "timeout": LATE, **options}
         return kind(options.pop("api_key", KEY), **options)
 
     def run(self, client: Any, work: Callable[[Any], Any], *, close: bool = True) -> Any:
@@ -119,10 +121,7 @@ class Face:
         return got, stream, error
 
 
-@pytest.fixture(
-    params=[(library, is_async) for library in LIBRARIES for is_async in (False, True)],
-    ids=lambda param: f"{'async' if param[1] else 'sync'}-{param[0].__name__}",
-)
+@pytest.fixture(params=WAYS)
 def face(request: pytest.FixtureRequest) -> Face:
     return Face(*request.param)
 
@@ -131,6 +130,12 @@ def face(request: pytest.FixtureRequest) -> Face:
 def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "FIRST_WAIT", 0.001)
     monkeypatch.setattr(retry, "JITTER", 0.001)
+
+
+@pytest.fixture
+def plain() -> Iterator[RawHTTPServer]:
+    with RawHTTPServer([WHOLE]) as server:
+        yield server
 
 
 def ask(**options: Any) -> Callable[[Any], Any]:
@@ -427,8 +432,7 @@ def test_with_options(face: Face) -> None:
                 for one in (other, client):
                     with pytest.raises(hangang.ServerError):
                         one.chat("HCX-005", QUESTION)
-                    other.close()
-                assert not client._transport._adapter.http.is_closed, "the other one's end did not close it"
+                    other.close()  # which does not close the connections of both
         assert len(server.requests) == 3
         assert [b"\r\nx-a: 1\r\n" in request.lower() for request in server.requests] == [True, False, False]
         with pytest.raises(TypeError, match="base_url cannot be changed here"):
@@ -480,16 +484,115 @@ def test_options_of_a_call_are_checked() -> None:
     client.close()
 
 
-def test_the_http_library_by_name_and_by_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    for library in LIBRARIES:
-        with clova.Client(KEY, http_client=library.__name__) as client:
-            assert isinstance(client._transport._adapter.http, library.Client)
-        monkeypatch.setenv("HANGANG_HTTP_CLIENT", library.__name__)
-        with clova.Client(KEY) as client:
-            assert isinstance(client._transport._adapter.http, library.Client)
-    monkeypatch.setenv("HANGANG_HTTP_CLIENT", "nonsense")
-    with pytest.raises(TypeError, match="nonsense"):
-        clova.Client(KEY)
+CLASSES = {
+    ("httpx", "sync"): ("httpx", "Client"),
+    ("httpx", "async"): ("httpx", "AsyncClient"),
+    ("httpx2", "sync"): ("httpx2", "Client"),
+    ("httpx2", "async"): ("httpx2", "AsyncClient"),
+    ("aiohttp", "async"): ("aiohttp", "ClientSession"),
+    ("urllib3", "sync"): ("urllib3", "PoolManager"),
+    ("fast", "async"): ("aiohttp", "ClientSession"),
+    ("fast", "sync"): ("urllib3", "PoolManager"),
+}
+
+
+@pytest.mark.parametrize("by", ["name", "variable"])
+@pytest.mark.parametrize(("library", "mode"), CLASSES)
+@pytest.mark.parametrize("service", MODULES)
+def test_the_http_library_by_name_and_by_variable(
+    service: str, library: str, mode: str, by: str, plain: RawHTTPServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HANGANG_HTTP_CLIENT", raising=False)
+    options: dict[str, Any] = {"http_client": library}
+    if by == "variable":
+        monkeypatch.setenv("HANGANG_HTTP_CLIENT", library)
+        options = {}
+    face = Face("", mode)
+    client = face.client(plain, service, **{"http_client": None, **options, "max_retries": 0})
+    assert client._transport._adapter.name == CLASSES[library, mode][0]
+
+    def work(client: Any) -> Any:
+        return client.stream("질문") if service == "exaone" else client.stream("m", QUESTION)
+
+    with contextlib.suppress(hangang.HangangError):  # the answer is CLOVA's
+        face.run(client, work)
+    http = client._transport._adapter.http
+    assert (type(http).__module__.partition(".")[0], type(http).__name__) == CLASSES[library, mode]
+    assert len(plain.requests) == 1
+
+
+@pytest.mark.parametrize("by", ["name", "variable"])
+@pytest.mark.parametrize(
+    ("kind", "name", "fitting"),
+    [
+        (clova.Client, "aiohttp", "httpx, httpx2, urllib3, fast for a Client"),
+        (clova.AsyncClient, "urllib3", "httpx, httpx2, aiohttp, fast for an AsyncClient"),
+        (openai.Client, "requests", "httpx, httpx2, urllib3, fast for a Client"),
+        (exaone.AsyncClient, "FAST", "httpx, httpx2, aiohttp, fast for an AsyncClient"),
+        (gov.Client, "", "httpx, httpx2, urllib3, fast for a Client"),
+    ],
+)
+def test_a_name_that_does_not_fit(
+    kind: Any, name: str, fitting: str, by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options: dict[str, Any] = {"base_url": "https://a.example"}
+    if by == "variable":
+        if not name:
+            pytest.skip("an empty variable is none")
+        monkeypatch.setenv("HANGANG_HTTP_CLIENT", name)
+    else:
+        options["http_client"] = name
+    with pytest.raises(TypeError) as caught:
+        kind(KEY, **options)
+    argument = "HANGANG_HTTP_CLIENT" if by == "variable" else "http_client"
+    assert str(caught.value) == f"{argument} must be one of {fitting}, not {name!r}"
+
+
+@pytest.mark.parametrize("library", ["httpx", "httpx2", "aiohttp", "urllib3"])
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_a_client_object_of_the_caller(library: str, mode: str, plain: RawHTTPServer) -> None:
+    """It is used as it is, and stays open; one of the other kind is refused in words that name those that fit."""
+    module = importlib.import_module(library)
+    sync_fits = "httpx.Client, httpx2.Client or urllib3.PoolManager"
+    async_fits = "httpx.AsyncClient, httpx2.AsyncClient or aiohttp.ClientSession"
+
+    def made(is_async: bool) -> Any:
+        fitting = CLASSES.get((library, "async" if is_async else "sync"))
+        return None if fitting is None else getattr(module, fitting[1])()
+
+    async def awaited() -> None:
+        if (own := made(True)) is None:
+            with pytest.raises(TypeError, match=re.escape(f"{async_fits} here, not a {library}.")):
+                clova.AsyncClient(KEY, http_client=made(False))
+            return
+        async with clova.AsyncClient(KEY, base_url=plain.url, http_client=own) as client:
+            assert (await client.chat("HCX-005", QUESTION)).text
+            assert client._transport._adapter.http is own
+        assert not (own.closed if library == "aiohttp" else own.is_closed)
+        await (own.close() if library == "aiohttp" else own.aclose())
+
+    if mode == "async":
+        asyncio.run(awaited())
+        return
+    if (own := made(False)) is None:
+
+        async def refused() -> None:
+            session = made(True)
+            with pytest.raises(TypeError, match=re.escape(f"{sync_fits} here, not a {library}.")):
+                clova.Client(KEY, http_client=session)
+            await session.close()
+
+        asyncio.run(refused())
+        return
+    with clova.Client(KEY, base_url=plain.url, http_client=own) as client:
+        assert client.chat("HCX-005", QUESTION).text
+        assert client._transport._adapter.http is own
+    if library == "urllib3":
+        assert own.request("GET", plain.url, preload_content=False).status == 200
+        own.clear()
+    else:
+        assert not own.is_closed
+        own.close()
 
 
 def test_second_names_of_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -516,20 +619,25 @@ def test_insecure_by_variable(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_clients_share_one_tls_context() -> None:
     """Measured in a process of its own: the first client reads the certificates, the others do not."""
     code = """
-    import ssl, sys
+    import ssl
     made = []
-    real = ssl.SSLContext.load_verify_locations
-    ssl.SSLContext.load_verify_locations = lambda self, *a, **k: made.append(self) or real(self, *a, **k)
+    for name in ("load_verify_locations", "load_default_certs"):
+        def count(self, *a, real=getattr(ssl.SSLContext, name), **k):
+            made.append(self)
+            return real(self, *a, **k)
+        setattr(ssl.SSLContext, name, count)
     from hangang import clova, exaone
-    for library in ("httpx", "httpx2"):
+    import aiohttp, urllib3  # aiohttp makes two contexts as it is imported
+    before = len(set(map(id, made)))
+    for library in ("httpx", "httpx2", "fast"):
         for client in (clova.Client, exaone.Client, clova.AsyncClient) * 3:
             client("key", http_client=library)
-        print(len(set(map(id, made))))
+        print(len(set(map(id, made))) - before)
     """
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=True, timeout=60
     )
-    assert done.stdout.split() == ["1", "2"], "one for each library"
+    assert done.stdout.split() == ["1", "2", "3"], "one for each library; aiohttp and urllib3 share theirs"
 
 
 # --- HANGANG_LOG
@@ -700,12 +808,6 @@ def test_a_file_that_is_too_large_is_not_sent(face: Face) -> None:
         with pytest.raises(hangang.PayloadTooLargeError, match="30 MB"):
             face.run(face.client(server, "exaone"), lambda c: c.files.upload(b"x" * (30 * 2**20 + 1)))
         assert server.requests == []
-
-
-@pytest.fixture
-def plain() -> Iterator[RawHTTPServer]:
-    with RawHTTPServer([WHOLE]) as server:
-        yield server
 
 
 def test_reading_goes_on_where_another_way_of_reading_left_off(plain: RawHTTPServer) -> None:

@@ -15,14 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import httpx2
 import pytest
 
 pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
 
 import support
-from transports import KEY, QUESTION, SERVICES
+from transports import AWAITING, BLOCKING, KEY, QUESTION, SERVICES, WAYS
 
 import hangang
 from hangang import clova, exaone, gov
@@ -53,15 +52,13 @@ def controls(**values: Any) -> dict[str, str]:
 class Blocking:
     """Runs the clients that block; `Awaited` runs the others, so that one test body does for both."""
 
-    def __init__(self, emulator: Any, library: Any = httpx) -> None:
+    def __init__(self, emulator: Any, library: str = "httpx") -> None:
         self.url = emulator.url
         self.library = library
 
     def run(self, service: Any, work: Any, key: str = KEY, **options: Any) -> Any:
-        with (
-            self.library.Client(timeout=10) as http,
-            service.Client(key, base_url=self.url, http_client=http, **options) as client,
-        ):
+        options = {"http_client": self.library, "timeout": 10, **options}
+        with service.Client(key, base_url=self.url, **options) as client:
             return work(client)
 
     def stream(self, service: Any, open_stream: Any, key: str = KEY, **options: Any) -> Any:
@@ -80,10 +77,8 @@ class Awaited(Blocking):
 
     def run(self, service: Any, work: Any, key: str = KEY, **options: Any) -> Any:
         async def go() -> Any:
-            async with (
-                self.library.AsyncClient(timeout=10) as http,
-                service.AsyncClient(key, base_url=self.url, http_client=http, **options) as client,
-            ):
+            made = {"http_client": self.library, "timeout": 10, **options}
+            async with service.AsyncClient(key, base_url=self.url, **made) as client:
                 return await work(client)
 
         return asyncio.run(go())
@@ -99,11 +94,11 @@ class Awaited(Blocking):
         return self.run(service, work, key, **options)
 
 
-@pytest.fixture(params=["sync-httpx", "async-httpx", "sync-httpx2", "async-httpx2"])
+@pytest.fixture(params=WAYS)
 def face(request: pytest.FixtureRequest, emulator: Any) -> Blocking:
-    mode, _, library = request.param.partition("-")
+    library, mode = request.param
     kind = Blocking if mode == "sync" else Awaited
-    return kind(emulator, httpx if library == "httpx" else httpx2)
+    return kind(emulator, library)
 
 
 def whole(events: list[Any], stream: Any) -> hangang.Completion:
@@ -476,43 +471,43 @@ def test_a_malformed_frame(face: Blocking, name: str) -> None:
     assert not isinstance(caught.value, hangang.TruncatedStreamError)
 
 
-def address(stream: Any) -> Any:
+def address(stream: Any, library: str) -> Any:
     """Our end of the connection that a stream came over."""
     response = stream._reply.close.__self__
+    if library == "aiohttp":
+        return response._response.connection.transport.get_extra_info("sockname")
+    if library == "urllib3":
+        return response.connection.sock.getsockname()
     return response.extensions["network_stream"].get_extra_info("client_addr")
 
 
-@pytest.mark.parametrize("library", [httpx, httpx2])
-def test_a_whole_stream_leaves_its_connection_to_the_next(emulator: Any, library: Any) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_a_whole_stream_leaves_its_connection_to_the_next(emulator: Any, way: tuple[str, str]) -> None:
     """Read to its end the connection is used again; left early it is closed."""
+    library, mode = way
+    options: Any = {"base_url": emulator.url, "http_client": library}
+    used = []
 
-    async def run() -> list[Any]:
-        used = []
-        async with (
-            library.AsyncClient() as http,
-            clova.AsyncClient("nv-test", base_url=emulator.url, http_client=http) as client,
-        ):
+    async def run() -> None:
+        async with clova.AsyncClient("nv-test", **options) as client:
             for early in (False, False, True, False):
                 async with client.stream("HCX-005", QUESTION) as stream:
-                    used.append(address(stream))
+                    used.append(address(stream, library))
                     async for _ in stream:
                         if early:
                             break
-        return used
 
-    blocking = []
-    with (
-        library.Client() as http,
-        clova.Client("nv-test", base_url=emulator.url, http_client=http) as client,
-    ):
-        for early in (False, False, True, False):
-            with client.stream("HCX-005", QUESTION) as stream:
-                blocking.append(address(stream))
-                for _ in stream:
-                    if early:
-                        break
-    for used in (blocking, asyncio.run(run())):
-        assert used[0] == used[1] == used[2] != used[3]
+    if mode == "async":
+        asyncio.run(run())
+    else:
+        with clova.Client("nv-test", **options) as client:
+            for early in (False, False, True, False):
+                with client.stream("HCX-005", QUESTION) as stream:
+                    used.append(address(stream, library))
+                    for _ in stream:
+                        if early:
+                            break
+    assert used[0] == used[1] == used[2] != used[3]
 
 
 @pytest.mark.parametrize("name", ["clova", "openai", "a2a"])
@@ -553,13 +548,14 @@ def test_every_way_of_cutting(emulator: Any, newline: str, fragments: str) -> No
     whole(*Blocking(emulator).stream(exaone, opened("exaone", headers)))
 
 
-def test_200_offsets_over_sockets(emulator: Any) -> None:
-    face = Blocking(emulator)
+@pytest.mark.parametrize("library", BLOCKING)
+def test_200_offsets_over_sockets(emulator: Any, library: str) -> None:
+    face = Blocking(emulator, library)
     for name in SERVICES:
         full, stream = face.stream(MODULES[name], opened(name, controls(tokens=12)))
         size = stream.metrics.bytes
-        with httpx.Client(timeout=10) as http:
-            client = SERVICES[name].client(KEY, base_url=emulator.url, http_client=http, max_retries=0)
+        options: Any = {"base_url": emulator.url, "http_client": library, "max_retries": 0}
+        with SERVICES[name].client(KEY, **options) as client:
             for step in range(50):
                 offset = size * step // 50
                 events: list[Any] = []
@@ -602,9 +598,10 @@ def test_leaving_early_frees_the_connection_at_the_server(face: Blocking, emulat
     assert emulator.wait_idle(2.0)
 
 
-def test_cancelling_frees_the_connection_at_the_server(emulator: Any) -> None:
+@pytest.mark.parametrize("library", AWAITING)
+def test_cancelling_frees_the_connection_at_the_server(emulator: Any, library: str) -> None:
     async def go() -> None:
-        async with clova.AsyncClient(KEY, base_url=emulator.url) as client:
+        async with clova.AsyncClient(KEY, base_url=emulator.url, http_client=library) as client:
             headers = controls(rate=20, tokens=400)
 
             async def consume() -> None:
@@ -655,11 +652,12 @@ async def crowd(clients: dict[str, Any], count: int) -> None:
     await asyncio.gather(*(one(number) for number in range(count)))
 
 
-def test_500_streams_at_once(other_process: str) -> None:
+@pytest.mark.parametrize("library", AWAITING)
+def test_500_streams_at_once(other_process: str, library: str) -> None:
     """Every text complete; memory flat after warm-up; no connection left at the server."""
 
     async def go() -> list[int]:
-        options: Any = {"base_url": other_process}
+        options: Any = {"base_url": other_process, "http_client": library}
         async with (
             clova.AsyncClient(KEY, **options) as c,
             exaone.AsyncClient(KEY, **options) as e,
@@ -700,12 +698,12 @@ def a2a_server() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("profile", ["1.0", "0.3", "faq"])
-@pytest.mark.parametrize("kind", [Blocking, Awaited])
-def test_agents_against_the_a2a_sdk(a2a_server: str, kind: Any, profile: str) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_agents_against_the_a2a_sdk(a2a_server: str, way: tuple[str, str], profile: str) -> None:
     class Server:
         url = a2a_server
 
-    face = kind(Server)
+    face = (Blocking if way[1] == "sync" else Awaited)(Server, way[0])
     options: Any = {"profile": profile, "path": "/a2a"}
     events, stream = face.stream(gov, lambda c: c.agents.stream(None, "hello", **options))
     names = [type(event).__name__ for event in events]

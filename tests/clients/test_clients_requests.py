@@ -753,7 +753,8 @@ def test_the_http_client_must_be_of_the_right_kind() -> None:
     for made, client in ((httpx.AsyncClient(), clova.Client), (httpx2.Client(), clova.AsyncClient)):
         with pytest.raises(TypeError, match="http_client must be a httpx"):
             client(KEY, http_client=made)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="httpx or httpx2"):
+    fitting = r"httpx\.Client, httpx2\.Client or urllib3\.PoolManager here, not a builtins\.object"
+    with pytest.raises(TypeError, match=fitting):
         clova.Client(KEY, http_client=object())  # type: ignore[arg-type]
 
 
@@ -875,7 +876,13 @@ def run_python(code: str) -> str:
 
 
 def test_without_the_extra_the_error_names_it() -> None:
-    for block in ('"httpx", "httpx2"', '"tenacity"'):
+    blocked = [
+        ('"httpx", "httpx2"', None, "client"),
+        ('"tenacity"', None, "client"),
+        ('"aiohttp", "urllib3"', "fast", "fast"),
+        ('"aiohttp", "urllib3", "httpx", "httpx2"', "fast", "fast"),
+    ]
+    for block, library, extra in blocked:
         code = f"""
 import sys
 class Block:
@@ -887,9 +894,9 @@ from hangang import clova, exaone, gov
 for module in (clova, exaone, gov):
     for kind in (module.Client, module.AsyncClient):
         try:
-            kind("key")
+            kind("key", http_client={library!r})
         except ImportError as error:
-            print("hangang[client]" in str(error))
+            print("hangang[{extra}]" in str(error))
 """
         assert run_python(code).split() == ["True"] * 6
 
@@ -899,7 +906,8 @@ def test_the_client_modules_import_no_http_library() -> None:
 import sys, hangang
 from hangang import clova, exaone, gov
 clova.Client, exaone.AsyncClient, gov.Client
-print(sorted({"httpx", "httpx2", "tenacity", "orjson", "anyio"} & set(sys.modules)))
+libraries = {"httpx", "httpx2", "aiohttp", "urllib3", "yarl", "tenacity", "orjson", "anyio"}
+print(sorted(libraries & set(sys.modules)))
 """
     assert run_python(code) == "[]"
 

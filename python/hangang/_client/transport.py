@@ -54,6 +54,7 @@ __all__ = [
 ]
 
 _ERROR_BODY = 1 << 20  # bytes kept of the body of an error answer
+_LONGEST_ADDRESS = 65_536
 _ERROR_SECONDS = 10.0  # for the whole of it; what has arrived by then is kept
 
 USER_AGENT = f"hangang/{__version__} ({backend.BACKEND}; python {sys.version_info[0]}.{sys.version_info[1]})"
@@ -169,6 +170,10 @@ class Transport:
     def _check_address(self, url: str, name: str) -> None:
         """Raise a ValueError if the HTTP library, or the resolver after it, would refuse an address."""
         try:
+            if len(url) > _LONGEST_ADDRESS:
+                raise ValueError("it is too long")
+            if not _is_printable(url):
+                raise ValueError("it holds a character that no address has")
             self._adapter.host_of(url).encode("idna")  # as the resolver does: a label of 1 to 63 bytes
         except ValueError as error:  # UnicodeError is one
             words = str(error) if type(error) is ValueError else "the name of its host cannot be one"

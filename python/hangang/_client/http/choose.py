@@ -69,7 +69,8 @@ def adapter_for(http_client: Any, *, is_async: bool, base_url: str) -> tuple[Ada
     if isinstance(http_client, str):
         name = _FAST[is_async] if http_client == "fast" else http_client
         if name not in _LIBRARIES or _LIBRARIES[name].class_for(is_async) is None:
-            raise TypeError(f"{argument} must be {_names(is_async)} here, not {http_client!r}")
+            kind = "an AsyncClient" if is_async else "a Client"
+            raise TypeError(f"{argument} must be one of {_names(is_async)} for {kind}, not {http_client!r}")
         return _module(name).make(_imported(name), is_async, base_url), True
     for cls in type(http_client).__mro__:
         name = cls.__module__.partition(".")[0]
@@ -81,16 +82,11 @@ def adapter_for(http_client: Any, *, is_async: bool, base_url: str) -> tuple[Ada
         if (fitting := library.class_for(is_async))
     ]
     given = f"{type(http_client).__module__.partition('.')[0]}.{type(http_client).__name__}"
-    raise TypeError(f"http_client must be a {_listed(classes)}, or a name, here, not {given}")
+    raise TypeError(f"http_client must be a {', '.join(classes[:-1])} or {classes[-1]} here, not a {given}")
 
 
 def _names(is_async: bool) -> str:
-    fitting = [name for name, library in _LIBRARIES.items() if library.class_for(is_async)]
-    return _listed([repr(name) for name in (*fitting, "fast")])
-
-
-def _listed(names: list[str]) -> str:
-    return f"{', '.join(names[:-1])} or {names[-1]}"
+    return ", ".join([*(name for name, one in _LIBRARIES.items() if one.class_for(is_async)), "fast"])
 
 
 def _imported(name: str) -> Any:
