@@ -6,7 +6,7 @@ import click
 
 from hangang.cli import _app
 from hangang.cli._terminal import Output, say
-from hangang.emulator import CONTROLS, ControlError, Controls, serve
+from hangang.emulator import CONTROLS, ControlError, Controls, Reply, read_answers, serve
 from hangang.emulator._addresses import joined, warning
 
 __all__ = ["command"]
@@ -34,6 +34,13 @@ __all__ = ["command"]
 @click.option("--key", "keys", multiple=True, metavar="KEY", help="Accept these keys only.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Requests a minute; then 429.")
 @click.option(
+    "--answers",
+    "answers_file",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Give these answers: JSON lines, one reply a line.",
+)
+@click.option(
     "-c",
     "--control",
     "pairs",
@@ -50,13 +57,16 @@ def command(
     seed: int,
     keys: tuple[str, ...],
     limit: int | None,
+    answers_file: str | None,
     pairs: tuple[str, ...],
     lists: bool,
 ) -> int:
     """Serve CLOVA Studio, EXAONE and CLOVA Studio Gov on this machine.
 
-    For tests, load tests and work without a key or a network: all answers are made up. Every
-    control is also a request header, x-hangang-NAME, for one request.
+    For tests, load tests and work without a key or a network. Answers are made up, or yours:
+    --answers takes a file with lines such as {"text": "안녕하세요"}, {"tool_calls": [["add", {"a": 1}]]},
+    {"error": [429, "slow down"]} or {"capture": "recorded.sse"}; they are used in turn and the last
+    one repeats. Every control is also a request header, x-hangang-NAME, for one request.
     """
     output = Output()
     if lists:
@@ -71,6 +81,15 @@ def command(
     except ControlError as error:
         raise click.UsageError(str(error)) from None
 
+    answers: list[Reply] | None = None
+    if answers_file is not None:
+        try:
+            answers = read_answers(answers_file)
+        except OSError as error:
+            raise click.UsageError(f"{answers_file}: {error.strerror or error}") from None
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
+
     def started(url: str) -> None:
         output.write(_greeting(url, keys[0] if keys else "nv-try"))
         output.flush()
@@ -81,6 +100,7 @@ def command(
         serve(
             host=host,
             port=port,
+            answers=answers,
             keys=keys or None,
             requests_per_minute=limit,
             on_start=started,

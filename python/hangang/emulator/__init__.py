@@ -18,6 +18,14 @@ header `x-hangang-text-sha256` has the hash of the whole answer text, so that a 
 that it lost nothing. The services' documents leave some formats open, and there the emulator
 guesses: each module lists its guesses at its top.
 
+`answers=` chooses the answers of chats and agents:
+
+    with run_in_thread(answers=[Reply("안녕하세요"), Reply(error=(429, "slow down"))]) as emulator:
+        ...
+
+A list is used in turn and its last reply repeats; a callable gets each `Request` and returns a
+`Reply`, or None for a made-up answer. What a service refuses, it still refuses first.
+
 `GET /_emulator` reports what is open. `emulator.requests` and `GET /_emulator/requests` have the
 last 1,000 requests: a test can look at what its client sent. Keys are only in `emulator.requests`.
 
@@ -27,12 +35,13 @@ Needs the extra `hangang[emulator]`; importing this package alone does not.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Unpack
 
 from . import _controls
 from ._controls import ControlError, ControlOptions, Controls
+from ._replies import Choose, Reply, read_answers
 from ._requests import Request
 
 if TYPE_CHECKING:
@@ -45,8 +54,10 @@ __all__ = [
     "ControlError",
     "ControlOptions",
     "Controls",
+    "Reply",
     "Request",
     "create_app",
+    "read_answers",
     "run_in_thread",
     "serve",
 ]
@@ -69,6 +80,7 @@ def _need_extra() -> None:
 
 def create_app(
     *,
+    answers: Iterable[Reply] | Choose | None = None,
     keys: Collection[str] | None = None,
     requests_per_minute: int | None = None,
     controls: Controls | None = None,
@@ -80,6 +92,7 @@ def create_app(
     ASGI server they end the answer with an exception, which closes the connection.
 
     Args:
+        answers: the answers of chats and agents, a list or a callable; None makes them up.
         keys: the accepted keys; None accepts every key of a documented form.
         requests_per_minute: answer 429 to a key that makes more requests than this in a minute.
         controls: the controls of requests that bring none.
@@ -87,18 +100,22 @@ def create_app(
 
     Raises:
         ControlError: a control has a value that it cannot have.
+        TypeError: `answers` is neither a list of Reply nor a callable.
         ImportError: the extra `hangang[emulator]` is not installed.
     """
     _need_extra()
     from ._app import build
 
-    return build(keys=keys, requests_per_minute=requests_per_minute, controls=controls, **options)
+    return build(
+        answers=answers, keys=keys, requests_per_minute=requests_per_minute, controls=controls, **options
+    )
 
 
 def run_in_thread(
     *,
     host: str = "127.0.0.1",
     port: int = 0,
+    answers: Iterable[Reply] | Choose | None = None,
     keys: Collection[str] | None = None,
     requests_per_minute: int | None = None,
     controls: Controls | None = None,
@@ -110,6 +127,7 @@ def run_in_thread(
 
     Raises:
         ControlError: a control has a value that it cannot have.
+        TypeError: `answers` is neither a list of Reply nor a callable.
         OSError: the port is taken.
         ImportError: the extra `hangang[emulator]` is not installed.
     """
@@ -117,7 +135,13 @@ def run_in_thread(
     from ._server import run_in_thread as run
 
     return run(
-        host=host, port=port, keys=keys, requests_per_minute=requests_per_minute, controls=controls, **options
+        host=host,
+        port=port,
+        answers=answers,
+        keys=keys,
+        requests_per_minute=requests_per_minute,
+        controls=controls,
+        **options,
     )
 
 
@@ -125,6 +149,7 @@ def serve(
     *,
     host: str = "127.0.0.1",
     port: int = 8000,
+    answers: Iterable[Reply] | Choose | None = None,
     keys: Collection[str] | None = None,
     requests_per_minute: int | None = None,
     on_start: Callable[[str], None] | None = None,
@@ -139,6 +164,7 @@ def serve(
 
     Raises:
         ControlError: a control has a value that it cannot have.
+        TypeError: `answers` is neither a list of Reply nor a callable.
         OSError: the port is taken.
         ImportError: the extra `hangang[emulator]` is not installed.
     """
@@ -148,6 +174,7 @@ def serve(
     run(
         host=host,
         port=port,
+        answers=answers,
         keys=keys,
         requests_per_minute=requests_per_minute,
         on_start=on_start,

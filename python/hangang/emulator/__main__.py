@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from . import CONTROLS, ControlError, Controls, serve
+from . import CONTROLS, Controls, read_answers, serve
 from ._addresses import warning
 
 
@@ -27,6 +27,9 @@ def main() -> int:
         metavar="NAME=VALUE",
         help="a control for every request, e.g. rate=40 or fragments=random",
     )
+    parser.add_argument(
+        "--answers", metavar="FILE", help="the answers: a file of JSON lines, one Reply a line"
+    )
     options = parser.parse_args()
     pairs = (text.partition("=") for text in options.control)
 
@@ -41,9 +44,10 @@ def main() -> int:
             host=options.host,
             port=options.port,
             on_start=started,
+            answers=None if options.answers is None else read_answers(options.answers),
             controls=controls,
         )
-    except (ControlError, ImportError, OSError) as error:
+    except (ImportError, OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -101,6 +101,14 @@ class RPCError(Exception):
         return error
 
 
+def rpc_error(code: int | str, message: str) -> RPCError | None:
+    """A chosen error as JSON-RPC's; None for an HTTP status."""
+    text = str(code)
+    if not (text.removeprefix("-").isdigit() and text.isascii()):
+        return RPCError(-32603, message)
+    return None if 400 <= int(text) <= 599 else RPCError(int(text), message)
+
+
 @dataclass(frozen=True, slots=True)
 class Wire:
     """How one request is answered: the protocol, and the request's `id`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import AsyncGenerator, Collection, Iterable
 from typing import Unpack
 
 from starlette.applications import Starlette
@@ -13,14 +13,16 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from . import agents, clova, clova_compatible, clova_tools, exaone, gov, gov_agents, rag, tools
+from . import agents, clova, clova_compatible, clova_tools, exaone, gov, gov_agents, openai_server, rag, tools
 from ._call import Call, Refusal, Service, keep, receive_body
 from ._controls import ControlOptions, Controls
+from ._replies import Choose, Replies, Reply
 from ._state import State
 
 
 def build(
     *,
+    answers: Iterable[Reply] | Choose | None = None,
     keys: Collection[str] | None = None,
     requests_per_minute: int | None = None,
     controls: Controls | None = None,
@@ -31,6 +33,7 @@ def build(
         controls=(controls or Controls()).changed(options.items()),
         keys=keys,
         requests_per_minute=requests_per_minute,
+        replies=Replies(answers),
     )
 
     @contextlib.asynccontextmanager
@@ -49,6 +52,7 @@ def build(
             *clova_tools.routes(),
             *exaone.routes(),
             *gov.routes(),
+            *openai_server.routes(),
             *agents.routes(),
             *gov_agents.routes(),
             *rag.routes(),
@@ -93,6 +97,8 @@ async def _no_such_path(request: Request, error: Exception) -> Response:
 def _service_of(path: str) -> Service:
     if path.startswith(("/v1/chatexaone", "/v1/files", "/v1/code-cli")):
         return exaone.SERVICE
+    if path.startswith("/openai/"):
+        return openai_server.SERVICE
     if path.startswith("/v1/openai"):
         return clova_compatible.SERVICE
     if path.startswith(("/api/", "/v1/rag42", "/rag42", "/v1/text", "/tools", "/v1/tools", "/v1/audio")):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+import re
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, cast
@@ -12,11 +13,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message
 
-from ._answer import SSE, Answer, Frame, Framing, one_shot
+from ._answer import BODY, SSE, Answer, Frame, Framing, one_shot
 from ._controls import ControlError, Controls
+from ._replies import AnswersError, Reply
 from ._requests import Request as ReceivedRequest
 from ._requests import decoded
 from ._state import State
+from .fake_answers import Script, compose, count_tokens, scripted
 from .json_types import is_list, is_object
 
 JSON = dict[str, Any]
@@ -39,6 +42,41 @@ class Refusal(Exception):
         self.code = code
         self.message = message
         self.headers: dict[str, str] = dict(headers or {})
+
+
+class Replay(Exception):
+    """The answer is a capture, to be sent byte for byte."""
+
+    def __init__(self, body: bytes, *, stream: bool) -> None:
+        super().__init__(len(body))
+        self.body = body
+        self.stream = stream
+
+
+def refusal_of(code: int | str, message: str) -> Refusal:
+    """A chosen error; a code of three digits is an HTTP status."""
+    text = str(code)
+    if len(text) == 3 and status_of(text) == int(text):
+        return Refusal(int(text), None, message)
+    return Refusal(0, text, message)
+
+
+# What OpenAI calls its errors ([openai §8]); other names are 500.
+_NAMED_STATUS = {
+    "invalid_api_key": 401,
+    "model_not_found": 404,
+    "context_length_exceeded": 400,
+    "rate_limit_exceeded": 429,
+    "insufficient_quota": 429,
+}
+
+
+def status_of(code: str | None) -> int:
+    """The HTTP status of a code: its first three digits, if they are one of an error; else 500."""
+    head = (code or "")[:3]
+    if head.isascii() and head.isdigit() and len(code or "") in (3, 5) and 400 <= int(head) <= 599:
+        return int(head)
+    return _NAMED_STATUS.get(code or "", 500)
 
 
 def no_headers(_limit: int, _left: int, _reset: float) -> dict[str, str]:
@@ -76,6 +114,7 @@ class Call:
     controls: Controls
     service: Service
     content: bytes = b""
+    received: ReceivedRequest | None = None
     headers: dict[str, str] = field(default_factory=dict[str, str])
 
     @property
@@ -118,6 +157,48 @@ class Call:
         """The same for a path and a body: an answer is one, streamed or not."""
         kept = {key: value for key, value in body.items() if not key.startswith("stream")}
         return self.random(self.request.url.path, kept)
+
+    def script(
+        self,
+        random: Random,
+        *,
+        stream: bool,
+        prompt: str,
+        prompt_tokens: int | None = None,
+        call_prefix: str = "call_",
+        refuse: Callable[[int | str, str], Exception] = refusal_of,
+        **options: Any,
+    ) -> Script:
+        """The answer that `answers` chooses, else a made-up one; see `fake_answers.compose`.
+
+        Raises:
+            Replay: a capture was chosen.
+            Exception: of `refuse`, for an error that was chosen, except after a text in a stream.
+        """
+        assert self.received is not None
+        reply = self.state.replies.next(self.received)
+        if reply is None:
+            return compose(
+                random,
+                prompt=prompt,
+                prompt_tokens=prompt_tokens,
+                call_prefix=call_prefix,
+                tokens=self.controls.tokens,
+                hard=self.controls.text == "hard",
+                **options,
+            )
+        if reply.capture is not None:
+            raise Replay(reply.body(), stream=stream)
+        if reply.error is not None and not (stream and has_content(reply)):
+            raise refuse(*reply.error)
+        counted = count_tokens(prompt) if prompt_tokens is None else prompt_tokens
+        return scripted(random, reply, prompt_tokens=counted, call_prefix=call_prefix)
+
+    def replay(self, found: Replay) -> Answer:
+        """The bytes of a capture; fragments, pacing and places apply to them as to any stream."""
+        if not found.stream:
+            return self.whole(found.body, "application/json")
+        return self.stream(frames_of(found.body), framing=BODY)
 
     def reply(
         self, value: object, *, spaced: bool = False, headers: Mapping[str, str] | None = None
@@ -190,14 +271,14 @@ def endpoint(service: Service, handler: Handler) -> Callable[[Request], Awaitabl
             content = await receive_body(request)
         except ClientDisconnect:
             return Response(status_code=400)
-        keep(request, content, service.name)
+        received = keep(request, content, service.name)
         try:
             controls = state.controls.with_headers(request.headers.items())
         except ControlError as error:
             return _explain(Call(request, state, state.controls, service), error)
         if state.faults_are_over(controls):
             controls = controls.without_faults()
-        call = Call(_with_body(request, content or b""), state, controls, service, content or b"")
+        call = Call(_with_body(request, content or b""), state, controls, service, content or b"", received)
         try:
             key = service.authenticate(call)
             _limit(call, key)
@@ -208,6 +289,10 @@ def endpoint(service: Service, handler: Handler) -> Callable[[Request], Awaitabl
             return await handler(call)
         except Refusal as refusal:
             return call.refuse(refusal)
+        except Replay as found:
+            return call.replay(found)
+        except AnswersError as error:
+            return call.refuse(Refusal(500, message=str(error)))
 
     return serve
 
@@ -229,7 +314,12 @@ async def receive_body(request: Request) -> bytes | None:
     return None if size > MAX_BODY else bytes(held)
 
 
-def keep(request: Request, content: bytes | None, service: str) -> None:
+def has_content(reply: Reply) -> bool:
+    """Whether a reply has anything to send before its error."""
+    return bool(reply.text or reply.thinking or reply.tool_calls)
+
+
+def keep(request: Request, content: bytes | None, service: str) -> ReceivedRequest:
     """Add a request to `emulator.requests`."""
     state = cast("State", request.app.state.emulator)
     received = ReceivedRequest(
@@ -241,6 +331,7 @@ def keep(request: Request, content: bytes | None, service: str) -> None:
         query=request.url.query,
     )
     state.requests.add(received, len(content or b""))
+    return received
 
 
 def _with_body(request: Request, content: bytes) -> Request:
@@ -314,6 +405,45 @@ def sse(data: bytes, *, event: str = "", ident: str = "", space: str = " ") -> b
         f"data:{space}".encode() + data + b"\n\n",
     ]
     return b"".join(lines)
+
+
+_EVENT_END = re.compile(rb"(?:\r\n|\n|\r)(?:\r\n|\n|\r)+")
+
+
+def frames_of(body: bytes) -> Iterator[Frame]:
+    """A recorded body in frames, which joined are the body: SSE events, or bare JSON values."""
+    start = 0
+    if body[:1] in (b"{", b"\xef") or body[:64].lstrip().startswith(b"{"):
+        for end in _json_ends(body):
+            yield Frame(body[start:end])
+            start = end
+    else:
+        for found in _EVENT_END.finditer(body):
+            yield Frame(body[start : found.end()])
+            start = found.end()
+    if start < len(body):
+        yield Frame(body[start:])
+
+
+def _json_ends(body: bytes) -> Iterator[int]:
+    """Where each JSON object of a body ends; nothing more after the first that is not one."""
+    depth, quoted, escaped = 0, False, False
+    for at, byte in enumerate(body):
+        if quoted:
+            if escaped:
+                escaped = False
+            elif byte == 0x5C:  # backslash
+                escaped = True
+            elif byte == 0x22:  # quote
+                quoted = False
+        elif byte == 0x22:
+            quoted = True
+        elif byte in b"{[":
+            depth += 1
+        elif byte in b"}]":
+            depth -= 1
+            if depth == 0:
+                yield at + 1
 
 
 def last_user_text(messages: Iterable[Any]) -> tuple[str, int]:

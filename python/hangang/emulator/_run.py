@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-from ._a2a import RPCError
+from ._a2a import RPCError, rpc_error
 from ._call import JSON
 from ._controls import Controls
 from ._state import State
@@ -141,6 +141,10 @@ async def work(run: Run, text: str, script: Script, controls: Controls) -> None:
             last = index == len(pieces) - 1
             run.add_artifact(ident, "answer", [{"text": piece}], append=index > 0, last=last)
             await asyncio.sleep(0)
+        if script.error is not None:
+            code, message = script.error
+            run.emit(rpc_error(code, message) or RPCError(-32603, message))
+            return
         if text == "data":
             mixed = f"art-{len(run.artifacts) + 1}"
             run.add_artifact(mixed, "mixed", _MIXED, append=False, last=True)

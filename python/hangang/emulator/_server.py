@@ -14,7 +14,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Collection, Generator, MutableMapping
+from collections.abc import Callable, Collection, Generator, Iterable, MutableMapping
 from typing import Any, Unpack, cast
 
 import uvicorn
@@ -27,6 +27,7 @@ from ._addresses import url_of
 from ._answer import CONNECTION
 from ._app import build
 from ._controls import ControlOptions, Controls
+from ._replies import Choose, Replies, Reply
 from ._requests import Request
 from ._state import State
 
@@ -170,6 +171,18 @@ class Emulator:
         """The last requests, oldest first: at most 1,000, and at most 64 MiB of bodies."""
         return self.state.requests.list()
 
+    @property
+    def answers(self) -> Iterable[Reply] | Choose | None:
+        """The chosen answers, as given; None: made-up ones.
+
+        Set it to use other answers from the next request on; a list begins at its first reply.
+        """
+        return self.state.replies.given
+
+    @answers.setter
+    def answers(self, answers: Iterable[Reply] | Choose | None) -> None:
+        self.state.replies = Replies(answers)
+
     def wait_idle(self, timeout: float = 2.0) -> bool:
         """Wait until no connection and no answer is left; False after `timeout` seconds."""
         end = time.monotonic() + timeout
@@ -185,13 +198,16 @@ def run_in_thread(
     *,
     host: str = "127.0.0.1",
     port: int = 0,
+    answers: Iterable[Reply] | Choose | None = None,
     keys: Collection[str] | None = None,
     requests_per_minute: int | None = None,
     controls: Controls | None = None,
     **options: Unpack[ControlOptions],
 ) -> Generator[Emulator]:
     """See `hangang.emulator.run_in_thread`."""
-    app = build(keys=keys, requests_per_minute=requests_per_minute, controls=controls, **options)
+    app = build(
+        answers=answers, keys=keys, requests_per_minute=requests_per_minute, controls=controls, **options
+    )
     sock = listen(host, port)
     with contextlib.closing(sock):
         server = make_server(app)
@@ -221,6 +237,7 @@ def serve(
     *,
     host: str = "127.0.0.1",
     port: int = 0,
+    answers: Iterable[Reply] | Choose | None = None,
     keys: Collection[str] | None = None,
     requests_per_minute: int | None = None,
     on_start: Callable[[str], None] | None = None,
@@ -229,7 +246,9 @@ def serve(
     **options: Unpack[ControlOptions],
 ) -> None:
     """See `hangang.emulator.serve`."""
-    app = build(keys=keys, requests_per_minute=requests_per_minute, controls=controls, **options)
+    app = build(
+        answers=answers, keys=keys, requests_per_minute=requests_per_minute, controls=controls, **options
+    )
     sock = listen(host, port)
     url = url_of(*sock.getsockname()[:2])
     with contextlib.closing(sock), contextlib.suppress(KeyboardInterrupt):

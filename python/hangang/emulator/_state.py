@@ -12,6 +12,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from ._controls import Controls
+from ._replies import Replies
 from ._requests import RequestLog
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class State:
         open_streams: answers being sent now.
         connections: open connections; None under another ASGI server, which does not report them.
         requests: the last requests.
+        replies: the answers that a test chose.
     """
 
     def __init__(
@@ -46,8 +48,10 @@ class State:
         controls: Controls,
         keys: Collection[str] | None = None,
         requests_per_minute: int | None = None,
+        replies: Replies | None = None,
     ) -> None:
         self.controls = controls
+        self.replies: Replies = Replies(None) if replies is None else replies
         self.keys: frozenset[str] | None = None if keys is None else frozenset(keys)
         self.requests_per_minute = requests_per_minute
         self.open_streams = 0

@@ -33,13 +33,14 @@ from ._a2a import (
     RPCError,
     Wire,
     part_1_0,
+    rpc_error,
     task_0_3,
     to_0_3,
 )
 from ._answer import Frame
-from ._call import JSON, Call, Service, bearer, check_key, endpoint, keep, no_headers
+from ._call import JSON, Call, Service, bearer, check_key, endpoint, keep, no_headers, refusal_of
 from ._run import Run, work
-from .fake_answers import Script, compose
+from .fake_answers import Script
 from .gov import CHAT
 from .gov_agents import find_agent
 from .json_types import is_object, is_objects
@@ -242,13 +243,15 @@ async def _send(call: Call, wire: Wire, params: JSON, *, stream: bool) -> Respon
     text = "".join(part.get("text", "") for part in message["parts"])
     run = _run_for(call, params, message)
     turn = call.state.next_turn(run.context)
-    script = compose(
-        call.random(call.request.url.path, text, turn),
-        prompt=text,
-        turn=turn,
-        tokens=call.controls.tokens,
-        hard=call.controls.text == "hard",
-    )
+    random = call.random(call.request.url.path, text, turn)
+    try:
+        script = call.script(random, stream=stream, prompt=text, turn=turn, refuse=_refuse)
+    except RPCError as error:
+        if stream and wire.old:  # 0.3 reports errors inside the stream
+            return _stream(call, wire, [Frame(wire.error_event(error))])
+        raise
+    if script.chosen:
+        text = ""  # the words that steer the made-up agent do nothing
     message["contextId"] = run.context
     if text.startswith("message:"):
         reply = _direct_reply(call, run)
@@ -271,6 +274,10 @@ async def _send(call: Call, wire: Wire, params: JSON, *, stream: bool) -> Respon
     task = run.task()
     result = task_0_3(task) if wire.old else {"task": task}
     return call.whole(wire.body(result), "application/json")
+
+
+def _refuse(code: int | str, message: str) -> Exception:
+    return rpc_error(code, message) or refusal_of(code, message)
 
 
 def _read_message(wire: Wire, params: JSON) -> JSON:

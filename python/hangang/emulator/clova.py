@@ -36,10 +36,12 @@ from ._call import (
     dump,
     endpoint,
     last_user_text,
+    refusal_of,
     sse,
+    status_of,
     text_of,
 )
-from .fake_answers import Script, compose, count_tokens
+from .fake_answers import Script, count_tokens
 from .json_types import is_list, is_object, is_objects
 from .tool_turns import NATIVE, has_tool_turn, wrong_tools, wrong_turn
 
@@ -123,7 +125,7 @@ def complete(refusal: Refusal) -> Refusal:
     code = _SPECIAL.get(refusal.code or "", refusal.code)
     if code is None:
         code = _USUAL.get(refusal.status, f"{refusal.status}00")
-    status, message = CODES.get(code, (refusal.status or 500, "Bad request"))
+    status, message = CODES.get(code, (refusal.status or status_of(code), "Bad request"))
     return Refusal(refusal.status or status, code, refusal.message or message, headers=refusal.headers)
 
 
@@ -284,18 +286,17 @@ def _v1(call: Call, model: str, body: JSON, messages: list[JSON], stream: bool) 
     if length > context:
         # An over-long v1 prompt is an error event on HTTP 200 ([clova §7.3]).
         if stream:
-            return call.stream(list(error_frames("40003", random)))
+            return call.stream(list(error_frames("40003", None, random)))
         raise Refusal(400, "40003")
-    script = compose(
+    script = call.script(
         random,
+        stream=stream,
         prompt=prompt,
         turn=turn,
-        tokens=call.controls.tokens,
         limit=body.get("maxTokens", 100),
-        hard=call.controls.text == "hard",
         prompt_tokens=length,
     )
-    reason = {"stop": "stop_before", "length": "length"}[script.finish]
+    reason = script.said or ("length" if script.finish == "length" else "stop_before")
     filters = ai_filters(random) if body.get("includeAiFilters") else []
     result: JSON = {
         "message": {"role": "assistant", "content": script.text},
@@ -308,7 +309,7 @@ def _v1(call: Call, model: str, body: JSON, messages: list[JSON], stream: bool) 
         frames = _v1_frames(script, result, random)
         return call.stream(
             frames,
-            error_frames=lambda code: error_frames(code, random),
+            error_frames=lambda code: error_frames(code, None, random),
             headers=script.text_hash,
         )
     seed = body.get("seed") or random.randrange(1, 2**32)
@@ -333,6 +334,9 @@ def _v1_frames(script: Script, result: JSON, random: Random) -> Iterator[Frame]:
             "stopReason": None,
         }
         yield _event("token", token, random)
+    if script.error is not None:
+        yield from error_frames(*script.error, random)
+        return
     yield _event("result", result, random, end=True)
     yield _event("signal", {"data": "[DONE]"}, random, end=True)
 
@@ -367,13 +371,12 @@ def _v3(call: Call, model: str, body: JSON, messages: list[JSON], stream: bool) 
     limit = body.get("maxCompletionTokens", body.get("maxTokens", _DEFAULT_LIMIT[effort]))
     form = body.get("responseFormat")
     random = call.random_for(body)
-    script = compose(
+    script = call.script(
         random,
+        stream=stream,
         prompt=prompt,
         turn=turn,
-        tokens=call.controls.tokens,
         limit=limit,
-        hard=call.controls.text == "hard",
         thoughts=THOUGHTS[effort],
         prompt_tokens=length,
         tools=chosen_tools(body, messages, "toolChoice"),
@@ -406,7 +409,7 @@ def _v3(call: Call, model: str, body: JSON, messages: list[JSON], stream: bool) 
         return call.reply(_envelope(result), headers=script.text_hash)
     return call.stream(
         _v3_frames(script, result, created, seed, random),
-        error_frames=lambda code: error_frames(code, random),
+        error_frames=lambda code: error_frames(code, None, random),
         headers=script.text_hash,
     )
 
@@ -586,6 +589,9 @@ def _v3_frames(script: Script, result: JSON, created: int, seed: int, random: Ra
         for start in range(0, len(text), size):
             part = {"type": "function", "function": {"partialJson": text[start : start + size]}}
             yield token({"content": "", "toolCalls": [part]})
+    if script.error is not None:
+        yield from error_frames(*script.error, random)
+        return
     yield _event("result", result, random, end=True)
     yield _event("signal", {"data": "[DONE]"}, random, end=True)
 
@@ -603,7 +609,7 @@ def _event(name: str, data: JSON, random: Random, *, end: bool = False) -> Frame
     return Frame(sse(dump(data), event=name, ident=ident, space=""), paced=name == "token", end=end)
 
 
-def error_frames(code: str | None, random: Random) -> Iterator[Frame]:
+def error_frames(code: str | None, message: str | None, random: Random) -> Iterator[Frame]:
     """The documented ErrorEvent; no real one is public, and nothing follows it here."""
-    known = complete(Refusal(0, code or "42901"))
+    known = complete(refusal_of(code or "42901", message or ""))
     yield _event("error", {"status": {"code": known.code, "message": known.message}}, random)

@@ -23,7 +23,6 @@ from .clova import (
     rate_headers,
 )
 from .compatible import Shape
-from .fake_answers import compose
 from .json_types import is_object, is_objects, is_texts
 from .tool_turns import OPENAI, wrong_tools, wrong_turn
 
@@ -70,11 +69,7 @@ def routes() -> list[BaseRoute]:
 
 
 async def _models(call: Call) -> Response:
-    models = [
-        {"id": name, "object": "model", "created": 1_744_848_000, "owned_by": "NAVER Cloud"}
-        for name in (*MODELS, "bge-m3")
-    ]
-    return call.reply({"object": "list", "data": models})
+    return call.reply(compatible.models((*MODELS, "bge-m3"), "NAVER Cloud"))
 
 
 async def _embeddings(call: Call) -> Response:
@@ -115,13 +110,13 @@ async def _chat(call: Call) -> Response:
     prompt, turn = last_user_text(messages)
     random = call.random_for(body)
     form = body.get("response_format")
-    script = compose(
+    stream = body.get("stream") is True
+    script = call.script(
         random,
+        stream=stream,
         prompt=prompt,
         turn=turn,
-        tokens=call.controls.tokens,
         limit=body.get("max_completion_tokens", body.get("max_tokens", 512)),
-        hard=call.controls.text == "hard",
         thoughts=THOUGHTS[effort],
         prompt_tokens=prompt_tokens(messages),
         tools=tools,
@@ -135,7 +130,7 @@ async def _chat(call: Call) -> Response:
         reasoning=call.controls.reasoning,
         vllm=False,
     )
-    if body.get("stream") is not True:
+    if not stream:
         return call.reply(compatible.completion(script, shape), headers=script.text_hash)
     return call.stream(
         compatible.chunks(script, shape, random),

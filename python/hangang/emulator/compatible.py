@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from random import Random
 
@@ -49,9 +49,12 @@ def chunks(script: Script, shape: Shape, random: Random) -> Iterator[Frame]:
     for delta in _call_deltas(script.calls, shape, random):
         yield chunk({"tool_calls": [delta]})
     last = {"content": script.content[-1]} if script.content else {}
-    if last and not shape.vllm:
+    if last and (script.calls or script.error or not shape.vllm):
         yield chunk(last)
         last = {}
+    if script.error is not None:
+        yield from error_frames(*script.error)
+        return
     yield chunk(last, script.finish, end=True)  # vLLM's last token carries the finish reason
     if shape.usage:
         yield Frame(
@@ -153,6 +156,12 @@ def embeddings(texts: list[str], model: str, dimensions: int, form: str) -> JSON
         "model": model,
         "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
     }
+
+
+def models(names: Iterable[str], owner: str) -> JSON:
+    """The list of models."""
+    found = [{"id": name, "object": "model", "created": 1_744_848_000, "owned_by": owner} for name in names]
+    return {"object": "list", "data": found}
 
 
 def _head(shape: Shape) -> JSON:

@@ -25,8 +25,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from ._answer import Frame, Framing
-from ._call import JSON, Call, Refusal, Service, check_key, dump, endpoint
-from .fake_answers import Script, compose
+from ._call import JSON, Call, Refusal, Service, check_key, dump, endpoint, status_of
+from .fake_answers import Script
 from .json_types import is_list, is_objects, is_texts
 
 FRAMING = Framing(newline="none")
@@ -75,20 +75,21 @@ def authenticate(call: Call) -> str:
 
 
 def _complete(refusal: Refusal) -> Refusal:
-    status = refusal.status or _status_of(refusal.code)
+    status = refusal.status or status_of(refusal.code)
     if status == 403:
         status = 401  # no 403 is listed: 401 covers authorisation too
     message = refusal.message or _MESSAGES.get(status, _MESSAGES[500])
-    return Refusal(status, str(status), message, headers=refusal.headers)
+    code = refusal.code or ""
+    code = code if len(code) > 3 and code.isascii() and code.isdigit() else str(status)
+    return Refusal(status, code, message, headers=refusal.headers)
 
 
-def _status_of(code: str | None) -> int:
-    status = int(code) if code is not None and code.isascii() and code.isdigit() else 500
-    return status if 400 <= status <= 599 else 500
+def _error(refusal: Refusal) -> JSON:
+    return {"result_code": int(refusal.code or refusal.status), "description": refusal.message}
 
 
 def _error_body(_: Call, refusal: Refusal) -> bytes:
-    return dump({"result_code": refusal.status, "description": refusal.message}, spaced=True)
+    return dump(_error(refusal), spaced=True)
 
 
 SERVICE = Service("exaone", authenticate, _error_body, _complete)
@@ -181,14 +182,9 @@ def _answer(
     references: list[JSON],
     random: Random,
 ) -> Response:
-    script = compose(
-        random,
-        prompt=query,
-        turn=len(previous) + 1,
-        tokens=call.controls.tokens,
-        hard=call.controls.text == "hard",
-    )
-    if _wants_stream(call):
+    stream = _wants_stream(call)
+    script = call.script(random, stream=stream, prompt=query, turn=len(previous) + 1)
+    if stream:
         return call.stream(
             _frames(script, query, intent, references),
             framing=FRAMING,
@@ -213,6 +209,8 @@ def _frames(script: Script, query: str, intent: str, references: list[JSON]) -> 
         if index == 0:
             empty = _frame(query, intent, "", references, "answering")
             yield Frame(_line(empty), paced=False, end=True)
+    if script.error is not None:
+        yield from _error_frames(*script.error)
 
 
 def _frame(query: str, intent: str, answer: str, references: list[JSON], state: str) -> JSON:
@@ -234,9 +232,9 @@ def _line(frame: JSON) -> bytes:
     return dump(frame, spaced=True) + b"\n"
 
 
-def _error_frames(code: str | None) -> Iterator[Frame]:
-    failed = _complete(Refusal(0, code))
-    yield Frame(_line({"result_code": failed.status, "description": failed.message}))
+def _error_frames(code: str | None, message: str | None = None) -> Iterator[Frame]:
+    failed = _complete(Refusal(0, code, message))
+    yield Frame(_line(_error(failed)))
 
 
 _INTENTS = (

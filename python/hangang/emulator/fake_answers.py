@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from ._replies import Reply
 from .json_types import is_list, is_object
 
 _SENTENCES = (
@@ -66,7 +67,8 @@ class ToolCall:
 class Script:
     """An answer before it is put into a service's shape.
 
-    `finish` is `stop`, `length` or `tool_calls`.
+    `finish` is `stop`, `length` or `tool_calls`, or what a chosen reply says; `said` is only the latter.
+    `error` is the error event after the text, of a chosen reply. `chosen` is false for made-up answers.
     """
 
     thinking: tuple[str, ...] = ()
@@ -74,6 +76,9 @@ class Script:
     calls: tuple[ToolCall, ...] = ()
     finish: str = "stop"
     prompt_tokens: int = 0
+    said: str | None = None
+    error: tuple[str, str] | None = None
+    chosen: bool = False
 
     @property
     def text(self) -> str:
@@ -171,6 +176,24 @@ def compose(
     return Script(thinking=thinking, content=tuple(content), finish=finish, prompt_tokens=counted)
 
 
+def scripted(random: Random, reply: Reply, *, prompt_tokens: int, call_prefix: str = "call_") -> Script:
+    """A chosen answer, cut into tokens."""
+    usual = "tool_calls" if reply.tool_calls else "stop"
+    return Script(
+        thinking=tuple(tokens_of(reply.thinking, random)),
+        content=tuple(tokens_of(reply.text, random)),
+        calls=tuple(
+            ToolCall(_call_id(random, index, call_prefix), name, dict(arguments))
+            for index, (name, arguments) in enumerate(reply.tool_calls)
+        ),
+        finish=reply.finish_reason or usual,
+        prompt_tokens=prompt_tokens,
+        said=reply.finish_reason,
+        error=None if reply.error is None else (str(reply.error[0]), reply.error[1]),
+        chosen=True,
+    )
+
+
 def _content(random: Random, prompt: str, turn: int, tokens: int | None, hard: bool) -> list[str]:
     if tokens == 0:
         return []
@@ -202,12 +225,16 @@ def _thinking(random: Random, sentences: int) -> tuple[str, ...]:
 
 
 def _call(random: Random, tool: dict[str, Any], index: int, prefix: str) -> ToolCall:
-    alphabet = "ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789"
-    numbered = prefix.startswith("hcx")
-    ident = prefix + (str(index) if numbered else "".join(random.choices(alphabet, k=24)))
+    ident = _call_id(random, index, prefix)
     parameters = tool.get("parameters")
     made: object = value_of(parameters, random) if is_object(parameters) else None
     return ToolCall(ident, str(tool.get("name", "")), made if is_object(made) else {})
+
+
+def _call_id(random: Random, index: int, prefix: str) -> str:
+    if prefix.startswith("hcx"):  # numbered
+        return f"{prefix}{index}"
+    return prefix + "".join(random.choices("ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789", k=24))
 
 
 _FORMATS = {

@@ -27,11 +27,12 @@ from ._call import (
     dump,
     endpoint,
     last_user_text,
+    status_of,
     text_of,
 )
 from .clova import chosen_tools
 from .compatible import Shape
-from .fake_answers import compose, count_tokens
+from .fake_answers import count_tokens
 from .json_types import is_object, is_objects
 from .tool_turns import OPENAI, wrong_turn
 
@@ -74,16 +75,12 @@ def authenticate(call: Call) -> str:
 
 
 def _complete(refusal: Refusal) -> Refusal:
-    status = refusal.status or _status_of(refusal.code)
+    status = refusal.status or status_of(refusal.code)
     status = {406: 400, 413: 400, 415: 400}.get(status, status)  # not among Gov's statuses
     code = refusal.code
-    if code is None or not code.isdigit():
+    if code is None or code in ("wrong-key", "wrong-scheme", "no-boundary"):
         code = f"{status}00"
     return Refusal(status, code, refusal.message or _MESSAGES.get(status, "Error"), headers=refusal.headers)
-
-
-def _status_of(code: str | None) -> int:
-    return int(code[:3]) if code and code[:3].isdigit() else 500
 
 
 def _status_body(refusal: Refusal) -> JSON:
@@ -119,8 +116,14 @@ def routes() -> list[BaseRoute]:
     return [
         Route("/v1/chat/completions", endpoint(CHAT, _chat), methods=["POST"]),
         Route("/api/v1/chat/completions", endpoint(CHAT, _chat), methods=["POST"]),
+        Route("/v1/models", endpoint(CHAT, _models), methods=["GET"]),
+        Route("/api/v1/models", endpoint(CHAT, _models), methods=["GET"]),
         Route("/v1/code-cli/chat/completions", endpoint(CODE_CLI, _code_cli), methods=["POST"]),
     ]
+
+
+async def _models(call: Call) -> Response:
+    return call.reply(compatible.models(MODELS, "CLOVA Studio Gov"))
 
 
 async def _chat(call: Call) -> Response:
@@ -133,9 +136,16 @@ async def _code_cli(call: Call) -> Response:
 
 async def _answer(call: Call, models: tuple[str, ...], reasoning: str) -> Response:
     body = await call.read_object()
-    model, messages = body.get("model"), body.get("messages")
-    if not isinstance(model, str) or model not in models:
+    model = body.get("model")
+    # With chosen answers a model's name is the caller's own affair: real lists change every month.
+    if not isinstance(model, str) or (model not in models and call.state.replies.given is None):
         raise Refusal(404, message=f"The model `{model}` does not exist.")
+    return vllm(call, body, model, reasoning, thinks=_thinks(model, body))
+
+
+def vllm(call: Call, body: JSON, model: str, reasoning: str, *, thinks: bool = False) -> Response:
+    """The answer of a vLLM server."""
+    messages = body.get("messages")
     if not is_objects(messages):
         raise Refusal(400, message="messages must be a list of objects")
     if not messages:
@@ -144,14 +154,14 @@ async def _answer(call: Call, models: tuple[str, ...], reasoning: str) -> Respon
         raise Refusal(400, message=wrong)
     prompt, turn = last_user_text(messages)
     random = call.random_for(body)
-    script = compose(
+    stream = body.get("stream") is True
+    script = call.script(
         random,
+        stream=stream,
         prompt=prompt,
         turn=turn,
-        tokens=call.controls.tokens,
         limit=body.get("max_tokens", body.get("max_completion_tokens", 4_096)),
-        hard=call.controls.text == "hard",
-        thoughts=2 if _thinks(model, body) else 0,
+        thoughts=2 if thinks else 0,
         prompt_tokens=sum(count_tokens(text_of(m.get("content"))) + 2 for m in messages),
         tools=chosen_tools(body, messages, "tool_choice"),
         calls=call.controls.calls,
@@ -165,7 +175,7 @@ async def _answer(call: Call, models: tuple[str, ...], reasoning: str) -> Respon
         reasoning=reasoning,
         usage=is_object(options) and options.get("include_usage") is True,
     )
-    if body.get("stream") is not True:
+    if not stream:
         return call.reply(compatible.completion(script, shape), headers=script.text_hash)
     return call.stream(
         compatible.chunks(script, shape, random),

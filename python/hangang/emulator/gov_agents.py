@@ -17,10 +17,10 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from ._a2a import KnownError, Wire
+from ._a2a import KnownError, Wire, rpc_error
 from ._answer import SSE, Frame
-from ._call import JSON, Call, Refusal, dump, endpoint, sse
-from .fake_answers import Script, compose
+from ._call import JSON, Call, Refusal, dump, endpoint, refusal_of, sse
+from .fake_answers import Script
 from .gov import CHAT
 from .json_types import is_list, is_object
 
@@ -72,15 +72,18 @@ def _text(message: JSON) -> str:
     return "".join(str(part.get("text", "")) for part in found if is_object(part))
 
 
-def _script(call: Call, text: str, context: str) -> Script:
+def _script(call: Call, text: str, context: str, ident: object, *, stream: bool) -> Script:
+    def refuse(code: int | str, message: str) -> Exception:
+        failed = rpc_error(code, message)
+        return (
+            KnownError(Wire(old=False, ident=ident), failed.code, failed.message)
+            if failed
+            else refusal_of(code, message)
+        )
+
     turn = call.state.next_turn(context)
-    return compose(
-        call.random(call.request.url.path, text, turn),
-        prompt=text,
-        turn=turn,
-        tokens=call.controls.tokens,
-        hard=call.controls.text == "hard",
-    )
+    random = call.random(call.request.url.path, text, turn)
+    return call.script(random, stream=stream, prompt=text, turn=turn, refuse=refuse)
 
 
 async def _agent_v1(call: Call) -> Response:
@@ -94,8 +97,11 @@ async def _agent_v1(call: Call) -> Response:
         session = call.state.session_of(message["contextId"])
     session = session if isinstance(session, int) else call.state.new_session()
     text = _text(message)
-    script = _script(call, text, f"session-{session}")
-    if text == "fail":
+    try:
+        script = _script(call, text, f"session-{session}", ident, stream=False)
+    except KnownError as error:
+        return _failed(call, error)
+    if text == "fail" and not script.chosen:
         return _failed(call, KnownError(Wire(old=False, ident=ident), -32603, "실패"))
     result = {
         "metadata": {"chat_session_id": session},
@@ -112,12 +118,13 @@ async def _agent_v2(call: Call) -> Response:
         return _failed(call, error)
     context = str(message.get("contextId") or call.state.new_id())
     text = _text(message)
-    script = _script(call, text, context)
+    try:
+        script = _script(call, text, context, ident, stream=True)
+    except KnownError as error:
+        return _failed(call, error)
 
     def failed(code: str | None) -> Iterator[Frame]:
-        number = int(code) if code and code.lstrip("-").isdigit() else -32603
-        error = {"code": number, "message": "Agent failed", "data": {"detail": "emulated"}}
-        yield Frame(sse(dump({"jsonrpc": "2.0", "id": ident, "error": error})))
+        return _v2_error(ident, code, "Agent failed", "emulated")
 
     return call.stream(
         _v2_frames(call, script, context, ident, text),
@@ -125,6 +132,12 @@ async def _agent_v2(call: Call) -> Response:
         error_frames=failed,
         headers=script.text_hash,
     )
+
+
+def _v2_error(ident: object, code: str | None, message: str, detail: str) -> Iterator[Frame]:
+    number = int(code) if code and code.lstrip("-").isdigit() else -32603
+    error = {"code": number, "message": message, "data": {"detail": detail}}
+    yield Frame(sse(dump({"jsonrpc": "2.0", "id": ident, "error": error})))
 
 
 def _v2_frames(call: Call, script: Script, context: str, ident: object, text: str) -> Iterator[Frame]:
@@ -137,7 +150,7 @@ def _v2_frames(call: Call, script: Script, context: str, ident: object, text: st
     submitted = {"state": "TASK_STATE_SUBMITTED"}
     yield frame({"task": {"id": task, "contextId": context, "status": submitted}})
     yield frame({"statusUpdate": {**where, "status": {"state": "TASK_STATE_WORKING"}}})
-    if text == "fail":
+    if text == "fail" and not script.chosen:
         state = {"state": "TASK_STATE_FAILED"}
         yield frame({"statusUpdate": {**where, "status": state}}, end=True)
         return
@@ -148,5 +161,8 @@ def _v2_frames(call: Call, script: Script, context: str, ident: object, text: st
         artifact = {"artifactId": "result", "parts": [{"text": shown}]}
         last = {"lastChunk": True} if number == count else {}
         yield frame({"artifactUpdate": {**where, "artifact": artifact, **last}}, end=bool(last))
+    if script.error is not None:
+        yield from _v2_error(ident, *script.error, script.error[1])
+        return
     completed = {"state": "TASK_STATE_COMPLETED"}
     yield frame({"statusUpdate": {**where, "status": completed}}, end=True)
