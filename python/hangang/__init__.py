@@ -40,6 +40,7 @@ from hangang._version import __version__
 
 if TYPE_CHECKING:
     from hangang import emulator as emulator
+    from hangang import otel as otel
     from hangang import streams as streams
     from hangang._pure import detect as detect
     from hangang.streams import Completion, ToolCall, ToolCalls, aiter_events, iter_events
@@ -112,6 +113,10 @@ if not TYPE_CHECKING:
             import importlib
 
             return importlib.import_module("hangang.emulator")
+        if name == "otel":
+            import importlib
+
+            return importlib.import_module("hangang.otel")
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__() -> list[str]:

@@ -26,7 +26,7 @@ class LatencyHistogram:
     of 1.42 from one microsecond to over an hour.
     """
 
-    __slots__ = ("_arrivals", "_buckets", "_count", "_max", "_min", "_total")
+    __slots__ = ("_arrivals", "_buckets", "_count", "_listener", "_max", "_min", "_total")
 
     def __init__(self) -> None:
         # Times of arrivals: the last one whose gap was recorded, then those that are not in the buckets yet.
@@ -36,6 +36,7 @@ class LatencyHistogram:
         self._count: int = 0
         self._min: float | None = None
         self._max: float | None = None
+        self._listener: Callable[[list[float]], None] | None = None  # is given the gaps of every flush
 
     def _flush(self) -> None:
         """Put the gaps between pending arrivals into their buckets."""
@@ -45,8 +46,15 @@ class LatencyHistogram:
             del self._arrivals[: len(arrivals) - 1]
             self._record_sorted(sorted(map(sub, arrivals[1:], arrivals)))
 
+    def _listen(self, listener: Callable[[list[float]], None]) -> None:
+        """Pass the gaps after the newest arrival to `listener`, many at a time."""
+        self._flush()
+        self._listener = listener
+
     def _record_sorted(self, gaps: list[float]) -> None:
         """Record gaps, shortest first: one bisection a bucket instead of one a gap."""
+        if self._listener is not None:
+            self._listener(gaps)
         shortest, longest = gaps[0], gaps[-1]
         self._min = shortest if self._min is None else min(self._min, shortest)
         self._max = longest if self._max is None else max(self._max, longest)

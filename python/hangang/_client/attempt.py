@@ -127,6 +127,11 @@ class Attempt:
         return self._rate_limit
 
     @property
+    def first(self) -> Any:
+        """The first event, or None; only until events are folded."""
+        return self._unfolded[0] if self._unfolded else None
+
+    @property
     def waiting(self) -> int:
         """How many events were not delivered yet."""
         return length_hint(self.batch)

@@ -11,7 +11,7 @@ from typing import Any
 
 from .messages import Messages, checked_tools, to_openai
 from .options import CALL_OPTIONS, CallOptions, check_options
-from .request import OPENAI, Call, body_of, split_options, strings
+from .request import OPENAI, Call, Operation, body_of, split_options, strings
 
 __all__ = ["CompatibleOptions", "chat_call", "embeddings_call", "models_call"]
 
@@ -93,6 +93,7 @@ def chat_call(
         dialect=dialect,
         streaming=streaming,
         options=handled,
+        operation=Operation("chat", body.get("model")),
     )
 
 
@@ -115,6 +116,7 @@ def embeddings_call(
         params=others.get("extra_query"),
         headers=others.get("extra_headers") or {},
         options=handled,
+        operation=Operation("embeddings", body.get("model")),
     )
 
 

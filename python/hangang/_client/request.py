@@ -26,6 +26,7 @@ __all__ = [
     "Call",
     "Dialect",
     "Files",
+    "Operation",
     "Service",
     "body_of",
     "checked_key",
@@ -82,6 +83,21 @@ Files = list[tuple[str, tuple[str, bytes, str]]]
 
 
 @dataclass(frozen=True, slots=True)
+class Operation:
+    """What a call means to those who observe it; the names are OpenTelemetry's (docs/en/otel.md).
+
+    Attributes:
+        name: chat, an agent's turn, or embeddings.
+        model: the model that is named, if one is.
+        agent_id: the agent that is addressed, if one is.
+    """
+
+    name: Literal["chat", "invoke_agent", "embeddings"]
+    model: str | None = None
+    agent_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One request, and how its answer is read.
 
@@ -97,6 +113,7 @@ class Call:
             decoded if it is JSON.
         base_url: another host than the client's.
         options: options of this call that the transport handles (`CALL_OPTIONS`).
+        operation: what an observer is notified of; None for calls that are not observed.
     """
 
     method: str
@@ -111,6 +128,7 @@ class Call:
     decode: Literal["json", "bytes", "any"] = "json"
     base_url: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    operation: Operation | None = None
 
     @property
     def label(self) -> str:

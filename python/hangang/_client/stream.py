@@ -21,7 +21,7 @@ from hangang._metrics import Metrics
 from hangang._rate_limit import RateLimit, request_id_of
 from hangang.streams import Event
 
-from . import tracebacks
+from . import observer, tracebacks
 from .attempt import Attempt
 from .deadline import Deadline
 from .http.interface import AsyncReply, SyncReply
@@ -82,6 +82,7 @@ class _StreamBase:
         self._attempt: Attempt | None = None
         self._closed = False
         self._reader = _Reader()
+        self._observation: observer.Observation | None = None
         self.metrics = Metrics()
 
     @property
@@ -108,6 +109,16 @@ class _StreamBase:
         state = "closed" if self._closed else "new" if self._attempt is None else "open"
         return f"{type(self).__name__}({self._call.label}, {state})"
 
+    def _observe(self, prepared: Prepared) -> None:
+        self._observation = observer.begin(
+            self._transport.service.name, self._call, prepared.request.url, self.metrics
+        )
+
+    def _opened(self) -> None:
+        """The first event is waiting, or there is none: the answer is empty, or the request failed."""
+        if self._observation is not None:
+            self._observation.opened(None if self._attempt is None else self._attempt.first)
+
     def _begin_attempt(self, prepared: Prepared) -> Attempt:
         self.metrics.attempts += 1
         options = self._transport.attempt_options(prepared)
@@ -121,8 +132,14 @@ class _StreamBase:
             raise RuntimeError("this stream was closed before its end: its last events are lost")
         return attempt
 
-    def _end_metrics(self) -> None:
+    def _end_metrics(self, error: BaseException | None) -> None:
         self.metrics.end()
+        if self._observation is not None:
+            attempt = self._attempt
+            is_whole = attempt is not None and attempt.done and not attempt.waiting
+            if error is None and attempt is not None:
+                error = attempt.failure
+            self._observation.ended(self.completion, error, is_whole=is_whole)
         if log.isEnabledFor(logging.DEBUG):
             log.debug("%s: %r", self._transport.label(self._call), self.metrics)
 
@@ -158,7 +175,7 @@ class Stream(_StreamBase, Generic[E]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close()
+        self._close(error)
 
     def open(self) -> Self:
         """Send the request and wait for the first event; returns the stream. Entering it does the same.
@@ -211,8 +228,10 @@ class Stream(_StreamBase, Generic[E]):
                             attempt.end()
                     except failures as error:
                         self._broke(attempt, error)
-            finally:
-                self.close()
+            except BaseException as error:
+                self._close(error)
+                raise
+            self.close()
             attempt.finished()
 
     def __next__(self) -> E:
@@ -226,8 +245,8 @@ class Stream(_StreamBase, Generic[E]):
                     raise StopIteration
                 try:
                     self._read(attempt)
-                except BaseException:
-                    self.close()
+                except BaseException as error:
+                    self._close(error)
                     raise
             event: E = next(attempt.batch)
             return event
@@ -244,10 +263,16 @@ class Stream(_StreamBase, Generic[E]):
         If another thread is reading, it takes effect when the next bytes arrive or a timeout ends the
         wait: a blocked read cannot be interrupted.
         """
+        self._close()
+
+    def _close(self, error: BaseException | None = None) -> None:
+        """Close; `error` is why, if it is not the caller's wish."""
         if not self._closed:
             self._closed = True
-            self._release()
-            self._end_metrics()
+            try:
+                self._release()
+            finally:
+                self._end_metrics(error)
 
     def _start(self) -> None:
         with self._reader.be(threading.get_ident()):
@@ -255,11 +280,14 @@ class Stream(_StreamBase, Generic[E]):
                 return
             try:
                 prepared = self._transport.prepare(self._call)
+                self._observe(prepared)
                 deadline = Deadline.after(prepared.settings.total_timeout)
                 retry = retrying(self._transport.label(self._call), prepared.settings)
                 retry(self._try_once, prepared, deadline)
+                self._opened()
             except BaseException as error:
-                self.close()
+                self._opened()
+                self._close(error)
                 tracebacks.release(error)
                 raise
 
@@ -319,7 +347,7 @@ class AsyncStream(_StreamBase, Generic[E]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self.aclose()
+        await self._close(error)
 
     async def open(self) -> Self:
         """As `Stream.open`."""
@@ -371,8 +399,10 @@ class AsyncStream(_StreamBase, Generic[E]):
                             attempt.end()
                     except failures as error:
                         self._broke(attempt, error)
-            finally:
-                await self.aclose()
+            except BaseException as error:
+                await self._close(error)
+                raise
+            await self.aclose()
             attempt.finished()
 
     async def __anext__(self) -> E:
@@ -386,8 +416,8 @@ class AsyncStream(_StreamBase, Generic[E]):
                     raise StopAsyncIteration
                 try:
                     await self._read(attempt)
-                except BaseException:
-                    await self.aclose()
+                except BaseException as error:
+                    await self._close(error)
                     raise
             event: E = next(attempt.batch)
             return event
@@ -400,10 +430,16 @@ class AsyncStream(_StreamBase, Generic[E]):
 
     async def aclose(self) -> None:
         """Close the connection, also before the end. Safe to call again."""
+        await self._close()
+
+    async def _close(self, error: BaseException | None = None) -> None:
+        """As `Stream._close`. Every await is cancelled again while a scope of anyio is cancelled."""
         if not self._closed:
             self._closed = True
-            await self._release()
-            self._end_metrics()
+            try:
+                await self._release()
+            finally:
+                self._end_metrics(error)
 
     async def _start(self) -> None:
         with self._reader.be(_task()):
@@ -411,11 +447,14 @@ class AsyncStream(_StreamBase, Generic[E]):
                 return
             try:
                 prepared = self._transport.prepare(self._call)
+                self._observe(prepared)
                 deadline = Deadline.after(prepared.settings.total_timeout)
                 retry = async_retrying(self._transport.label(self._call), prepared.settings)
                 await retry(self._try_once, prepared, deadline)
+                self._opened()
             except BaseException as error:
-                await self.aclose()
+                self._opened()
+                await self._close(error)
                 tracebacks.release(error)
                 raise
 

@@ -25,7 +25,7 @@ import hangang._backend as backend
 from hangang._errors import APIConnectionError, APIError, APITimeoutError
 from hangang._version import __version__
 
-from . import logs, tracebacks
+from . import logs, observer, tracebacks
 from .attempt import AttemptOptions
 from .deadline import Deadline, DeadlineError
 from .errors import Secrets, ServiceError, error_of
@@ -327,11 +327,17 @@ class SyncTransport(Transport):
                 close_reply(reply)
             return response_of(call, reply.status, reply.headers, b"".join(body), self.secrets)
 
+        observation = observer.begin(self.service.name, call, prepared.request.url)
         try:
-            return retrying(self.label(call), settings)(attempt)
+            response = retrying(self.label(call), settings)(attempt)
         except BaseException as error:
+            if observation is not None:
+                observation.ended(None, error)
             tracebacks.release(error)
             raise
+        if observation is not None:
+            observation.ended(response, None)
+        return response
 
 
 class AsyncTransport(Transport):
@@ -416,11 +422,17 @@ class AsyncTransport(Transport):
                 await aclose_reply(reply)
             return response_of(call, reply.status, reply.headers, b"".join(body), self.secrets)
 
+        observation = observer.begin(self.service.name, call, prepared.request.url)
         try:
-            return await async_retrying(self.label(call), settings)(attempt)
+            response: Response = await async_retrying(self.label(call), settings)(attempt)
         except BaseException as error:
+            if observation is not None:
+                observation.ended(None, error)
             tracebacks.release(error)
             raise
+        if observation is not None:
+            observation.ended(response, None)
+        return response
 
 
 # --- chunks on their way

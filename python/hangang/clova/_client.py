@@ -27,6 +27,7 @@ from hangang._client.options import CallOptions, ConnectionOptions, check_option
 from hangang._client.request import (
     CLOVA,
     Call,
+    Operation,
     Service,
     body_of,
     checked_key,
@@ -191,6 +192,7 @@ def chat_call(
         dialect=CLOVA,
         streaming=streaming,
         options=handled,
+        operation=Operation("chat", model),
     )
 
 
@@ -276,7 +278,9 @@ def _headers(request_id: str | None, extra: Mapping[str, str] | None) -> dict[st
     return headers
 
 
-def _tool_call(path: str, body: Mapping[str, Any], options: Mapping[str, Any]) -> Call:
+def _tool_call(
+    path: str, body: Mapping[str, Any], options: Mapping[str, Any], operation: Operation | None = None
+) -> Call:
     """A request to one of the API tools ([clova §9])."""
     handled, others = split_options(options)
     return Call(
@@ -286,6 +290,7 @@ def _tool_call(path: str, body: Mapping[str, Any], options: Mapping[str, Any]) -
         params=others.get("extra_query"),
         headers=others.get("extra_headers") or {},
         options=handled,
+        operation=operation,
     )
 
 
@@ -380,7 +385,7 @@ class _Methods(Generic[S, Q, C, R]):
     def embedding(self, text: str, **options: Unpack[CallOptions]) -> R:
         """Embedding v2 of up to 8,192 tokens: `response["embedding"]`, 1,024 floats."""
         path = f"{self._prefix}/v1/api-tools/embedding/v2"
-        return self._run.execute(_tool_call(path, {"text": text}, options))
+        return self._run.execute(_tool_call(path, {"text": text}, options, Operation("embeddings")))
 
     def count_embedding_tokens(self, text: str, **options: Unpack[CallOptions]) -> R:
         """Tokens of a text for embedding v2: `response["numTokens"]`."""

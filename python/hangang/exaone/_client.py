@@ -26,6 +26,7 @@ from hangang._client.request import (
     EXAONE,
     Call,
     Files,
+    Operation,
     Service,
     body_of,
     required_key,
@@ -124,6 +125,7 @@ def query_call(
         dialect=EXAONE,
         streaming=streaming,
         options=handled,
+        operation=Operation("chat", model),
     )
 
 
@@ -243,6 +245,7 @@ def request_call(
         streaming=stream,
         decode="any",
         options=options,
+        operation=Operation("chat") if stream else None,
     )
 
 

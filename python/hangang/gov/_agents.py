@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeAlias, TypeVar, Unpack
 
 from hangang._client.options import CallOptions, check_options
-from hangang._client.request import A2A, A2A_LAST_CHUNK, Call, body_of, segment, split_options
+from hangang._client.request import A2A, A2A_LAST_CHUNK, Call, Operation, body_of, segment, split_options
 from hangang._completion import Completion
 
 __all__ = ["PROFILES", "AgentOptions", "AgentProfile", "Agents"]
@@ -144,6 +144,7 @@ def agent_call(
         streaming=streaming,
         base_url=profile.host if defaults.use_host else None,
         options=handled,
+        operation=Operation("invoke_agent", agent_id=None if agent_id is None else str(agent_id)),
     )
 
 

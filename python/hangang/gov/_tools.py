@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 from hangang._client.files import FileInput, read_file
-from hangang._client.request import Call, body_of, segment, strings
+from hangang._client.request import Call, Operation, body_of, segment, strings
 
 __all__ = ["Tools"]
 
@@ -86,7 +86,7 @@ class Tools(Generic[R]):
             encoding_format=encoding_format,
             dimensions=dimensions,
         )
-        return self._run(Call("POST", path, json=body))
+        return self._run(Call("POST", path, json=body, operation=Operation("embeddings", body.get("model"))))
 
     def parse_document(
         self,
