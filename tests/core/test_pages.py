@@ -30,10 +30,22 @@ from hangang._client.base import ClientBase
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted((ROOT / "docs" / "en").glob("*.md"))
-NAMES = ["clova.md", "errors.md", "exaone.md", "gov.md", "index.md", "openai.md", "otel.md"]
+NAMES = [
+    "clova.md",
+    "errors.md",
+    "exaone.md",
+    "from-httpx-sse.md",
+    "from-sseclient.md",
+    "gov.md",
+    "index.md",
+    "openai-sdk.md",
+    "openai.md",
+    "otel.md",
+    "own-http.md",
+]
 
 #: The fewest Python blocks of a page, where it is not eight.
-FEWEST = {"index.md": 1, "otel.md": 5}
+FEWEST = {"from-httpx-sse.md": 4, "from-sseclient.md": 3, "index.md": 1, "openai-sdk.md": 6, "otel.md": 5}
 
 #: Blocks of a page that do not run. Change a number only together with a marker and its reason.
 NOT_RUN = {"gov.md": 1, "index.md": 1}
