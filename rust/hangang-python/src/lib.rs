@@ -23,6 +23,7 @@ mod field;
 mod framing;
 mod lazy;
 mod openai;
+mod panics;
 mod parser;
 mod payload;
 mod service;
@@ -34,6 +35,13 @@ mod values;
 #[pymodule]
 mod _native {
     use pyo3::prelude::*;
+
+    #[pymodule_init]
+    #[allow(clippy::unnecessary_wraps)]
+    fn init(_module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::panics::report_without_backtrace();
+        Ok(())
+    }
 
     #[pymodule_export]
     #[allow(non_upper_case_globals)]
