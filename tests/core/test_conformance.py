@@ -138,7 +138,10 @@ def test_each_dependency_is_justified() -> None:
     project = tomllib.loads((REPO / "pyproject.toml").read_text(encoding="utf-8"))
     assert project["project"]["dependencies"] == []
     wanted = [*project["build-system"]["requires"]]
-    for extra in project["project"]["optional-dependencies"].values():
+    for extra in (
+        *project["project"]["optional-dependencies"].values(),
+        *project["dependency-groups"].values(),
+    ):
         wanted += extra
     names = {re.match(r"[\w-]+", requirement)[0] for requirement in wanted}  # type: ignore[index]
     for manifest in manifests():
@@ -162,15 +165,17 @@ def test_there_is_no_unsafe_code() -> None:
 
 
 def test_builds_are_locked() -> None:
-    """Both workspaces commit what they are built from, and every command of the Makefile holds to it."""
+    """Both workspaces commit what they are built from, and every command of ours holds to it."""
     for path in (REPO / "Cargo.lock", FUZZ / "Cargo.lock"):
         lock = tomllib.loads(path.read_text(encoding="utf-8"))
         for package in lock["package"]:
             if not package["name"].startswith("hangang"):
                 assert package["source"].startswith("registry+"), package
                 assert len(package["checksum"]) == 64
-    makefile = (REPO / "Makefile").read_text(encoding="utf-8")
-    for line in re.findall(
-        r"cargo (?:test|bench|build|clippy|doc) .*|maturin (?:build|develop) .*", makefile
-    ):
-        assert "--locked" in line, line
+    commands = (
+        r"(?:cargo|maturin)\W+(?:test|bench|build|check|clippy|doc|develop|package|generate-stubs)[ \"].*"
+    )
+    paths = [REPO / "Makefile", REPO / ".ci" / "run", *filter(Path.is_file, (REPO / "scripts").iterdir())]
+    lines = [line for path in paths for line in re.findall(commands, path.read_text(encoding="utf-8"))]
+    assert len(lines) > 8
+    assert not [line for line in lines if "--locked" not in line]
