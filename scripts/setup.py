@@ -82,15 +82,19 @@ def environment() -> None:
     stamp("checkout").write_text(str(ROOT), encoding="utf-8")
 
 
+def wanted(name: str) -> str:
+    return "\n".join(requirements(REQUIREMENTS[name]))
+
+
 def install(name: str) -> None:
-    wanted = "\n".join(requirements(REQUIREMENTS[name]))
-    if is_done(name, wanted):
+    # `dev` has all of `run`.
+    if is_done(name, wanted(name)) or (name == "run" and is_done("dev", wanted("dev"))):
         return
     print(f"installing the requirements of {' '.join(REQUIREMENTS[name])}", flush=True)
     listed = VENV / f"{name}.txt"
-    listed.write_text(wanted, encoding="utf-8")
+    listed.write_text(wanted(name), encoding="utf-8")
     pip("-r", listed)
-    stamp(name).write_text(wanted, encoding="utf-8")
+    stamp(name).write_text(wanted(name), encoding="utf-8")
 
 
 def digest(*patterns: str) -> str:
