@@ -26,6 +26,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "python" / "hangang"
 CRATE = ROOT / "rust" / "hangang" / "src"
+BINDING = ROOT / "rust" / "hangang-python" / "src"
+#: Folders of programs and helpers, which import each other by bare names.
+SCRIPTS = ("benches", "examples", "scripts", "tests/support")
 RUST, PYTHON = 2, 3  # columns of the table
 
 #: Modules that import each other in a circle, and the issue that opens it.
@@ -178,6 +181,33 @@ def table(text: str, column: int = PYTHON) -> list[tuple[str, list[str]]]:
     return [(row[0].strip(), re.findall(r"`([^`]+)`", row[column])) for row in rows[2:]]
 
 
+def neighbours(folder: Path) -> list[Import]:
+    """Imports between the modules of a folder that is no package."""
+    files = {path.stem: path for path in sorted(folder.glob("*.py"))}
+    found = set()
+    for source, path in files.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            else:
+                continue
+            found |= {Import(source, name, "module") for name in names if name in files and name != source}
+    return sorted(found)
+
+
+def private_imports(folder: Path) -> list[str]:
+    problems = []
+    for path in sorted(folder.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import | ast.ImportFrom | ast.Call):
+                wanted = targets(node, "hangang", "")
+                private = [name for name in wanted if any(part.startswith("_") for part in name.split("."))]
+                problems += [f"{path.name} imports hangang.{name}" for name in private]
+    return problems
+
+
 def is_group(path: str) -> bool:
     return path.endswith("/") or "*" in path
 
@@ -317,6 +347,26 @@ def test_errors_import_nothing_of_ours() -> None:
     assert not [str(each) for each in imports(PACKAGE) if each.source == "_errors"]
 
 
+# --- beside the package and the crate
+
+
+def test_the_binding_has_no_circle() -> None:
+    found = rust_imports(BINDING)
+    assert found
+    assert not (problems := circle_problems(found, ())), "\n" + "\n".join(problems)
+
+
+@pytest.mark.parametrize("folder", SCRIPTS)
+def test_scripts_have_no_circle(folder: str) -> None:
+    """They import their neighbours by bare names."""
+    assert not (problems := circle_problems(neighbours(ROOT / folder), ())), "\n" + "\n".join(problems)
+
+
+def test_examples_use_public_names_only() -> None:
+    """People copy them. An example may import no module and no name with an underscore."""
+    assert not (problems := private_imports(ROOT / "examples")), "\n" + "\n".join(problems)
+
+
 # --- the checks themselves, on small packages with a fault
 
 
@@ -418,6 +468,21 @@ def test_a_layer_without_its_module_is_found(tmp_path: Path) -> None:
     package = planted(tmp_path, high="")
     (package / "low.py").unlink()
     assert every_problem(package) == ["the layer `low` names low.py, which does not exist"]
+
+
+def test_a_circle_of_scripts_is_found(tmp_path: Path) -> None:
+    (tmp_path / "one.py").write_text("import two\nimport re", encoding="utf-8")
+    (tmp_path / "two.py").write_text("def lazily():\n    from one import name", encoding="utf-8")
+    assert len(circle_problems(neighbours(tmp_path), ())) == 1
+
+
+def test_a_private_import_of_an_example_is_found(tmp_path: Path) -> None:
+    text = "import hangang\nfrom hangang import clova\nfrom hangang._pure import clova\nfrom hangang import _errors"
+    (tmp_path / "one.py").write_text(text, encoding="utf-8")
+    assert private_imports(tmp_path) == [
+        "one.py imports hangang._pure.clova",
+        "one.py imports hangang._errors",
+    ]
 
 
 def planted_crate(tmp_path: Path, **sources: str) -> Path:
