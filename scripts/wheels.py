@@ -160,11 +160,12 @@ def build_native(kind: Kind, triple: str) -> None:
         environment["RUSTFLAGS"] = "-C target-feature=-crt-static"
     arguments += kind.features
     if kind.interpreter:
-        minor, free_threaded = kind.interpreter
-        found = [one for one in interpreters() if (one.minor, one.free_threaded) == kind.interpreter]
-        if not found:
-            raise NotHereError(f"no python3.{minor}{'t' if free_threaded else ''} here")
-        arguments += ["--interpreter", found[0].path]
+        name = f"python3.{kind.interpreter[0]}{'t' if kind.interpreter[1] else ''}"
+        found = [one.path for one in interpreters() if (one.minor, one.free_threaded) == kind.interpreter]
+        # For another platform maturin knows the interpreter by its name; for this one it must be run.
+        if triple == system and not found:
+            raise NotHereError(f"no {name} here")
+        arguments += ["--interpreter", found[0] if triple == system else name]
     # A folder for each target: another compiler's files are not mixed with those of `make setup`.
     environment["CARGO_TARGET_DIR"] = str(ROOT / "target" / "wheels")
     run(
