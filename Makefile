@@ -98,15 +98,15 @@ wheel: ## the native wheel of this platform, in dist/ (on Linux: manylinux2014)
 	@$(PY) scripts/wheels.py build --kind abi3 --here
 
 wheel-pure: ## the py3-none-any wheel, in dist/
-	$(SETUP) run dev
+	$(SETUP) dev
 	@$(PY) scripts/wheels.py build --kind pure
 
 wheels: ## every wheel that can be built here, and the sdist; says why the others cannot
-	$(SETUP) dev zig
+	$(SETUP) run zig
 	@$(PY) scripts/wheels.py build
 
 check-wheels: ## dist/: tags, contents, installed and run on every CPython here; QUICK=1 on one
-	$(SETUP) dev wheel-checks
+	$(SETUP) run wheel-checks
 	@$(PY) scripts/check_wheels.py $(if $(QUICK),--quick)
 
 check-release: ## fails if dist/ lacks a file of a release
