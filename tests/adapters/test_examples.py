@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -66,6 +67,7 @@ PROGRAMS: dict[str, Program] = {
         ),
         needs="opentelemetry.sdk",
     ),
+    "test_with_plugin.py": Program((r"3 passed",), needs="pytest"),
 }
 #: Files that are run by another test.
 ELSEWHERE = {"gateway.py": "tests/adapters/test_gateway.py", "README.md": "below"}
@@ -109,15 +111,35 @@ def run(command: list[str], folder: Path, environment: dict[str, str], given: by
     return done.stdout.decode().replace("\r\n", "\n")
 
 
+def install_plugin(folder: Path) -> None:
+    """What an installation of Hangang brings for pytest: the entry points of pyproject.toml."""
+    project = tomllib.loads((support.REPO / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    points = [f"{name} = {module}" for name, module in project["entry-points"]["pytest11"].items()]
+    installed = folder / "hangang_here-1.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: hangang-here\nVersion: 1\n")
+    (installed / "entry_points.txt").write_text("\n".join(["[pytest11]", *points, ""]))
+
+
 @pytest.mark.parametrize("name", sorted(PROGRAMS))
 def test_it_runs(name: str, environment: dict[str, str], tmp_path: Path) -> None:
     program = PROGRAMS[name]
     if program.needs is not None and importlib.util.find_spec(program.needs.partition(".")[0]) is None:
         pytest.skip(NEEDS.get(program.needs, f"{program.needs} is not installed (extra dev)"))
-    printed = run([sys.executable, str(EXAMPLES / name), *program.arguments], tmp_path, environment)
+    command = [sys.executable, str(EXAMPLES / name), *program.arguments]
+    if name.startswith("test_"):
+        install_plugin(tmp_path)
+        shutil.copy(EXAMPLES / name, tmp_path)
+        environment = {
+            **environment,
+            "PYTHONPATH": os.pathsep.join([str(tmp_path), environment["PYTHONPATH"]]),
+        }
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:asyncio", name]
+    printed = run(command, tmp_path, environment)
     for pattern in program.prints:
         assert re.search(pattern, printed, re.DOTALL), f"{pattern}\n{printed}"
-    assert not list(tmp_path.iterdir())
+    if not name.startswith("test_"):
+        assert not list(tmp_path.iterdir())
 
 
 def test_every_file_has_its_row() -> None:
@@ -141,7 +163,8 @@ def test_it_is_short_and_says_how_it_is_run(name: str) -> None:
     text = (EXAMPLES / name).read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 90
     assert re.match(r'""".+\.\n\n', text), "it begins with a sentence"
-    assert f"Run: python {name}" in text.partition('"""\n')[0]
+    program = "pytest" if name.startswith("test_") else "python"
+    assert f"Run: {program} {name}" in text.partition('"""\n')[0]
 
 
 @pytest.mark.skipif(shutil.which("cargo") is None, reason="cargo is not installed")
