@@ -9,6 +9,7 @@ A scenario is a parser and an iterable of chunks, made lazily: nothing of the st
 from __future__ import annotations
 
 import json
+import resource
 import sys
 from collections.abc import Callable, Iterator
 from itertools import repeat
@@ -38,12 +39,13 @@ def forever(start: bytes, unit: bytes) -> Iterator[bytes]:
     yield from repeat(block, 64 * LIMIT // len(block))
 
 
-def times(unit: bytes, count: int, *behind: bytes) -> Iterator[bytes]:
-    """`unit` so many times, in chunks of about 64 KiB, and what follows."""
+def times(unit: bytes, count: int, *before: bytes, after: bytes = b"") -> Iterator[bytes]:
+    """`unit` `count` times, in chunks of about 64 KiB, with something before it and after it."""
+    yield from before
     block = max(1, CHUNK // len(unit))
     for at in range(0, count, block):
         yield unit * min(block, count - at)
-    yield from behind
+    yield after
 
 
 def drip(unit: bytes, count: int, *behind: bytes) -> Iterator[bytes]:
@@ -59,7 +61,7 @@ def endless(start: bytes, unit: bytes) -> Callable[[str, Any, int], Scenario]:
 
 
 def counted(unit: bytes) -> Callable[[str, Any, int], Scenario]:
-    return lambda kind, make, count: (make(kind), times(unit, count, END.get(kind, b"")))
+    return lambda kind, make, count: (make(kind), times(unit, count, after=END.get(kind, b"")))
 
 
 def dripped(unit: bytes) -> Callable[[str, Any, int], Scenario]:
@@ -87,6 +89,21 @@ def number(kind: str, make: Any, count: int) -> Scenario:
     return make(kind), chunks()
 
 
+DATA = {
+    "SSEParser": b"data\n\n",
+    "clova": b'event: token\ndata: {"message":{"role":"assistant","content":"a"}}\n\n',
+    "exaone": b'data: {"result_code":200,"data":{"answer":"a","progress_state":"answering"}}\n\n',
+    "openai": b'data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n',
+    "a2a": b'data: {"result":{"kind":"artifact-update","artifact":{"parts":[{"kind":"text","text":"a"}]}}}\n\n',
+}
+
+
+def long_id(kind: str, make: Any, count: int) -> Scenario:
+    """An id of nearly the limit, then events that repeat it: WHATWG keeps it until another one."""
+    first = b"id: " + b"7" * (LIMIT - 4) + b"\n" + DATA[kind]
+    return make(kind), times(DATA[kind], count, first, after=END.get(kind, b""))
+
+
 FRAME = {
     "SSEParser": b"id: 1\ndata: {}\n\n",
     "JSONStreamParser": b'{"a":["\\u00e9",1.5e3]}\n',
@@ -112,6 +129,7 @@ SCENARIOS: dict[str, Callable[[str, Any, int], Scenario]] = {
     "nesting": endless(b'{"a":', b"["),
     "deep": deep,
     "number": number,
+    "long_id": long_id,
     "comments": counted(b": ping\n\n"),
     "empty_events": counted(b"data:\n\n"),
     "no_data": counted(b"event: token\nid: 1\n\n"),
@@ -121,6 +139,10 @@ SCENARIOS: dict[str, Callable[[str, Any, int], Scenario]] = {
         drip(FRAME[kind], count, b"" if kind == "exaone" else END.get(kind, b"")),
     ),
 }
+
+
+#: Scenarios whose events are kept, with their ids.
+KEPT = ("long_id",)
 
 
 def peak() -> int:
@@ -146,12 +168,20 @@ def main() -> None:
     from hangang._errors import ParseError
 
     before = peak()
+    if scenario in KEPT and before:  # what must not be copied ends the process before it fills the machine
+        resource.setrlimit(resource.RLIMIT_AS, ((before + 2**20) * 1024,) * 2)
     events = fed = pending = 0
     error: dict[str, Any] | None = None
+    kept: list[Any] = []
+    ids: set[int] = set()
     try:
         for chunk in chunks:
             fed += len(chunk)
-            events += len(parser.feed(chunk))
+            got = parser.feed(chunk)
+            events += len(got)
+            if scenario in KEPT:
+                kept += got
+                ids.update(id(event.id) for event in got if hasattr(event, "id"))
             pending = max(pending, parser.pending)
         events += len(parser.close())
     except ParseError as raised:
@@ -159,7 +189,14 @@ def main() -> None:
         error = {"class": type(raised).__name__, "offset": raised.offset}
     print(
         json.dumps(
-            {"events": events, "fed": fed, "error": error, "pending": pending, "grown": peak() - before}
+            {
+                "events": events,
+                "fed": fed,
+                "error": error,
+                "pending": pending,
+                "grown": peak() - before,
+                "ids": len(ids),
+            }
         )
     )
 

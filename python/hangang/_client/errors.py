@@ -18,7 +18,10 @@ from hangang._errors import APIError
 from hangang._rate_limit import request_id_of, retry_after
 from hangang._values import is_object
 
-__all__ = ["CODES", "Secrets", "ServiceError", "error_of", "service_error", "status_of"]
+__all__ = ["CODES", "ERROR_BODY", "Secrets", "ServiceError", "error_of", "service_error", "status_of"]
+
+ERROR_BODY = 1 << 20
+"""How many bytes of an answer an error keeps in `body`."""
 
 # code -> (HTTP status, whether a retry can help). [clova §7.2]: "R" in its table;
 # 42902 by analogy with 42901; 40063 has four messages of which two are worth a retry.
@@ -199,6 +202,9 @@ class Secrets:
         return f"<Secrets, {len(self._values)}>"
 
 
+_LONGEST_KEY = 1 << 13  # as JSON inside JSON may write it: a dozen characters for each of the key's
+
+
 def _escaped(char: str) -> str:
     """A pattern of a character of a key as JSON may write it, or JSON inside the strings of other JSON."""
     itself = re.escape(char)
@@ -289,11 +295,12 @@ def error_of(
     Args:
         status: the HTTP status, or the one that the service's code means.
         headers: the answer's headers, any mapping with a case-insensitive `get`.
-        body: the body as received; it is kept as text.
+        body: the body as received; its first megabyte is kept as text.
         stated: what the body states, if it was already read.
         secrets: struck out of everything that the body states. The transport did it for the headers.
     """
-    text = body.decode("utf-8", "replace")
+    # A key is struck out before the cut, which would leave a part of it.
+    text = body[: ERROR_BODY + _LONGEST_KEY].decode("utf-8", "replace")
     if stated is None:
         try:
             stated = _error_by_status(json.loads(text))
@@ -311,7 +318,7 @@ def error_of(
         message,
         status=status,
         code=secrets.struck_out_of_code(stated.code) if stated is not None else None,
-        body=text,
+        body=text[:ERROR_BODY],
         request_id=request_id_of(headers),
         retry_after=retry_after(headers, status),
     )

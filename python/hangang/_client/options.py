@@ -68,8 +68,10 @@ class ConnectionOptions(TypedDict, total=False):
     - `max_retries`: tries after the first (2), only before the first event.
     - `max_retry_wait`: the longest wait before a retry, in seconds (30). If the service asks for more,
       its error is raised at once, with `retry_after`.
-    - `max_frame_bytes`: the longest frame of a stream (16 MiB).
-    - `max_response_bytes`: most bytes, decompressed, of an answer that is not a chat. None: no limit.
+    - `max_frame_bytes`: the longest frame of a stream (16 MiB). The objects of a hostile frame take up to 130
+      times its bytes: see SECURITY.md.
+    - `max_response_bytes`: most bytes, decompressed, of an answer that is not a chat (256 MiB). Decoded JSON
+      takes memory besides. None: no limit.
     - `allow_insecure`: send the key over plain http to any host; `HANGANG_ALLOW_INSECURE=1` does the same.
     - `headers`: sent with each request; they cannot replace the key.
     """
@@ -123,7 +125,7 @@ class Settings:
     max_retries: int = 2
     max_retry_wait: float = 30.0
     max_frame_bytes: int = 16 * 2**20
-    max_response_bytes: int | None = None
+    max_response_bytes: int | None = 256 * 2**20
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     record: str | None = None
 

@@ -28,7 +28,7 @@ from hangang._version import __version__
 from . import logs, observer, tracebacks
 from .attempt import AttemptOptions
 from .deadline import Deadline, DeadlineError
-from .errors import Secrets, ServiceError, error_of
+from .errors import ERROR_BODY, Secrets, ServiceError, error_of
 from .http.choose import adapter_for, require_retry_library
 from .http.interface import Adapter, AsyncReply, Auth, HTTPRequest, SyncReply
 from .options import (
@@ -53,7 +53,6 @@ __all__ = [
     "close_reply",
 ]
 
-_ERROR_BODY = 1 << 20  # bytes kept of the body of an error answer
 _LONGEST_ADDRESS = 65_536
 _ERROR_SECONDS = 10.0  # for the whole of it; what has arrived by then is kept
 
@@ -152,13 +151,14 @@ class Transport:
         headers = {
             "user-agent": USER_AGENT,
             "accept": "text/event-stream" if call.streaming else "application/json",
+            # A compressing proxy would hold events back until its window is full, and whatever is not a chat
+            # could be a few kilobytes that inflate to gigabytes.
+            "accept-encoding": "identity",
         }
         if content_type is not None:
             headers["content-type"] = content_type
         timeouts = dict(settings.timeouts)
         if call.streaming:
-            # A compressing proxy would hold events back until its window is full.
-            headers["accept-encoding"] = "identity"
             timeouts["read"] = _shorter(timeouts.get("read"), settings.stall_timeout)
         for more in (settings.headers, checked_headers(call.headers)):
             for name, value in more.items():
@@ -297,13 +297,13 @@ class SyncTransport(Transport):
         try:
             for chunk in reply.chunks:
                 body += chunk
-                if len(body) > _ERROR_BODY:
+                if len(body) > ERROR_BODY:
                     break
         except self.failures:
             pass  # the status says enough
         finally:
             close_reply(reply)
-        raise self._answer_error(reply.status, reply.headers, bytes(body[:_ERROR_BODY]))
+        raise self._answer_error(reply.status, reply.headers, bytes(body))
 
     def execute(self, call: Call) -> Response:
         """Send a request that is not a chat, with retries, and read the whole response."""
@@ -377,13 +377,13 @@ class AsyncTransport(Transport):
         try:
             async for chunk in reply.chunks:
                 body += chunk
-                if len(body) > _ERROR_BODY:
+                if len(body) > ERROR_BODY:
                     break
         except self.failures:
             pass  # the status says enough
         finally:
             await aclose_reply(reply)
-        raise self._answer_error(reply.status, reply.headers, bytes(body[:_ERROR_BODY]))
+        raise self._answer_error(reply.status, reply.headers, bytes(body))
 
     async def _send_within(self, prepared: Prepared, deadline: Deadline) -> AsyncReply:
         request = self._within(prepared.request, deadline)

@@ -20,6 +20,7 @@ from hangang._client.base import (
     awaiting,
     blocking,
 )
+from hangang._client.errors import ERROR_BODY
 from hangang._client.files import FileInput, read_file
 from hangang._client.options import CALL_OPTIONS, CallOptions, ConnectionOptions, check_options
 from hangang._client.request import (
@@ -204,7 +205,7 @@ def pending(response: Response) -> bool:
         raise APIError(
             f"the service could not read: {', '.join(failed)}",
             status=response.status,
-            body=response.text,
+            body=response.text[:ERROR_BODY],
             request_id=response.request_id,
         )
     return any(one.get("status") != "ready" for one in files)
