@@ -391,28 +391,20 @@ class Fold:
 
     def completion(self) -> Completion:
         """The answer so far. Joins only what was added since the last call."""
-        text = _joined(self.text)
-        if self.dialect == "a2a":
-            if self.artifacts:
-                text = "".join(["".join(one.texts) for one in self.artifacts.values()])
-            else:
-                text = _joined(self.messages) or self.task_content
-                if not text and not self.messages and self.state == "completed":
-                    text = self.completed_message
         return Completion(
-            text=text or self.result_text,
-            thinking=_joined(self.thinking) or self.result_thinking,
+            text=self.whole_text(),
+            thinking=self.whole_thinking(),
             refusal=_joined(self.refusal),
             finish_reason=self.finish_reason,
-            usage=self.usage if self.usage is not None else self._v1_usage(),
-            tool_calls=self._tool_calls(),
+            usage=self.whole_usage(),
+            tool_calls=self.whole_calls(),
             references=self.references,
             intent=self.intent,
             ai_filter=self.ai_filter,
             role=self.role,
             state=self.state,
             status_message=self.status_message,
-            failed=self.error is not None or self.state in ("failed", "rejected"),
+            failed=self.has_failed(),
             error=self.error,
             dialect=self.dialect,
             query=self.query,
@@ -430,12 +422,36 @@ class Fold:
             metadata=None if self.metadata is None else dict(self.metadata),
         )  # fmt: skip
 
-    def _v1_usage(self) -> Usage | None:
-        if self.lengths is None:
-            return None
+    # Parts of the completion, for those who need a few of them
+
+    def whole_text(self) -> str:
+        """`Completion.text`."""
+        text = _joined(self.text)
+        if self.dialect == "a2a":
+            if self.artifacts:
+                text = "".join(["".join(one.texts) for one in self.artifacts.values()])
+            else:
+                text = _joined(self.messages) or self.task_content
+                if not text and not self.messages and self.state == "completed":
+                    text = self.completed_message
+        return text or self.result_text
+
+    def whole_thinking(self) -> str:
+        """`Completion.thinking`."""
+        return _joined(self.thinking) or self.result_thinking
+
+    def has_failed(self) -> bool:
+        """`Completion.failed`."""
+        return self.error is not None or self.state in ("failed", "rejected")
+
+    def whole_usage(self) -> Usage | None:
+        """`Completion.usage`."""
+        if self.usage is not None or self.lengths is None:
+            return self.usage
         return Usage(prompt_tokens=self.lengths[0], completion_tokens=self.lengths[1])
 
-    def _tool_calls(self) -> tuple[ToolCall, ...]:
+    def whole_calls(self) -> tuple[ToolCall, ...]:
+        """`Completion.tool_calls`."""
         calls = self.calls.calls if self.calls is not None else ()
         if not self.result_calls:
             return calls

@@ -165,6 +165,10 @@ PURE_ONLY: dict[str, dict[str, str]] = {
             read_frames run""",
     },
     "service": {"parts of `detect`": "find_service look_of weak_evidence window_of"},
+    "whole": {
+        "what the binding's `whole.rs` does": "read_bodies",
+        "a run of events is merged at once": "merged",
+    },
 }
 
 

@@ -12,6 +12,7 @@ from .dialects.wire import AIFilter, Malformed, ToolCallDelta, Usage
 from .framing.json_stream import JSONStreamParser
 from .framing.sse import ServerSentEvent, SSEParser
 from .service import detect
+from .whole import read_bodies
 
 __all__ = [
     "AIFilter",
@@ -26,4 +27,5 @@ __all__ = [
     "detect",
     "exaone",
     "openai",
+    "read_bodies",
 ]

@@ -62,6 +62,16 @@ class Dialect(Generic[E]):
         """The event of a frame that fits `template`; `raw` as `Event._raw` wants it."""
         raise NotImplementedError
 
+    @staticmethod
+    def continues(event: Any, following: Any) -> bool:
+        """Whether an event differs from the one before in nothing but deltas and counters."""
+        return False
+
+    @staticmethod
+    def merge(run: list[Any]) -> Any:
+        """One event for a run of events each of which continues the one before. It has no payload."""
+        raise NotImplementedError
+
     def flush(self) -> E | None:
         """The text that is held back until more content decides what it is, in an event of its own."""
         return None

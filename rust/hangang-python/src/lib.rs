@@ -29,6 +29,7 @@ mod payload;
 mod service;
 mod string_cache;
 mod values;
+mod whole;
 
 /// The native implementation of hangang's parsers and events: one submodule a dialect, with the names of its
 /// public module.
@@ -53,6 +54,8 @@ mod _native {
     use crate::service::detect;
     #[pymodule_export]
     use crate::values::{AIFilter, Malformed, ToolCallDelta, Usage};
+    #[pymodule_export]
+    use crate::whole::read_bodies;
 
     /// `hangang.clova`
     #[pymodule]

@@ -210,6 +210,16 @@ pub trait Dialect: sealed::Sealed {
     #[doc(hidden)]
     fn done<'a>(&mut self, frame: &Frame<'a>) -> Option<Self::Event<'a>>;
 
+    /// Whether `next` differs from `event` in nothing but its deltas and counters, so that the two may be merged.
+    #[doc(hidden)]
+    fn continues(_event: &Self::Event<'_>, _next: &Self::Event<'_>) -> bool {
+        false
+    }
+
+    /// Appends the deltas of an event that continues `event`. The payload is dropped: it was one event's.
+    #[doc(hidden)]
+    fn merge(_event: &mut Self::Event<'static>, _next: &Self::Event<'_>) {}
+
     /// Whether frames may be predicted.
     #[doc(hidden)]
     fn may_predict(&self) -> bool {

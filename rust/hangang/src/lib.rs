@@ -24,6 +24,7 @@
 //!   a loop of their own: [`feed`](StreamParser::feed) for owned events, [`feed_with`](StreamParser::feed_with) for
 //!   borrowed ones, [`feed_text`](StreamParser::feed_text) for the answer's text alone, and at the end
 //!   [`close`](StreamParser::close).
+//! - [`read_whole`]: a stream that is there as a whole, with runs of deltas merged.
 //! - [`Options`]: the limits of a frame and of nesting, and what a bad frame does.
 //! - [`ParseError`]: what is wrong, and at which byte of the stream.
 //! - [`SseParser`], [`JsonStreamParser`]: framing alone.
@@ -44,6 +45,7 @@ mod parser;
 mod predict;
 mod service;
 mod span;
+mod whole;
 
 #[doc(hidden)]
 pub use dialect::{Common, CommonRef, Deferred, Fields, Frame, Payload};
@@ -59,6 +61,7 @@ pub use framing::json_stream::{DEFAULT_MAX_DEPTH, JsonStreamParser};
 pub use framing::sse::{DEFAULT_MAX_FRAME_BYTES, ServerSentEvent, SseParser};
 pub use parser::StreamParser;
 pub use service::{Look, Service, detect};
+pub use whole::{Whole, read_whole};
 
 /// The README's example is run as a test.
 #[cfg(doctest)]

@@ -181,3 +181,21 @@ fn a_stream_of_another_service_is_named() {
     let found = "expected EXAONE events, found a stream of hangang.openai";
     assert_eq!(error.to_string(), format!("stream not recognized at byte {}: {found}", DELTA.len()));
 }
+
+#[test]
+fn a_whole_stream_has_its_deltas_merged() {
+    let role = "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\"}}]}\n\n";
+    let call =
+        "data: {\"choices\":[{\"delta\":{\"tool_calls\":[{\"function\":{\"arguments\":\"1\"}}]}}]}\n\n";
+    let wire = [role, &DELTA.repeat(5), &call.repeat(2), "data: trx\n\n"].concat();
+    let whole = hangang::read_whole(wire.as_bytes(), openai::StreamParser::default());
+    let mut events = Vec::new();
+    let error = openai::StreamParser::default().feed(wire.as_bytes(), &mut events).expect_err("a bad frame");
+    assert_eq!(whole.error, Some(error));
+    assert_eq!((whole.events.len(), whole.count), (4, 8));
+    let text = |events: &[openai::Event<'_>]| events.iter().map(StreamEvent::text).collect::<String>();
+    assert_eq!(text(&whole.events), text(&events));
+    assert_eq!(whole.events[1].text(), events[1].text().repeat(5));
+    assert_eq!(whole.events[1].raw(), &b""[..]);
+    assert_eq!(whole.events[2], events[6]);
+}

@@ -5,8 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// From the ground up. `ROOMS` has the order inside folders.
-const LAYERS: [&str; 10] =
-    ["service", "error", "span", "json", "framing", "predict", "dialect", "dialects", "parser", "events"];
+const LAYERS: [&str; 11] = [
+    "service", "error", "span", "json", "framing", "predict", "dialect", "dialects", "parser", "events",
+    "whole",
+];
 /// The files of a folder, again from the ground up.
 const ROOMS: [(&str, &[&str]); 3] = [
     ("framing", &["mod", "bom", "detect", "event_id", "frame", "sse", "json_stream"]),

@@ -20,7 +20,7 @@ from ..framing.frame import RawFrame
 from ..json import Path, Spans, as_int, as_str, span, string_span, utf8_text, validate
 from ..parser import ARGUMENTS, RAISES
 from ..parser import StreamParser as BaseParser
-from ..predict.common import PredictableEvent
+from ..predict.common import PredictableEvent, is_shared_with
 from ..predict.template import HoleKind, Holes, Template
 from ..service import Service
 from ..value import Event, common, event, field
@@ -194,6 +194,28 @@ class Clova(Dialect[AnyEvent]):
         token._raw = raw
         token.__class__ = Token
         return token  # type: ignore[no-any-return]
+
+    @staticmethod
+    def continues(event: Any, following: Any) -> bool:
+        """Deltas of text and thinking."""
+        return (
+            type(event) is type(following) is Token
+            and (event.output_length is None) == (following.output_length is None)
+            and not following.tool_calls
+            and is_shared_with(event, following)
+        )
+
+    @staticmethod
+    def merge(run: list[Any]) -> Any:
+        """One token."""
+        return Token._make(
+            "".join([token.text for token in run]),
+            "".join([token.thinking for token in run]),
+            run[-1].output_length,
+            run[0].id,
+            (*run[0]._common[:-1], None),
+            b"",
+        )
 
     def missing(self) -> Missing | None:
         """A result or an error ends a stream."""

@@ -20,7 +20,7 @@ from ..json import as_int, as_str, span, string_span, validate
 from ..parser import ARGUMENTS, RAISES
 from ..parser import StreamParser as BaseParser
 from ..predict.budget import MAX_TEMPLATES
-from ..predict.common import PredictableEvent
+from ..predict.common import PredictableEvent, is_shared_with
 from ..predict.template import MAX_TEMPLATE_BYTES, HoleKind, Holes, Template
 from ..service import Service
 from ..value import Event, common, event, field
@@ -128,6 +128,16 @@ class Exaone(Dialect[AnyEvent]):
         answer._raw = raw
         answer.__class__ = Answer
         return answer  # type: ignore[no-any-return]
+
+    @staticmethod
+    def continues(event: Any, following: Any) -> bool:
+        """Deltas of text."""
+        return type(event) is type(following) is Answer and is_shared_with(event, following)
+
+    @staticmethod
+    def merge(run: list[Any]) -> Any:
+        """One answer."""
+        return Answer._make("".join([answer.text for answer in run]), (*run[0]._common[:-1], None), b"")
 
     def missing(self) -> Missing | None:
         """One answering frame or an error makes an end possible."""

@@ -26,7 +26,7 @@ from ..framing.frame import RawFrame
 from ..json import Path, Spans, as_int, as_str, span, unescape, utf8_text, validate
 from ..parser import ARGUMENTS, RAISES
 from ..parser import StreamParser as BaseParser
-from ..predict.common import PredictableEvent
+from ..predict.common import PredictableEvent, is_shared_with
 from ..predict.template import HoleKind, Holes, Template
 from ..service import Service
 from ..span import Span
@@ -304,6 +304,25 @@ class OpenAI(Dialect[AnyEvent]):
         shared = (None, (), None, None, None, None, None, tuple(found), "", None)
         return Chunk._make(first.text, first.thinking, shared, b"")  # type: ignore[no-any-return]
 
+    @staticmethod
+    def continues(event: Any, following: Any) -> bool:
+        """Deltas of text and thinking, of the chunk's own choice and no other."""
+        return (
+            type(event) is type(following) is Chunk
+            and has_only_main_deltas(following)
+            and is_shared_with(event, following)
+        )
+
+    @staticmethod
+    def merge(run: list[Any]) -> Any:
+        """One chunk."""
+        return Chunk._make(
+            "".join([chunk.text for chunk in run]),
+            "".join([chunk.thinking for chunk in run]),
+            (*run[0]._common[:-1], None),
+            b"",
+        )
+
     def missing(self) -> Missing | None:
         """`[DONE]`, an error, or a finish reason of every choice shown ends a stream."""
         choices = self._choices.values()
@@ -528,6 +547,12 @@ OpenAI-compatible chat streams and one-shot answers.
         self._dialect = OpenAI(tags, bool(thinking_first))
         if tags is not None:
             self._templates = None  # what an event's text is depends on the events before it
+
+
+def has_only_main_deltas(chunk: Any) -> bool:
+    """Whether its deltas are the text and the thinking of the main choice, and nothing else."""
+    choices = chunk._common[_CHOICES]
+    return (choices is _OWN or choices == ()) and not chunk.tool_calls and not chunk.refusal
 
 
 def check_tags(tags: Any) -> tuple[str, str] | None:

@@ -33,6 +33,12 @@ class PredictableEvent(Event):
         raw = property(raw_of)
 
 
+def is_shared_with(event: Any, following: Any) -> bool:
+    """Whether two events have equal common fields. Neighbours mostly share the object itself."""
+    mine, other = event._common, following._common
+    return mine is other or mine[:-1] == other[:-1]
+
+
 def reconstruct(raw: bytes | None, parts: tuple[bytes, bytes] | None, text: str) -> bytes:
     """Payload of an event: held whole, or reconstructed from its template's parts and its own string.
 

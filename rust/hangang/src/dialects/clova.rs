@@ -337,6 +337,21 @@ impl Dialect for Clova {
         Some(unknown(frame, frame.plain_text().unwrap_or_default()))
     }
 
+    fn continues(event: &Event<'_>, next: &Event<'_>) -> bool {
+        let (Event::Token(event), Event::Token(next)) = (event, next) else { return false };
+        event.output_length.is_some() == next.output_length.is_some()
+            && event.common.is_shared_with(&next.common)
+            && next.tool_calls.is_empty()
+    }
+
+    fn merge(event: &mut Event<'static>, next: &Event<'_>) {
+        let (Event::Token(event), Event::Token(next)) = (event, next) else { return };
+        event.text.to_mut().push_str(&next.text);
+        event.thinking.to_mut().push_str(&next.thinking);
+        event.output_length = next.output_length;
+        event.payload = Payload::default();
+    }
+
     fn missing(&self) -> Option<Missing> {
         (!self.ended).then_some(Missing::ClovaResult)
     }

@@ -255,6 +255,17 @@ impl Dialect for Exaone {
         Some(Event::Unknown(Unknown { data, raw: Cow::Borrowed(frame.payload) }))
     }
 
+    fn continues(event: &Event<'_>, next: &Event<'_>) -> bool {
+        let (Event::Answer(event), Event::Answer(next)) = (event, next) else { return false };
+        event.common.is_shared_with(&next.common)
+    }
+
+    fn merge(event: &mut Event<'static>, next: &Event<'_>) {
+        let (Event::Answer(event), Event::Answer(next)) = (event, next) else { return };
+        event.text.to_mut().push_str(&next.text);
+        event.payload = Payload::default();
+    }
+
     fn missing(&self) -> Option<Missing> {
         (!self.ended).then_some(Missing::ExaoneAnswer)
     }

@@ -118,6 +118,15 @@ impl Chunk<'_> {
         matches!(&self.payload, Payload::Received(bytes) if bytes.is_empty())
     }
 
+    /// Whether its deltas are the text and the thinking of the main choice, and nothing else.
+    fn has_only_main_deltas(&self) -> bool {
+        match (&*self.choices, self.main) {
+            ([], _) => true,
+            ([only], Some(0)) => only.tool_calls.is_empty() && only.refusal.is_empty(),
+            _ => false,
+        }
+    }
+
     /// The choice that carries the answer.
     #[must_use]
     pub fn main_choice(&self) -> Option<&Choice> {
@@ -389,6 +398,18 @@ impl Dialect for OpenAi {
             common: CommonRef::new(ChunkCommon { choices: choices.into(), main, ..ChunkCommon::default() }),
             payload: Payload::default(),
         }))
+    }
+
+    fn continues(event: &Event<'_>, next: &Event<'_>) -> bool {
+        let (Event::Chunk(event), Event::Chunk(next)) = (event, next) else { return false };
+        event.common.is_shared_with(&next.common) && next.has_only_main_deltas()
+    }
+
+    fn merge(event: &mut Event<'static>, next: &Event<'_>) {
+        let (Event::Chunk(event), Event::Chunk(next)) = (event, next) else { return };
+        event.text.to_mut().push_str(&next.text);
+        event.thinking.to_mut().push_str(&next.thinking);
+        event.payload = Payload::default();
     }
 
     fn missing(&self) -> Option<Missing> {

@@ -87,6 +87,14 @@ impl<T> CommonRef<'_, T> {
         }
     }
 
+    /// Whether two events have equal common fields. Neighbours mostly share the object itself.
+    pub(crate) fn is_shared_with(&self, other: &CommonRef<'_, T>) -> bool
+    where
+        T: PartialEq,
+    {
+        Arc::ptr_eq(self.arc(), other.arc()) || **self == **other
+    }
+
     pub(crate) fn into_owned(self) -> CommonRef<'static, T> {
         CommonRef::Own(match self {
             Self::Own(common) => common,

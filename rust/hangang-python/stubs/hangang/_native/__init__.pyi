@@ -7,7 +7,7 @@ from . import a2a as a2a, clova as clova, exaone as exaone, openai as openai
 from _typeshed import Incomplete
 from typing import Any, Final, final
 
-__all__ = ["__version__", "AIFilter", "JSONStreamParser", "Malformed", "SSEParser", "ServerSentEvent", "ToolCallDelta", "Usage", "detect", "a2a", "clova", "exaone", "openai"]
+__all__ = ["__version__", "AIFilter", "JSONStreamParser", "Malformed", "SSEParser", "ServerSentEvent", "ToolCallDelta", "Usage", "detect", "read_bodies", "a2a", "clova", "exaone", "openai"]
 
 __version__: Final[str]
 
@@ -302,4 +302,20 @@ def detect(first_bytes: Any) -> str | None:
 
     Raises:
         TypeError: not bytes, bytearray or memoryview.
+    """
+
+def read_bodies(bodies: list, dialect: str | None = None) -> list:
+    """
+    Whole streams, each with its deltas merged: for each body `(dialect, events, count, error)`.
+
+    Neighbouring events that differ in their deltas only are one event, without `raw`; they fold to the same
+    `Completion`. `count` is their number before merging, `error` what ended the stream early, or None. Nothing is
+    parsed, and `dialect` is None, if `detect` does not find one. Other threads run while the bodies are parsed.
+
+    Args:
+        bodies: a list of bytes.
+        dialect: `clova`, `exaone`, `openai` or `a2a`; None finds it for each body.
+
+    Raises:
+        TypeError, ValueError: an argument of another type or value.
     """
