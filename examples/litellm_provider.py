@@ -4,12 +4,22 @@ Key: CLOVA_STUDIO_API_KEY. Needs: litellm. Run: python litellm_provider.py
 """
 
 import asyncio
+from contextlib import contextmanager
 
 import litellm
+from litellm.llms.custom_llm import CustomLLMError
 
-from hangang import clova
+from hangang import APIError, clova
 
 OPTIONS = ("temperature", "top_p", "max_tokens", "seed", "stop", "tools", "tool_choice", "thinking")
+
+
+@contextmanager
+def errors():
+    try:
+        yield
+    except APIError as error:  # with its status LiteLLM makes it a RateLimitError and so on, and can retry
+        raise CustomLLMError(status_code=error.status or 500, message=error.message) from error
 
 
 def chosen(optional_params):
@@ -37,27 +47,28 @@ def last_chunks(completion):
 
 class Hangang(litellm.CustomLLM):
     def completion(self, model, messages, optional_params, **_):
-        with clova.Client() as client:
+        with errors(), clova.Client() as client:
             answer = client.chat(model, messages, **chosen(optional_params))
         return litellm.ModelResponse(**answer.to_openai(model))
 
     def streaming(self, model, messages, optional_params, **_):
-        with clova.Client() as client, client.stream(model, messages, **chosen(optional_params)) as stream:
+        options = chosen(optional_params)
+        with errors(), clova.Client() as client, client.stream(model, messages, **options) as stream:
             yield from map(chunk, stream.text_stream)
         yield from last_chunks(stream.completion)
 
     async def acompletion(self, model, messages, optional_params, **_):
-        async with clova.AsyncClient() as client:
-            answer = await client.chat(model, messages, **chosen(optional_params))
+        with errors():
+            async with clova.AsyncClient() as client:
+                answer = await client.chat(model, messages, **chosen(optional_params))
         return litellm.ModelResponse(**answer.to_openai(model))
 
     async def astreaming(self, model, messages, optional_params, **_):
-        async with (
-            clova.AsyncClient() as client,
-            client.stream(model, messages, **chosen(optional_params)) as stream,
-        ):
-            async for text in stream.text_stream:
-                yield chunk(text)
+        options = chosen(optional_params)
+        with errors():
+            async with clova.AsyncClient() as client, client.stream(model, messages, **options) as stream:
+                async for text in stream.text_stream:
+                    yield chunk(text)
         for one in last_chunks(stream.completion):
             yield one
 
