@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any
 
@@ -38,7 +39,8 @@ class Answer(httpx2.SyncByteStream, httpx2.AsyncByteStream):
             yield chunk
 
 
-def contenders(chunks: list[bytes]) -> dict[str, Callable[[], int]]:
+@contextmanager
+def contenders(chunks: list[bytes]) -> Iterator[dict[str, Callable[[], int]]]:
     """Ways to read one answer, each of which returns how much text it read."""
 
     def answer(request: Any) -> Any:
@@ -52,7 +54,6 @@ def contenders(chunks: list[bytes]) -> dict[str, Callable[[], int]]:
     sdk = openai.OpenAI(api_key="k", base_url="http://test/v1", http_client=http)
     http_async = httpx2.AsyncClient(transport=httpx2.MockTransport(answer_awaited))
     sdk_async = openai.AsyncOpenAI(api_key="k", base_url="http://test/v1", http_client=http_async)
-    loop = asyncio.new_event_loop()
 
     def documented() -> int:
         read = 0
@@ -83,12 +84,14 @@ def contenders(chunks: list[bytes]) -> dict[str, Callable[[], int]]:
                 read += len(event.text)
         return read
 
-    return {
-        "sync, documented": documented,
-        "sync, decoded by hangang": decoded,
-        "async, documented": lambda: loop.run_until_complete(documented_awaited()),
-        "async, decoded by hangang": lambda: loop.run_until_complete(decoded_awaited()),
-    }
+    with asyncio.Runner() as runner, sdk:
+        yield {
+            "sync, documented": documented,
+            "sync, decoded by hangang": decoded,
+            "async, documented": lambda: runner.run(documented_awaited()),
+            "async, decoded by hangang": lambda: runner.run(decoded_awaited()),
+        }
+        runner.run(sdk_async.close())
 
 
 def main() -> None:
@@ -97,9 +100,9 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=15)
     options.add_argument("--events", type=int, default=2000)
     chosen = options.parse_args()
-    runs = contenders(list(WORKLOADS["openai"](chosen.events).frames()))
-    assert len({run() for run in runs.values()}) == 1, "they read different answers"
-    compared = Comparison(runs, chosen.events).run(chosen.rounds)
+    with contenders(list(WORKLOADS["openai"](chosen.events).frames())) as runs:
+        assert len({run() for run in runs.values()}) == 1, "they read different answers"
+        compared = Comparison(runs, chosen.events).run(chosen.rounds)
     print(f"openai {version('openai')}, hangang {hangang.__version__} ({hangang.BACKEND})")
     for kind in ("sync", "async"):
         documented, decoded = f"{kind}, documented", f"{kind}, decoded by hangang"

@@ -137,6 +137,6 @@ def test_the_measured_ways_read_the_same() -> None:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     frames = [b'data: {"choices":[{"index":0,"delta":{"content":"ab"}}]}\n\n'] * 3 + [b"data: [DONE]\n\n"]
-    runs = module.contenders(frames)
-    assert {name: run() for name, run in runs.items()} == dict.fromkeys(runs, 6)
-    assert len(runs) == 4
+    with module.contenders(frames) as runs:
+        assert {name: run() for name, run in runs.items()} == dict.fromkeys(runs, 6)
+        assert len(runs) == 4

@@ -593,12 +593,15 @@ def test_nothing_runs_for_an_event() -> None:
             clova.Client(KEY, http_client=script.client()) as made,
             made.stream("HCX-005", QUESTION) as stream,
         ):
+            gc.collect()
+            gc.disable()  # the finalizers of other tests' objects would be counted
             sys.setprofile(profile)
             try:
                 for _ in stream:
                     pass
             finally:
                 sys.setprofile(None)
+                gc.enable()
         return seen
 
     class Counts:
