@@ -188,7 +188,7 @@ def test_stub_names_every_native_class(native: support.Implementation) -> None:
 
 LOADED = """
 import sys, json, hangang
-from hangang import a2a, clova, exaone, gov, openai
+from hangang import a2a, clova, exaone, gov, openai, otel
 print(json.dumps(sorted(sys.modules)))
 """
 
