@@ -7,6 +7,7 @@ import gc
 import json
 import pickle
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -433,3 +434,77 @@ def test_more_texts_than_are_remembered(impl: Implementation) -> None:
         some = texts[start : start + 100] + texts[:10]
         events = parser.feed(b"".join(map(token, some)))
         assert [event.text for event in events] == some
+
+
+# --- the lists of `feed`: the native side returns a list of one event again that nobody has
+
+
+class Anything:
+    """What a caller may put into a list."""
+
+    parser: Any = None
+
+
+def test_a_list_that_is_kept_never_changes(impl: Implementation) -> None:
+    parser = impl.parser("clova")
+    texts = [str(number) for number in range(6)]
+    kept = []
+    for text in texts:
+        parser.feed(token("dropped"))
+        kept.append(parser.feed(token(text)))
+    assert [[event.text for event in events] for events in kept] == [[text] for text in texts]
+
+
+def test_a_list_that_is_iterated_never_changes(impl: Implementation) -> None:
+    parser = impl.parser("clova")
+    parser.feed(token("first"))
+    outer = iter(parser.feed(token("outer")))
+    for event in parser.feed(token("inner")):
+        assert event.text == "inner"
+        assert [event.text for event in outer] == ["outer"]
+    assert list(outer) == []
+
+
+def test_a_list_that_its_caller_changed_is_not_returned(impl: Implementation) -> None:
+    parser = impl.parser("clova")
+
+    def change(how: Callable[[list[Any]], object]) -> None:
+        how(parser.feed(token("old")))
+
+    for how in (list.clear, list.pop, lambda events: events.append(1), lambda events: events.extend(events)):
+        change(how)
+        assert [event.text for event in parser.feed(token("new"))] == ["new"]
+    change(lambda events: events.__setitem__(0, None))
+    assert [event.text for event in parser.feed(token("new"))] == ["new"]
+
+
+def held_by_list(parser: Any, thing: Anything) -> weakref.ref[Anything]:
+    """Puts `thing` into a list that then only the parser has."""
+    parser.feed(token("a"))[0] = thing
+    return weakref.ref(thing)
+
+
+def test_what_a_list_held_is_released(impl: Implementation) -> None:
+    parser = impl.parser("clova")
+    held = held_by_list(parser, Anything())
+    parser.feed(token("b"))
+    gc.collect()
+    assert held() is None
+    held = held_by_list(parser, Anything())
+    parser.feed(b'event:result\ndata:{"message":{"content":"a"}}\n\n')
+    parser.close()
+    gc.collect()
+    assert held() is None
+
+
+@pytest.mark.parametrize("dialect", support.DIALECTS)
+def test_a_list_that_holds_its_parser_is_collected(dialect: str, impl: Implementation) -> None:
+    parser = impl.parser(dialect)
+    thing = Anything()
+    thing.parser = parser
+    events = parser.feed(GOOD[dialect])
+    events[:] = [thing]
+    held = weakref.ref(thing)
+    del events, thing, parser
+    gc.collect()
+    assert held() is None

@@ -17,6 +17,7 @@ mod clova;
 mod common;
 mod errors;
 mod event_id;
+mod event_list;
 mod events;
 mod exaone;
 mod field;

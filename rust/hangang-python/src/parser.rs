@@ -8,9 +8,11 @@ use pyo3::PyClass;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
+use pyo3::{PyTraverseError, PyVisit};
 
 use crate::chunk::Chunk;
 use crate::errors::raised;
+use crate::event_list::{LastList, list};
 use crate::field::Object;
 use crate::string_cache::StringCache;
 
@@ -79,15 +81,13 @@ pub(crate) trait ToPython: Dialect {
     ) -> PyResult<Bound<'py, PyAny>>;
 }
 
-/// Most events for which room is retained between calls.
-const MAX_RETAINED_CAPACITY: usize = 1024;
-
 /// A dialect's parser with what its events share.
 pub(crate) struct Stream<D: ToPython> {
     parser: StreamParser<D>,
     cache: D::Cache,
     /// Room for the events of a call, reused by the next one.
     events: Vec<Object>,
+    last: LastList,
 }
 
 pub(crate) type GuardedStream<D> = Guarded<Stream<D>>;
@@ -116,52 +116,69 @@ impl<'py, 'c, D: ToPython> Converter<'py, 'c, D> {
         self.py.None()
     }
 
-    fn finish(self, events: &mut Vec<Object>) -> PyResult<Bound<'py, PyList>> {
-        if let Some(failure) = self.failure {
+    fn finish(self, events: &mut Vec<Object>) -> PyResult<()> {
+        self.failure.map_or(Ok(()), |failure| {
             events.clear();
-            return Err(failure);
-        }
-        let list = PyList::new(self.py, events.drain(..))?;
-        events.shrink_to(MAX_RETAINED_CAPACITY);
-        Ok(list)
+            Err(failure)
+        })
     }
 }
 
 impl<D: ToPython> GuardedStream<D> {
     pub(crate) fn stream(parser: StreamParser<D>) -> Self {
-        Self::new(Stream { parser, cache: D::Cache::default(), events: Vec::new() })
+        Self::new(Stream {
+            parser,
+            cache: D::Cache::default(),
+            events: Vec::new(),
+            last: LastList::default(),
+        })
     }
 
     pub(crate) fn feed<'py>(&self, chunk: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyList>> {
         let py = chunk.py();
         let chunk = Chunk::of(chunk)?;
-        self.with(|Stream { parser, cache, events }| {
+        self.with(|Stream { parser, cache, events, last }| {
             let mut converter = Converter::<D>::new(py, cache);
             let outcome = parser.feed_into(chunk.bytes(), events, |event| converter.convert(&event));
-            list_or_error(converter.finish(events)?, outcome)
+            converter.finish(events)?;
+            list_or_error(last.list(py, events)?, outcome)
         })
     }
 
     pub(crate) fn feed_text<'py>(&self, chunk: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
         let py = chunk.py();
         let chunk = Chunk::of(chunk)?;
-        self.with(|Stream { parser, cache, events }| {
+        self.with(|Stream { parser, cache, events, .. }| {
             let mut text = String::new();
             let Err(error) = parser.feed_text(chunk.bytes(), &mut text) else {
                 return Ok(PyString::new(py, &text));
             };
             let mut converter = Converter::<D>::new(py, cache);
             events.extend(parser.take_deferred().iter().map(|event| converter.convert(event)));
-            Err(raised(py, &error, Some(converter.finish(events)?), Some(&text)))
+            converter.finish(events)?;
+            Err(raised(py, &error, Some(list(py, events)?), Some(&text)))
         })
     }
 
     pub(crate) fn close<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        self.with(|Stream { parser, cache, events }| {
+        self.with(|Stream { parser, cache, events, last }| {
+            last.clear();
             let mut converter = Converter::<D>::new(py, cache);
             let outcome = parser.close(|event| events.push(converter.convert(&event)));
-            list_or_error(converter.finish(events)?, outcome)
+            converter.finish(events)?;
+            list_or_error(list(py, events)?, outcome)
         })
+    }
+
+    /// For the garbage collector. A parser that is in use is reachable, so nothing need be said of it.
+    pub(crate) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.0.try_lock().map_or(Ok(()), |state| visit.call(state.parser.last.get()))
+    }
+
+    pub(crate) fn clear(&self) {
+        if let Ok(mut state) = self.0.try_lock() {
+            state.parser.last.clear();
+        }
     }
 
     pub(crate) fn pending(&self) -> PyResult<usize> {
@@ -249,6 +266,14 @@ macro_rules! stream_parser {
             #[getter]
             fn _examined(&self) -> PyResult<u64> {
                 self.0.examined()
+            }
+
+            fn __traverse__(&self, visit: ::pyo3::PyVisit<'_>) -> ::std::result::Result<(), ::pyo3::PyTraverseError> {
+                self.0.traverse(&visit)
+            }
+
+            fn __clear__(&self) {
+                self.0.clear();
             }
 
             /// For tests: panics inside the parser, as a bug in the crate would.
