@@ -1,9 +1,11 @@
 """Native against pure, from Python: changes seeds at random and compares all that can be read of both.
 
     python rust/fuzz/compare.py --seconds 600
+    python rust/fuzz/compare.py --seconds 600 --captures
 
 Not guided by coverage: it takes what the guided targets have found (`corpus`, and `work` where they ran)
-and the seeds, and changes them further: bytes, words of the dictionary, lines and whole frames. Each stream
+and the seeds, and changes them further: bytes, words of the dictionary, lines and whole frames. With
+`--captures` it takes the captures and changes their structure (`tests/support/mutations.py`). Each stream
 is fed to both implementations whole and in random pieces, through `feed` and through `feed_text`; events with
 their reprs and payloads, errors with their texts, pending bytes and `SSEParser`'s state must be equal, also
 after an error. Every eighth stream is also compared with the naive reference of the tests. A difference is
@@ -21,9 +23,10 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent.parent / "tests")]
+sys.path[:0] = [str(HERE.parent.parent / "tests" / "support")]
 
-import reference  # noqa: E402 - found by the line above
+import mutations  # noqa: E402 - found by the line above
+import reference  # noqa: E402
 import strategies  # noqa: E402
 import support  # noqa: E402
 
@@ -179,34 +182,50 @@ def difference(
     return None
 
 
+def compared(target: str, data: bytes, rng: random.Random) -> str | None:
+    """A text if something differs for one stream."""
+    native, pure = support.implementation("native"), support.implementation("pure")
+    kind, given = TARGETS[target], options(target, rng)
+    found = difference(native, pure, kind, given, data, support.many_way(data, rng))
+    if found is None and rng.randrange(8) == 0:
+        got, want = as_reference(pure, kind, given, data), of_reference(kind, given, data)
+        if got != want:
+            found = f"{kind}({given}), reference:\n{data!r}\n got {got}\nwant {want}"
+    return found
+
+
+def captures(seed: int) -> Iterator[str | None]:
+    """Without end: one capture, changed in its structure, compared through its dialect or framing alone."""
+    rng = random.Random(seed)
+    while True:
+        target, data = mutations.mutated(rng)
+        if rng.random() < 0.2:
+            target = rng.choice(("sse_split", "json_split"))
+        yield compared(target, data, rng)
+
+
 def rounds(seed: int) -> Iterator[str | None]:
     """Without end: one stream, compared; a text if something differs."""
     rng = random.Random(seed)
     pools = {target: inputs(target) for target in TARGETS}
     dictionaries = {target: words(target) for target in TARGETS}
-    native, pure = support.implementation("native"), support.implementation("pure")
     while True:
-        for target, kind in TARGETS.items():
+        for target in TARGETS:
             pool = pools[target]
             data = changed(rng.choice(pool), pool, dictionaries[target], rng)
-            given = options(target, rng)
-            found = difference(native, pure, kind, given, data, support.many_way(data, rng))
-            if found is None and rng.randrange(8) == 0:
-                got, want = as_reference(pure, kind, given, data), of_reference(kind, given, data)
-                if got != want:
-                    found = f"{kind}({given}), reference:\n{data!r}\n got {got}\nwant {want}"
-            yield found
+            yield compared(target, data, rng)
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description="Native against pure on changed seeds.")
     arguments.add_argument("--seconds", type=float, default=600)
+    arguments.add_argument("--captures", action="store_true", help="change the structure of the captures")
     arguments.add_argument("--seed", type=int, default=None, help="by default another in each run")
     given = arguments.parse_args()
     seed = given.seed if given.seed is not None else time.time_ns()
     end = time.monotonic() + given.seconds
     count = differences = 0
-    for difference in rounds(seed):
+    for difference in (captures if given.captures else rounds)(seed):
         count += 1
         if difference is not None:
             differences += 1

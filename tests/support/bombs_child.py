@@ -1,6 +1,6 @@
 """One compressed bomb of test_limits.py in a process of its own, so that the peak of its memory is its own.
 
-    python bombs_child.py sync rag br
+    python bombs_child.py sync rag br "200 OK" httpx
 
 prints a JSON object: the error that the call raised, how long its body is, and the kilobytes by which the peak grew.
 The bomb is made in pieces and sent over a socket; what it inflates to is nowhere but in the client.
@@ -25,7 +25,7 @@ from raw_http_server import RawHTTPServer, head
 
 from hangang import clova, exaone, gov, openai
 
-LIMIT = 4 * 2**20
+LIMIT = 8 * 2**20
 INFLATED = 64 * 2**20
 BLOCK = b" " * 2**20
 
@@ -86,16 +86,18 @@ def call(mode: str, name: str, url: str, **options: Any) -> Any:
 
 
 def main() -> None:
-    mode, name, encoding, status = sys.argv[1:5]
+    mode, name, encoding, status, library = sys.argv[1:6]
     headers = f"content-encoding: {encoding}\r\n"
     data = bomb(encoding)
     small = [head(kind="application/json"), b"{}"]
     with RawHTTPServer(
         [small, [head(status, "application/json", length=len(data), headers=headers), data]]
     ) as server:
-        call(mode, name, server.url)  # what is loaded and allocated once is not the bomb's
+        call(
+            mode, name, server.url, http_client=library
+        )  # what is loaded and allocated once is not the bomb's
         before = peak()
-        found = call(mode, name, server.url)
+        found = call(mode, name, server.url, http_client=library)
         grown = peak() - before
         asked = [
             request.lower().split(b"accept-encoding: ")[1].split(b"\r\n")[0] for request in server.requests
