@@ -75,7 +75,8 @@ def environment() -> None:
     """An empty .venv. A copied or moved checkout brings one, and a module, that belong to another folder."""
     if is_done("checkout", str(ROOT)) and PYTHON.exists():
         return
-    shutil.rmtree(VENV, ignore_errors=True)
+    if VENV.exists():
+        shutil.rmtree(VENV)
     for path in modules():
         path.unlink()
     run(sys.executable, "-m", "venv", VENV)
