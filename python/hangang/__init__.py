@@ -40,6 +40,7 @@ from hangang._version import __version__
 
 if TYPE_CHECKING:
     from hangang import emulator as emulator
+    from hangang import langchain as langchain
     from hangang import otel as otel
     from hangang import streams as streams
     from hangang._pure import detect as detect
@@ -109,14 +110,10 @@ if not TYPE_CHECKING:
 
             streams = importlib.import_module("hangang.streams")
             return streams if name == "streams" else getattr(streams, name)
-        if name == "emulator":
+        if name in ("emulator", "langchain", "otel"):
             import importlib
 
-            return importlib.import_module("hangang.emulator")
-        if name == "otel":
-            import importlib
-
-            return importlib.import_module("hangang.otel")
+            return importlib.import_module(f"hangang.{name}")
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__() -> list[str]:

@@ -88,7 +88,7 @@ async def _to_chunks_async(events: AsyncIterable[Any], relay: _Relay) -> AsyncIt
         yield chunk
 
 
-class _Choice:
+class Choice:
     """What was sent of one choice."""
 
     __slots__ = (
@@ -181,7 +181,7 @@ class _Relay:
         self._model = model
         self._include_usage = include_usage
         self._head: dict[str, Any] | None = None  # the members that all chunks share
-        self._choices: dict[int, _Choice] = {}
+        self._choices: dict[int, Choice] = {}
         self._usage: Any = None
         self._fold = Fold()  # for the dialects whose end may fill something in: CLOVA and A2A
         self.failed = False
@@ -207,12 +207,12 @@ class _Relay:
             "model": self._model or model or "",
         }
 
-    def _choice(self, index: int = 0) -> _Choice:
+    def _choice(self, index: int = 0) -> Choice:
         if index not in self._choices:
-            self._choices[index] = _Choice(index)
+            self._choices[index] = Choice(index)
         return self._choices[index]
 
-    def _deltas(self, choice: _Choice, **members: Any) -> list[ChunkDict]:
+    def _deltas(self, choice: Choice, **members: Any) -> list[ChunkDict]:
         delta = choice.delta(**members)
         return [self._chunk([_shaped_choice(choice, delta)])] if delta else []
 
@@ -306,7 +306,7 @@ class _Relay:
         self.failed = True
         return [{"error": error(event)}]
 
-    def _finished(self, choice: _Choice, reason: str | None) -> list[dict[str, Any]]:
+    def _finished(self, choice: Choice, reason: str | None) -> list[dict[str, Any]]:
         """What was held back of a choice, and its finish reason."""
         shaped: list[dict[str, Any]] = []
         delta = choice.delta(calls=choice.remaining_calls())
@@ -349,7 +349,7 @@ class _Relay:
         )
 
 
-def _shaped_choice(choice: _Choice, delta: dict[str, Any], reason: str | None = None) -> dict[str, Any]:
+def _shaped_choice(choice: Choice, delta: dict[str, Any], reason: str | None = None) -> dict[str, Any]:
     return {"index": choice.index, "delta": delta, "logprobs": None, "finish_reason": reason}
 
 

@@ -34,6 +34,7 @@ PUBLIC = {
     "hangang.gov": f"""StreamParser Event Chunk Choice Done Error Unknown Malformed {CLIENTS}
         AgentProfile PROFILES AgentOptions ChatOptions""",
     "hangang.otel": "instrument uninstrument",
+    "hangang.langchain": "ChatClova ChatExaone ChatGov ChatOpenAICompatible ClovaEmbeddings",
 }
 ADAPTERS = ("hangang.otel",)
 #: Everything of this kind must stay away from `import hangang`: HTTP libraries, and what only extras bring.
@@ -56,6 +57,9 @@ FOREIGN = [
     "urllib.request",
     "multipart",
     "opentelemetry",
+    "langchain_core",
+    "langsmith",
+    "pydantic",
 ]
 
 
