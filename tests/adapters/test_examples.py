@@ -59,6 +59,9 @@ PROGRAMS: dict[str, Program] = {
     "with_aiohttp.py": Program((r"\A\S.+\n[1-9]\d* references\n\Z",), needs="aiohttp"),
     "with_openai_sdk.py": Program((r"\A\S.+\n\Z",), ("HCX-005",), "openai"),
     "litellm_provider.py": Program((r"\A(\S.+\n)\1\1\1\Z",), needs="litellm"),
+    "langchain_agent.py": Program(
+        (r"\Aget_water_level\(\{'station': .+\}\)\n", r"\n\S.+\n\Z"), needs="langchain"
+    ),
     "opentelemetry_spans.py": Program(
         (
             r'"name": "chat HCX-005"',

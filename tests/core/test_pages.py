@@ -38,6 +38,7 @@ NAMES = [
     "from-sseclient.md",
     "gov.md",
     "index.md",
+    "langchain.md",
     "openai-sdk.md",
     "openai.md",
     "otel.md",
