@@ -30,6 +30,7 @@ ROWS = {
     "resident": Row("resident memory between event 1 million and 10 million", "≤ 1 MB", unit=" MB"),
     "client-raw": Row("whole client, CPU above the same library's iter_raw", "≤ 15 %", "≤ 10 %", " %"),
     "client-sdk": Row("whole client, CPU an event, against openai / langchain", "8 / 9 × less", "11 / 13 ×"),
+    "langchain": Row("LangChain model, CPU a chunk, against langchain-naver / ChatOpenAI", "3 × less", "4"),
     "memcmp": Row("the crate alone on EXAONE with references, against memcmp", "≥ 0.4", "≥ 0.6", ""),
 }  # fmt: skip
 
