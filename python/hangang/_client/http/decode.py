@@ -3,7 +3,7 @@
 We ask for `identity`, but a server may answer as it likes. HTTP libraries inflate whatever one read of the
 network gave at once: a thousand times its size with gzip, a million times with brotli. Here memory does not
 depend on what the other side sends: a piece is at most `PIECE` bytes, with brotli up to twice that, and the
-next one is made when it is asked for.
+next one is made only once the caller wants it.
 
 gzip and deflate need the standard library only. zstd needs Python 3.14 or `backports.zstd`, br needs `brotli`
 1.2: older ones cannot stop at a size. A body in any other encoding is refused, not passed on as it is.
