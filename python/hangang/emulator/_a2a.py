@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from ._answer import Framing
 from ._call import JSON, dump, sse
 from .json_types import is_object
 
@@ -51,7 +50,6 @@ def ping() -> bytes:
     return f": ping - {datetime.now(UTC)}\n\n".encode()
 
 
-FRAMING = Framing(newline="crlf", comment=ping)
 STREAM_HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 STREAM_TYPE = "text/event-stream; charset=utf-8"
 

@@ -21,10 +21,10 @@ def url_of(host: str, port: int) -> str:
 
 
 def warning(host: str, url: str) -> str | None:
-    """A sentence for a host that means every address of the machine, else None."""
+    """A sentence for an address that other machines may reach, else None."""
     try:
-        is_open = ip_address(host).is_unspecified
+        is_open = not ip_address(host).is_loopback
     except ValueError:
-        return None
+        is_open = host != "localhost"
     port = url.rpartition(":")[2]
     return f"listening on {joined(host, port)}: other machines can reach it" if is_open else None

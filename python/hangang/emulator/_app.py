@@ -13,9 +13,23 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from . import agents, clova, clova_compatible, clova_tools, exaone, gov, gov_agents, openai_server, rag, tools
+from . import (
+    agents,
+    canned,
+    clova,
+    clova_compatible,
+    clova_tools,
+    exaone,
+    gov,
+    gov_agents,
+    openai_server,
+    rag,
+    tools,
+)
 from ._call import Call, Refusal, Service, keep, receive_body
 from ._controls import ControlOptions, Controls
+from ._faults import Faults
+from ._guard import HostGuard
 from ._replies import Choose, Replies, Reply
 from ._state import State
 
@@ -25,6 +39,7 @@ def build(
     answers: Iterable[Reply] | Choose | None = None,
     keys: Collection[str] | None = None,
     requests_per_minute: int | None = None,
+    host: str | None = None,
     controls: Controls | None = None,
     **options: Unpack[ControlOptions],
 ) -> Starlette:
@@ -57,11 +72,14 @@ def build(
             *gov_agents.routes(),
             *rag.routes(),
             *tools.routes(),
+            *canned.routes(),
         ],
         lifespan=lifespan,
         exception_handlers={404: _no_such_path, 405: _no_such_path},
     )
     app.state.emulator = state
+    app.add_middleware(Faults)
+    app.add_middleware(HostGuard, listening=host)
     return app
 
 

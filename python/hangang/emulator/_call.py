@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, cast
@@ -13,13 +13,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message
 
-from ._answer import BODY, SSE, Answer, Frame, Framing, one_shot
 from ._controls import ControlError, Controls
-from ._replies import AnswersError, Reply
+from ._faults import PLAN, Frame, Frames, Plan
+from ._replies import AnswersError
 from ._requests import Request as ReceivedRequest
 from ._requests import decoded
 from ._state import State
-from .fake_answers import Script, compose, count_tokens, scripted
+from .fake_answers import Script, UnusableSchema, compose, count_tokens, scripted
 from .json_types import is_list, is_object
 
 JSON = dict[str, Any]
@@ -79,6 +79,33 @@ def status_of(code: str | None) -> int:
     return _NAMED_STATUS.get(code or "", 500)
 
 
+def keep_alive_comment() -> bytes:
+    """The keep-alive of vLLM ([openai §6])."""
+    return b": keep-alive\n\n"
+
+
+def read_json(content: bytes) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        ValueError: no JSON, no UTF-8, or a lone surrogate in it: answers echo texts, and cannot echo that
+        one.
+    """
+    found: Any = json.loads(content.decode())
+    if b"\\u" in content and not is_whole_text(found):
+        raise ValueError("a lone surrogate")
+    return found
+
+
+def is_whole_text(value: object) -> bool:
+    """Whether every text in a value can be encoded: a lone surrogate cannot."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def no_headers(_limit: int, _left: int, _reset: float) -> dict[str, str]:
     """The rate headers of a service that documents none."""
     return {}
@@ -130,7 +157,8 @@ class Call:
         """The body as a JSON object.
 
         Raises:
-            Refusal: 415 for another content type, 400 for anything but an object.
+            Refusal: 415 for another content type, 400 for anything but an object of texts that UTF-8 can
+            encode.
         """
         kind = self.header("content-type").partition(";")[0].strip().lower()
         if kind == "multipart/form-data" and "boundary=" not in self.header("content-type"):
@@ -138,10 +166,7 @@ class Call:
         if kind != "application/json":
             raise Refusal(415)
         try:
-            found = json.loads(self.content)
-            if b"\\u" in self.content:
-                # The answer echoes texts of the request, and a lone surrogate cannot be sent back.
-                json.dumps(found, ensure_ascii=False).encode()
+            found = read_json(self.content)
         except (ValueError, RecursionError):
             raise Refusal(400) from None
         if not is_object(found):
@@ -178,84 +203,68 @@ class Call:
         assert self.received is not None
         reply = self.state.replies.next(self.received)
         if reply is None:
+            options |= {"tokens": self.controls.tokens, "hard": self.controls.text == "hard"}
             return compose(
-                random,
-                prompt=prompt,
-                prompt_tokens=prompt_tokens,
-                call_prefix=call_prefix,
-                tokens=self.controls.tokens,
-                hard=self.controls.text == "hard",
-                **options,
+                random, prompt=prompt, prompt_tokens=prompt_tokens, call_prefix=call_prefix, **options
             )
         if reply.capture is not None:
             raise Replay(reply.body(), stream=stream)
-        if reply.error is not None and not (stream and has_content(reply)):
+        has_content = bool(reply.text or reply.thinking or reply.tool_calls)
+        if reply.error is not None and not (stream and has_content):
             raise refuse(*reply.error)
         counted = count_tokens(prompt) if prompt_tokens is None else prompt_tokens
         return scripted(random, reply, prompt_tokens=counted, call_prefix=call_prefix)
 
-    def replay(self, found: Replay) -> Answer:
-        """The bytes of a capture; fragments, pacing and places apply to them as to any stream."""
-        if not found.stream:
-            return self.whole(found.body, "application/json")
-        return self.stream(frames_of(found.body), framing=BODY)
+    def _plan(self, controls: Controls | None = None, **options: Any) -> None:
+        """Tell the middleware what it must know of the answer."""
+        random = self.random("fragments", self.request.url.path)
+        plan = Plan(controls=controls or self.controls, state=self.state, random=random, **options)
+        self.request.scope.setdefault("extensions", {})[PLAN] = plan
+
+    def whole(
+        self, body: bytes, media_type: str = "application/json", headers: Mapping[str, str] | None = None
+    ) -> Response:
+        """A one-shot answer."""
+        self._plan(whole=True)
+        found = {**self.headers, **(headers or {}), "content-type": media_type}
+        return Response(body, headers=found)
 
     def reply(
         self, value: object, *, spaced: bool = False, headers: Mapping[str, str] | None = None
-    ) -> Answer:
+    ) -> Response:
         """A one-shot JSON answer, compact or in Python's spacing."""
-        return one_shot(
-            dump(value, spaced=spaced),
-            controls=self.controls,
-            state=self.state,
-            headers={**self.headers, **(headers or {})},
-        )
-
-    def whole(self, body: bytes, media_type: str) -> Answer:
-        """A one-shot answer of another type."""
-        return one_shot(
-            body,
-            controls=self.controls,
-            state=self.state,
-            media_type=media_type,
-            headers=self.headers,
-        )
+        return self.whole(dump(value, spaced=spaced), headers=headers)
 
     def stream(
         self,
-        frames: Any,
+        frames: Iterable[Frame] | AsyncIterable[Frame],
         *,
-        framing: Framing = SSE,
+        newline: str = "lf",
+        comment: Callable[[], bytes] | None = keep_alive_comment,
         error_frames: Callable[[str | None], Iterable[Frame]] | None = None,
         headers: Mapping[str, str] | None = None,
         media_type: str = "text/event-stream",
-    ) -> Answer:
-        """A stream of frames under the request's controls."""
-        return Answer(
-            frames,
-            controls=self.controls,
-            state=self.state,
-            framing=framing,
-            error_frames=error_frames,
-            random=self.random("fragments", self.request.url.path),
-            headers={**self.headers, **(headers or {}), "content-type": media_type},
-        )
+    ) -> Response:
+        """A stream of frames under the request's controls; see `Plan`."""
+        self._plan(newline=newline, comment=comment, error_frames=error_frames)
+        return Frames(frames, {**self.headers, **(headers or {}), "content-type": media_type})
+
+    def replay(self, found: Replay) -> Response:
+        """The bytes of a capture; fragments, pacing and places apply to them as to any stream."""
+        if not found.stream:
+            return self.whole(found.body)
+        return self.stream(frames_of(found.body), newline="body", comment=None)
 
     def refuse(self, refusal: Refusal) -> Response:
         """The service's error answer, always JSON, also where a stream was asked for."""
         refusal = self.service.complete(refusal)
-        headers = {**self.headers, **refusal.headers}
+        headers = {**self.headers, **refusal.headers, "content-type": "application/json"}
         if self.controls.retry_after is not None:
             headers["retry-after"] = f"{self.controls.retry_after:g}"
         if self.controls.reset_after is not None:
             headers["x-ratelimit-reset-requests"] = f"{self.controls.reset_after:g}s"
-        return one_shot(
-            self.service.error_body(self, refusal),
-            controls=Controls(delay=self.controls.delay),
-            state=self.state,
-            status=refusal.status,
-            headers=headers,
-        )
+        self._plan(Controls(delay=self.controls.delay), whole=True)
+        return Response(self.service.error_body(self, refusal), refusal.status, headers)
 
 
 Handler = Callable[[Call], Awaitable[Response]]
@@ -291,6 +300,8 @@ def endpoint(service: Service, handler: Handler) -> Callable[[Request], Awaitabl
             return call.refuse(refusal)
         except Replay as found:
             return call.replay(found)
+        except UnusableSchema as error:
+            return call.refuse(Refusal(400, message=f"no value can be made for a schema: {error}"))
         except AnswersError as error:
             return call.refuse(Refusal(500, message=str(error)))
 
@@ -312,11 +323,6 @@ async def receive_body(request: Request) -> bytes | None:
         else:
             held.clear()
     return None if size > MAX_BODY else bytes(held)
-
-
-def has_content(reply: Reply) -> bool:
-    """Whether a reply has anything to send before its error."""
-    return bool(reply.text or reply.thinking or reply.tool_calls)
 
 
 def keep(request: Request, content: bytes | None, service: str) -> ReceivedRequest:

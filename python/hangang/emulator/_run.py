@@ -24,6 +24,7 @@ class Run:
         self.artifacts: list[JSON] = []
         self.events: list[JSON | RPCError] = []
         self.done: bool = False
+        self.size = 0
         self.work: asyncio.Task[None] | None = None
         self._state = state
         self._changed = asyncio.Event()

@@ -24,9 +24,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from ._addresses import url_of
-from ._answer import CONNECTION
 from ._app import build
 from ._controls import ControlOptions, Controls
+from ._faults import CONNECTION
 from ._replies import Choose, Replies, Reply
 from ._requests import Request
 from ._state import State
@@ -72,8 +72,9 @@ class Protocol(H11Protocol):
     def reset(self) -> None:
         """Send RST."""
         found = self.transport.get_extra_info("socket")
-        if found is not None:
-            found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+        if found is not None and not self.transport.is_closing():
+            with contextlib.suppress(OSError):  # the client has left already
+                found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
         self.transport.abort()
 
 
@@ -206,7 +207,12 @@ def run_in_thread(
 ) -> Generator[Emulator]:
     """See `hangang.emulator.run_in_thread`."""
     app = build(
-        answers=answers, keys=keys, requests_per_minute=requests_per_minute, controls=controls, **options
+        answers=answers,
+        keys=keys,
+        requests_per_minute=requests_per_minute,
+        host=host,
+        controls=controls,
+        **options,
     )
     sock = listen(host, port)
     with contextlib.closing(sock):
@@ -247,7 +253,12 @@ def serve(
 ) -> None:
     """See `hangang.emulator.serve`."""
     app = build(
-        answers=answers, keys=keys, requests_per_minute=requests_per_minute, controls=controls, **options
+        answers=answers,
+        keys=keys,
+        requests_per_minute=requests_per_minute,
+        host=host,
+        controls=controls,
+        **options,
     )
     sock = listen(host, port)
     url = url_of(*sock.getsockname()[:2])

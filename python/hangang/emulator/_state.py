@@ -1,4 +1,4 @@
-"""The memory of one emulator: counters, keys, rate windows, and the services' stores."""
+"""The memory of one emulator: counters, rate windows, and a store for each kind of thing."""
 
 from __future__ import annotations
 
@@ -6,27 +6,15 @@ import asyncio
 import time
 import uuid
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ._controls import Controls
 from ._replies import Replies
 from ._requests import RequestLog
-
-if TYPE_CHECKING:
-    from ._run import Run
-    from .exaone import StoredFile
-    from .rag import Collection as RagCollection
-
-MOST_KEPT = 1_000  # contexts, sessions and tasks: memory stays flat under load
-
-
-def _bound(kept: dict[str, int]) -> None:
-    """Make room for one more by forgetting the oldest."""
-    while len(kept) >= MOST_KEPT:
-        del kept[next(iter(kept))]
+from ._store import Store
 
 
 class State:
@@ -40,6 +28,7 @@ class State:
         connections: open connections; None under another ASGI server, which does not report them.
         requests: the last requests.
         replies: the answers that a test chose.
+        work: what agents are working on.
     """
 
     def __init__(
@@ -51,24 +40,29 @@ class State:
         replies: Replies | None = None,
     ) -> None:
         self.controls = controls
-        self.replies: Replies = Replies(None) if replies is None else replies
+        self.replies: Replies = replies or Replies(None)
         self.keys: frozenset[str] | None = None if keys is None else frozenset(keys)
         self.requests_per_minute = requests_per_minute
         self.open_streams = 0
         self.connections: int | None = None
         self.requests: RequestLog = RequestLog()
         self.served: Counter[str] = Counter()
-        self.runs: dict[str, Run] = {}
-        self.files: dict[str, StoredFile] = {}
-        self.collections: dict[str, RagCollection] = {}
         self.work: set[asyncio.Future[None]] = set()
+        self._stores: dict[str, Store[Any]] = {}
         self._session = 730
-        self._sessions: dict[str, int] = {}
-        self._turns: dict[str, int] = {}
         self._clock = 0
-        self._tags: Counter[str] = Counter()
-        self._windows: dict[str, tuple[float, int]] = {}
         self._ids = Random(f"ids/{controls.seed}")
+
+    def store(self, name: str, forget: Callable[[Any], object] | None = None) -> Store[Any]:
+        """The store of that name: `files`, `tasks`, …; `forget` as in `Store`."""
+        return self._stores.setdefault(name, Store(forget=forget))
+
+    def count(self, name: str, key: str) -> int:
+        """How often this was called with this name and key, from 1."""
+        counts: Store[int] = self.store(name)
+        count = (counts.get(key) or 0) + 1
+        counts.put(key, count)
+        return count
 
     def new_id(self) -> str:
         """The next identifier, a UUID; the same series for the same seed."""
@@ -87,25 +81,10 @@ class State:
 
     def session_of(self, context: str) -> int:
         """The session of a context (an older form of that profile)."""
-        if context not in self._sessions:
-            _bound(self._sessions)
-            self._sessions[context] = self.new_session()
-        return self._sessions[context]
-
-    def next_turn(self, context: str) -> int:
-        """Which message of a conversation this is, from 1."""
-        if context not in self._turns:
-            _bound(self._turns)
-        self._turns[context] = self._turns.get(context, 0) + 1
-        return self._turns[context]
-
-    def keep_run(self, run: Run) -> None:
-        """Remember a task; of many the oldest finished ones are forgotten."""
-        if run.id not in self.runs and len(self.runs) >= MOST_KEPT:
-            old = next((known for known in self.runs.values() if known.done), None)
-            if old is not None:
-                del self.runs[old.id]
-        self.runs[run.id] = run
+        sessions: Store[int] = self.store("sessions")
+        if sessions.get(context) is None:
+            sessions.put(context, self.new_session())
+        return sessions.get(context) or 0
 
     def keep_work(self, work: asyncio.Future[None]) -> None:
         """Hold on to an agent's work until it is done."""
@@ -120,11 +99,7 @@ class State:
 
     def faults_are_over(self, controls: Controls) -> bool:
         """Count a request of a tag; True if its faults have been injected often enough."""
-        if controls.times is None:
-            return False
-        tag = controls.tag or ""
-        self._tags[tag] += 1
-        return self._tags[tag] > controls.times
+        return controls.times is not None and self.count("tags", controls.tag or "") > controls.times
 
     def use(self, key: str, limit: int) -> tuple[int, float]:
         """Count a request of a key in its minute.
@@ -133,11 +108,12 @@ class State:
             How many requests are left (negative when there are too many), and the seconds until
             the minute is over.
         """
+        windows: Store[tuple[float, int]] = self.store("windows")
         now = time.monotonic()
-        start, used = self._windows.get(key, (now, 0))
+        start, used = windows.get(key) or (now, 0)
         if now - start >= 60:
             start, used = now, 0
-        self._windows[key] = (start, used + 1)
+        windows.put(key, (start, used + 1))
         return limit - used - 1, 60 - (now - start)
 
     def report(self) -> dict[str, Any]:
@@ -147,7 +123,7 @@ class State:
             "connections": self.connections,
             "requests": self.requests.total,
             "served": dict(sorted(self.served.items())),
-            "agents_running": sum(not run.done for run in self.runs.values()),
-            "files": len(self.files),
-            "collections": len(self.collections),
+            "agents_running": len(self.work),
+            "files": len(self.store("files")),
+            "collections": len(self.store("collections")),
         }

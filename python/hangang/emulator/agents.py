@@ -15,7 +15,6 @@ to the task there.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
@@ -24,7 +23,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from ._a2a import (
-    FRAMING,
     INTERRUPTED,
     STREAM_HEADERS,
     STREAM_TYPE,
@@ -33,13 +31,15 @@ from ._a2a import (
     RPCError,
     Wire,
     part_1_0,
+    ping,
     rpc_error,
     task_0_3,
     to_0_3,
 )
-from ._answer import Frame
-from ._call import JSON, Call, Service, bearer, check_key, endpoint, keep, no_headers, refusal_of
+from ._call import JSON, Call, Service, bearer, check_key, endpoint, keep, no_headers, read_json, refusal_of
+from ._faults import Frame
 from ._run import Run, work
+from ._store import Store
 from .fake_answers import Script
 from .gov import CHAT
 from .gov_agents import find_agent
@@ -57,6 +57,7 @@ _OLD = {
     "tasks/pushNotificationConfig/delete": "DeleteTaskPushNotificationConfig",
     "agent/getAuthenticatedExtendedCard": "GetExtendedAgentCard",
 }
+MOST_OF_A_TASK = 2**23
 _NEW = {*_OLD.values(), "ListTasks"}
 
 
@@ -125,15 +126,15 @@ async def _standard(call: Call) -> Response:
             raise _invalid_params(wire, "params must be an object")
         return await _dispatch(call, wire, method, params)
     except KnownError as error:
-        return call.whole(error.wire.error_body(error), "application/json")
+        return call.whole(error.wire.error_body(error))
     except RPCError as error:
-        return call.whole(wire.error_body(error), "application/json")
+        return call.whole(wire.error_body(error))
 
 
 async def _envelope(call: Call) -> tuple[JSON, Wire, str]:
     """The JSON-RPC request, how to answer it, and the 1.0 name of its method."""
     try:
-        body = json.loads(call.content)
+        body = read_json(call.content)
     except RecursionError:
         raise RPCError(-32700) from None
     except ValueError as error:
@@ -153,6 +154,17 @@ async def _envelope(call: Call) -> tuple[JSON, Wire, str]:
     if method not in _NEW:
         raise KnownError(wire, -32601)
     return body, wire, method
+
+
+def _tasks(call: Call) -> Store[Run]:
+    return call.state.store("tasks", forget=_stop)
+
+
+def _stop(run: Run) -> None:
+    """End a task: it was canceled, or so many newer ones were kept that it is forgotten."""
+    if run.work is not None:
+        run.work.cancel()
+    run.end()
 
 
 def _check_version(call: Call, wire: Wire, method: str) -> None:
@@ -182,7 +194,7 @@ async def _dispatch(call: Call, wire: Wire, method: str, params: JSON) -> Respon
         raise RPCError(-32004, "The agent does not support authenticated extended cards")
     if method == "ListTasks":
         return _list_tasks(call, wire, params)
-    run = call.state.runs.get(str(params.get("id")))
+    run = _tasks(call).get(str(params.get("id")))
     if method == "SubscribeToTask":
         return _subscribe(call, wire, run)
     if run is None:
@@ -191,14 +203,14 @@ async def _dispatch(call: Call, wire: Wire, method: str, params: JSON) -> Respon
         _cancel(run)
     history = params.get("historyLength")
     task = run.task(history if isinstance(history, int) else None)
-    return call.whole(wire.body(task_0_3(task) if wire.old else task), "application/json")
+    return call.whole(wire.body(task_0_3(task) if wire.old else task))
 
 
 def _list_tasks(call: Call, wire: Wire, params: JSON) -> Response:
     context = params.get("contextId")
     found = [
         {key: value for key, value in run.task().items() if key != "artifacts"}
-        for run in reversed(call.state.runs.values())
+        for run in reversed(list(_tasks(call)))
         if context in (None, "", run.context)
     ]
     size = params.get("pageSize")
@@ -209,16 +221,14 @@ def _list_tasks(call: Call, wire: Wire, params: JSON) -> Response:
         "totalSize": len(found),
         "nextPageToken": "",
     }
-    return call.whole(wire.body(listed), "application/json")
+    return call.whole(wire.body(listed))
 
 
 def _cancel(run: Run) -> None:
     if run.status["state"] in TERMINAL:
         raise RPCError(-32002)
-    if run.work is not None:
-        run.work.cancel()
     run.set_status("CANCELED")
-    run.end()
+    _stop(run)
 
 
 def _subscribe(call: Call, wire: Wire, run: Run | None) -> Response:
@@ -242,7 +252,7 @@ async def _send(call: Call, wire: Wire, params: JSON, *, stream: bool) -> Respon
     message = _read_message(wire, params)
     text = "".join(part.get("text", "") for part in message["parts"])
     run = _run_for(call, params, message)
-    turn = call.state.next_turn(run.context)
+    turn = call.state.count("turns", run.context)
     random = call.random(call.request.url.path, text, turn)
     try:
         script = call.script(random, stream=stream, prompt=text, turn=turn, refuse=_refuse)
@@ -258,7 +268,7 @@ async def _send(call: Call, wire: Wire, params: JSON, *, stream: bool) -> Respon
         if stream:
             return _stream(call, wire, [Frame(wire.event(reply), end=True)])
         result = to_0_3(reply) if wire.old else reply
-        return call.whole(wire.body(result), "application/json")
+        return call.whole(wire.body(result))
     if text == "errfirst":
         failed = RPCError(-32005, "boom before first event")
         if stream and wire.old:
@@ -273,7 +283,7 @@ async def _send(call: Call, wire: Wire, params: JSON, *, stream: bool) -> Respon
             raise run.events[-1]
     task = run.task()
     result = task_0_3(task) if wire.old else {"task": task}
-    return call.whole(wire.body(result), "application/json")
+    return call.whole(wire.body(result))
 
 
 def _refuse(code: int | str, message: str) -> Exception:
@@ -319,11 +329,13 @@ def _missing(wire: Wire, old: str, new: str, text: str = "Field is required.") -
 def _run_for(call: Call, params: JSON, message: JSON) -> Run:
     """The task that the message continues, or a new one."""
     if ident := message["taskId"]:
-        found = call.state.runs.get(str(ident))
+        found = _tasks(call).get(str(ident))
         if found is None:
             raise RPCError(-32001, f"Task {ident} not found")
         if found.status["state"] in TERMINAL:
             raise RPCError(-32004, _is_terminal(found))
+        if found.size > MOST_OF_A_TASK:
+            raise RPCError(-32004, f"Task {ident} is too long: the emulator keeps {MOST_OF_A_TASK} bytes")
         return found
     given = params.get("metadata")
     session = given.get("chat_session_id") if is_object(given) else None
@@ -341,7 +353,8 @@ def _start(call: Call, run: Run, message: JSON, text: str, script: Script) -> in
     run.history.append(message)
     run.done = False
     run.emit({"task": run.task()})
-    call.state.keep_run(run)
+    run.size += len(call.content) + 512 * len(script.content)  # an event for two tokens
+    _tasks(call).put(run.id, run, run.size)
     run.work = asyncio.ensure_future(work(run, text, script, call.controls))
     call.state.keep_work(run.work)
     return start
@@ -388,7 +401,8 @@ def _stream(call: Call, wire: Wire, frames: Any, headers: Mapping[str, str] | No
 
     return call.stream(
         frames,
-        framing=FRAMING,
+        newline="crlf",
+        comment=ping,
         error_frames=failed,
         headers={**STREAM_HEADERS, **(headers or {})},
         media_type=STREAM_TYPE,

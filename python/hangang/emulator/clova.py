@@ -25,7 +25,6 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from ._answer import Frame
 from ._call import (
     JSON,
     Call,
@@ -41,6 +40,7 @@ from ._call import (
     status_of,
     text_of,
 )
+from ._faults import Frame
 from .fake_answers import Script, count_tokens
 from .json_types import is_list, is_object, is_objects
 from .tool_turns import NATIVE, has_tool_turn, wrong_tools, wrong_turn

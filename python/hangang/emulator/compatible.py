@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from random import Random
 
-from ._answer import Frame
 from ._call import JSON, dump, sse
+from ._faults import Frame
 from .fake_answers import Script, ToolCall, count_tokens, embed
 
 

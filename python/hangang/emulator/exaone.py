@@ -24,12 +24,12 @@ from starlette.datastructures import UploadFile
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from ._answer import Frame, Framing
 from ._call import JSON, Call, Refusal, Service, check_key, dump, endpoint, status_of
+from ._faults import Frame
+from ._store import Store
 from .fake_answers import Script
 from .json_types import is_list, is_objects, is_texts
 
-FRAMING = Framing(newline="none")
 MAX_FILE = 30 * 2**20
 PROCESSING_SECONDS = 0.3
 _REFUSED_TYPES = (".exe", ".dll", ".so", ".bin", ".zip", ".mp3", ".mp4")
@@ -167,7 +167,7 @@ def _documents(call: Call, ids: object) -> list[StoredFile]:
         return []
     if not is_texts(ids):
         raise Refusal(422, message="doc_ids must be a list of strings.")
-    found = [call.state.files.get(ident) for ident in ids]
+    found = [_files(call).get(ident) for ident in ids]
     if not all(found):
         raise Refusal(404)
     return [file for file in found if file is not None]
@@ -187,7 +187,8 @@ def _answer(
     if stream:
         return call.stream(
             _frames(script, query, intent, references),
-            framing=FRAMING,
+            newline="none",
+            comment=None,
             error_frames=_error_frames,
             headers=script.text_hash,
         )
@@ -320,11 +321,15 @@ async def _upload(call: Call) -> Response:
 
 
 def _store(call: Call, name: str, size: int, upsert: bool) -> StoredFile:
-    files = call.state.files
-    same = next((file for file in files.values() if file.name == name), None)
+    same = next((file for file in _files(call) if file.name == name), None)
     ident = same.id if same is not None and upsert else call.state.new_id()
-    files[ident] = StoredFile(ident, name, size, time.monotonic() + PROCESSING_SECONDS)
-    return files[ident]
+    made = StoredFile(ident, name, size, time.monotonic() + PROCESSING_SECONDS)
+    _files(call).put(ident, made, len(name))
+    return made
+
+
+def _files(call: Call) -> Store[StoredFile]:
+    return call.state.store("files")
 
 
 async def _query(call: Call) -> Response:
@@ -339,9 +344,7 @@ async def _query(call: Call) -> Response:
 
 
 async def _list(call: Call) -> Response:
-    files = [
-        {"id": file.id, "name": quote(file.name), "status": file.status} for file in call.state.files.values()
-    ]
+    files = [{"id": file.id, "name": quote(file.name), "status": file.status} for file in _files(call)]
     return call.reply({"result_code": 200, "files": files}, spaced=True)
 
 
@@ -357,12 +360,12 @@ async def _delete(call: Call) -> Response:
     if not ids:
         raise Refusal(422)
     for file in _found(call, ids):
-        del call.state.files[file.id]
+        _files(call).delete(file.id)
     return call.reply({"result_code": 200, "description": None}, spaced=True)
 
 
 def _found(call: Call, ids: list[Any]) -> list[StoredFile]:
-    found = [call.state.files.get(str(ident)) for ident in ids]
+    found = [_files(call).get(str(ident)) for ident in ids]
     if any(file is None for file in found):
         raise Refusal(404)
     return [file for file in found if file is not None]

@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -256,25 +256,44 @@ _NAMED = (
 )
 
 
-def value_of(schema: dict[str, Any], random: Random, name: str = "") -> Any:
-    """A value that fits a JSON Schema of the subset that CLOVA documents ([clova §4])."""
-    choices = schema.get("enum")
+MOST_VALUES = 10_000
+
+
+class UnusableSchema(ValueError):
+    """A schema without a value that the emulator can make."""
+
+
+def value_of(schema: dict[str, Any], random: Random) -> Any:
+    """A value that fits a JSON Schema of the subset that CLOVA documents ([clova §4]).
+
+    Raises:
+        UnusableSchema: a bound that is no number, or more than `MOST_VALUES` values.
+    """
+    left = iter(range(MOST_VALUES))
+    try:
+        return _value_of(schema, random, "", left)
+    except (TypeError, ValueError, OverflowError, RecursionError, AttributeError) as error:
+        raise UnusableSchema(str(error)) from None
+
+
+def _value_of(schema: dict[str, Any], random: Random, name: str, left: Iterator[int]) -> Any:
+    if next(left, None) is None:
+        raise UnusableSchema("too many values")
+    choices, options = schema.get("enum"), schema.get("anyOf")
     if is_list(choices) and choices:
         return random.choice(choices)
-    options = schema.get("anyOf")
     if is_list(options) and options and is_object(options[0]):
-        return value_of(options[0], random, name)
+        return _value_of(options[0], random, name, left)
     kind = schema.get("type")
     if kind == "object" or (kind is None and "properties" in schema):
         members = schema.get("properties")
-        if not is_object(members):
-            return {}
-        return {key: value_of(inner, random, key) for key, inner in members.items() if is_object(inner)}
+        members = members if is_object(members) else {}
+        found = ((key, inner) for key, inner in members.items() if is_object(inner))
+        return {key: _value_of(inner, random, key, left) for key, inner in found}
     if kind == "array":
         inner = schema.get("items")
-        count = max(int(schema.get("minItems", 1)), 1)
         item = inner if is_object(inner) else dict[str, Any]()
-        return [value_of(item, random, name) for _ in range(count)]
+        return [_value_of(item, random, name, left) for _ in range(max(int(schema.get("minItems", 1)), 1))]
     if kind in ("integer", "number"):
         low = schema.get("minimum", 1)
         high = schema.get("maximum", low + 9)
@@ -284,8 +303,7 @@ def value_of(schema: dict[str, Any], random: Random, name: str = "") -> Any:
         return random.choice((True, False))
     if kind == "null":
         return None
-    form = schema.get("format")
-    if form in _FORMATS:
+    if (form := schema.get("format")) in _FORMATS:
         return _FORMATS[form]
     for words, values in _NAMED:
         if any(word in name.lower() for word in words):

@@ -18,8 +18,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from ._a2a import KnownError, Wire, rpc_error
-from ._answer import SSE, Frame
 from ._call import JSON, Call, Refusal, dump, endpoint, refusal_of, sse
+from ._controls import MOST_TOKENS
+from ._faults import Frame
 from .fake_answers import Script
 from .gov import CHAT
 from .json_types import is_list, is_object
@@ -81,7 +82,7 @@ def _script(call: Call, text: str, context: str, ident: object, *, stream: bool)
             else refusal_of(code, message)
         )
 
-    turn = call.state.next_turn(context)
+    turn = call.state.count("turns", context)
     random = call.random(call.request.url.path, text, turn)
     return call.script(random, stream=stream, prompt=text, turn=turn, refuse=refuse)
 
@@ -116,6 +117,9 @@ async def _agent_v2(call: Call) -> Response:
         _, message, ident = await _profile(call, "SendStreamingMessage")
     except KnownError as error:
         return _failed(call, error)
+    if call.controls.artifacts * (call.controls.tokens or 0) > MOST_TOKENS:
+        # Each update has the text so far.
+        raise Refusal(400, message=f"x-hangang-artifacts times x-hangang-tokens is at most {MOST_TOKENS}")
     context = str(message.get("contextId") or call.state.new_id())
     text = _text(message)
     try:
@@ -128,7 +132,6 @@ async def _agent_v2(call: Call) -> Response:
 
     return call.stream(
         _v2_frames(call, script, context, ident, text),
-        framing=SSE,
         error_frames=failed,
         headers=script.text_hash,
     )

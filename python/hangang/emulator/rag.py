@@ -1,461 +1,305 @@
 """RAG42, Gov's document store ([gov §1.3]): collections, documents, chunks, search.
 
-Known: the paths under `/v1/rag42`, the envelope `{status, result}`, the header `CSG-TENANT-ID`,
-list sizes 1 to 100 (20) with `from`, a chunk's title up to 1000 and content up to 50000
-characters, a collection's `search_config{mode, alpha}`, the FAQ's short paths for changing and
-deleting documents and chunks, the file types, and the kinds of search (keyword, vector, hybrid,
-rerank, tags). **Everything else is a guess**: the names of fields in bodies and answers, the
-status of a document (here always `completed`), how chunks are cut, and how results are scored.
+Known: the paths under `/v1/rag42`, the envelope `{status, result}`, the header `CSG-TENANT-ID`, list sizes
+1 to 100 (20) with `from`, a chunk's title up to 1000 and content up to 50000 characters, a collection's
+`search_config{mode, alpha}`, the FAQ's short paths, the file types, and the kinds of search. **Everything
+else is a guess**: the names of fields, the status of a document (always `completed`), and how chunks are
+cut. **Search is canned**: the score is the share of the query's words that a chunk has, whatever the kind
+of search.
 
-Everything is kept in memory, each tenant by itself. All paths are also served under `/api`.
+Each tenant sees its own. All paths are also served under `/api`.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import FormData
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from ._call import JSON, Call, Handler, Refusal, endpoint
-from .fake_answers import embed
+from ._call import JSON, Call, Handler, Refusal, endpoint, is_whole_text
+from ._store import Store
+from .canned import text_in_file, uploaded
 from .gov import TOOLS
-from .json_types import is_list, is_object
-from .tools import text_in_file
+from .json_types import is_list, is_object, is_texts
 
 CHUNK_CHARACTERS = 400
-TYPES = (
-    *(".pdf", ".docx", ".hwp", ".hwpx", ".txt", ".md"),
-    *(".xlsx", ".csv", ".pptx", ".html"),
-)
+TYPES = (".pdf", ".docx", ".hwp", ".hwpx", ".txt", ".md", ".xlsx", ".csv", ".pptx", ".html")
+PARENTS = {"documents": "collections", "chunks": "documents"}
+#: The texts of each kind, with their largest length.
+TEXTS = {
+    "collections": {"name": 200, "description": 2_000},
+    "documents": {"title": 1_000},
+    "chunks": {"title": 1_000, "content": 50_000},
+}
 
 
-@dataclass
-class Chunk:
-    """A piece of a document."""
+@dataclass(eq=False)
+class Item:
+    """A collection, a document or a chunk; `parent` is the id of what it is in."""
 
-    id: str
-    title: str
-    content: str
-    vector: list[float]
-
-    def shown(self) -> JSON:
-        """The chunk in an answer."""
-        return {"id": self.id, "title": self.title, "content": self.content}
-
-
-@dataclass
-class Document:
-    """A document with its chunks, in order."""
-
-    id: str
-    name: str
-    title: str
-    size: int
-    tags: list[str]
-    metadata: JSON
-    chunks: dict[str, Chunk] = field(default_factory=dict[str, Chunk])
-
-
-@dataclass
-class Collection:
-    """A collection of one tenant."""
-
-    id: str
     tenant: str
-    name: str
-    description: str
-    search_config: JSON
-    documents: dict[str, Document] = field(default_factory=dict[str, Document])
-
-    def shown(self) -> JSON:
-        """The collection in an answer."""
-        return {
-            "id": self.id,
-            "name": self.name,
-            "description": self.description,
-            "search_config": self.search_config,
-            "document_count": len(self.documents),
-        }
+    parent: str
+    shown: JSON
 
 
 def routes() -> list[BaseRoute]:
     """The long paths, and the FAQ's short ones."""
-    collection = "/collections/{cid}"
-    document = collection + "/documents/{did}"
-    chunk = document + "/chunks/{chunk_id}"
-    table: list[tuple[str, str, Handler]] = [
-        ("POST", "/collections", _create_collection),
-        ("GET", "/collections", _list_collections),
-        ("GET", collection, _get_collection),
-        ("PATCH", collection, _change_collection),
-        ("DELETE", collection, _delete_collection),
-        ("POST", collection + "/documents/upload", _upload),
-        ("GET", collection + "/documents", _list_documents),
-        ("GET", document, _get_document),
-        ("PATCH", document, _change_document),
-        ("DELETE", document, _delete_document),
-        ("GET", document + "/chunks", _list_chunks),
-        ("POST", document + "/chunks", _create_chunk),
-        ("GET", chunk, _get_chunk),
-        ("PATCH", chunk, _change_chunk),
-        ("DELETE", chunk, _delete_chunk),
-        ("POST", "/search", _search),
+    table: list[tuple[str, str, Handler]] = [("POST", "/search", _search)]
+    path = ""
+    for kind in TEXTS:
+        one = f"{path}/{kind}/{{{kind}}}"
+        create = ("POST", f"{path}/{kind}", _create(kind))
+        upload = ("POST", f"{path}/{kind}/upload", _upload)
+        table += [upload if kind == "documents" else create, ("GET", f"{path}/{kind}", _list(kind))]
+        table += [("GET", one, _get(kind)), ("PATCH", one, _patch(kind)), ("DELETE", one, _delete(kind))]
+        path = one
+    short: list[tuple[str, str, Handler]] = []
+    for kind in PARENTS:
+        one = f"/{kind}/{{{kind}}}"
+        short += [("PATCH", one, _patch(kind)), ("DELETE", one, _delete(kind))]
+    return [
+        Route(prefix + base + path, endpoint(TOOLS, handler), methods=[method])
+        for base, entries in (("/v1/rag42", table + short), ("/rag42", short))
+        for prefix in ("", "/api")
+        for method, path, handler in entries
     ]
-    short: list[tuple[str, str, Handler]] = [
-        ("PATCH", "/documents/{did}", _change_document),
-        ("DELETE", "/documents/{did}", _delete_document),
-        ("PATCH", "/chunks/{chunk_id}", _change_chunk),
-        ("DELETE", "/chunks/{chunk_id}", _delete_chunk),
-    ]
-    found: list[BaseRoute] = []
-    for base, entries in (("/v1/rag42", table + short), ("/rag42", short)):
-        for prefix in ("", "/api"):
-            found += [
-                Route(prefix + base + path, endpoint(TOOLS, handler), methods=[method])
-                for method, path, handler in entries
-            ]
-    return found
 
 
-# finding
+def _store(call: Call, kind: str) -> Store[Item]:
+    return call.state.store(kind)
 
 
 def _tenant(call: Call) -> str:
     return call.header("csg-tenant-id") or call.header("x-csg-tenant-id")
 
 
-def _collections(call: Call) -> list[Collection]:
+def _items(call: Call, kind: str, parent: str | None = None) -> list[Item]:
     tenant = _tenant(call)
-    return [found for found in call.state.collections.values() if found.tenant == tenant]
+    found = [item for item in _store(call, kind) if item.tenant == tenant]
+    return found if parent is None else [item for item in found if item.parent == parent]
 
 
-def _collection(call: Call, ident: str | None = None) -> Collection:
-    found = call.state.collections.get(ident or call.path["cid"])
-    if found is None or found.tenant != _tenant(call):
+def _find(call: Call, kind: str, ident: str | None = None) -> Item:
+    """The item of a path or an id; the short paths do not name what it is in."""
+    item = _store(call, kind).get(ident or call.path[kind])
+    if item is None or item.tenant != _tenant(call):
         raise Refusal(404)
-    return found
+    above = PARENTS.get(kind, "")
+    if ident is None and above in call.path and _find(call, above).shown["id"] != item.parent:
+        raise Refusal(404)
+    return item
 
 
-def _document(call: Call) -> tuple[Collection, Document]:
-    """The document of the path; the short paths do not name its collection."""
-    within = [_collection(call)] if "cid" in call.path else _collections(call)
-    for collection in within:
-        if call.path["did"] in collection.documents:
-            return collection, collection.documents[call.path["did"]]
-    raise Refusal(404)
-
-
-def _chunk(call: Call) -> tuple[Document, Chunk]:
-    if "did" in call.path:
-        documents: Iterable[Document] = [_document(call)[1]]
-    else:
-        documents = [d for c in _collections(call) for d in c.documents.values()]
-    for document in documents:
-        if call.path["chunk_id"] in document.chunks:
-            return document, document.chunks[call.path["chunk_id"]]
-    raise Refusal(404)
+def _keep(call: Call, kind: str, parent: str, shown: JSON) -> Item:
+    made = Item(_tenant(call), parent, {"id": call.state.new_id(), **shown})
+    _store(call, kind).put(made.shown["id"], made, len(str(shown)))
+    return made
 
 
 def _ok(call: Call, result: object) -> Response:
     return call.reply({"status": {"code": "20000", "message": "OK"}, "result": result})
 
 
-def _page(call: Call, items: list[JSON]) -> Response:
-    query = call.request.query_params
-    try:
-        size, start = int(query.get("size", "20")), int(query.get("from", "0"))
-    except ValueError:
-        raise Refusal(400) from None
-    if not 1 <= size <= 100 or start < 0:
-        raise Refusal(422)
-    listed = items[start : start + size]
-    return _ok(call, {"items": listed, "total": len(items), "from": start, "size": size})
+def _shown(call: Call, kind: str, item: Item) -> JSON:
+    counted = {"collections": "documents", "documents": "chunks"}.get(kind)
+    if counted is None:
+        return item.shown
+    return {**item.shown, f"{counted[:-1]}_count": len(_items(call, counted, item.shown["id"]))}
 
 
-def _text(body: JSON, name: str, most: int, default: str | None = None) -> str:
-    value = body.get(name, default)
-    if not isinstance(value, str) or len(value) > most:
-        raise Refusal(422, message=f"{name} must be text of at most {most} characters")
-    return value
+def _changes(kind: str, body: JSON, old: JSON) -> JSON:
+    """The members of a body that an item of this kind has, checked; missing ones are as in `old`."""
+    found: JSON = {}
+    for name, most in TEXTS[kind].items():
+        value = body.get(name, old.get(name))
+        if not isinstance(value, str) or len(value) > most:
+            raise Refusal(422, message=f"{name} must be text of at most {most} characters")
+        found[name] = value
+    for name in ("search_config", "metadata"):
+        if name in old:
+            found[name] = value if is_object(value := body.get(name)) else old[name]
+    if "tags" in old and not is_texts(found.setdefault("tags", body.get("tags", old["tags"]))):
+        raise Refusal(422, message="tags must be a list")
+    return found
 
 
-# collections
+def _create(kind: str) -> Handler:
+    config = {"mode": "hybrid", "alpha": 0.5}
+    old = {"description": "", "search_config": config} if kind == "collections" else {"title": ""}
+
+    async def create(call: Call) -> Response:
+        parent = _find(call, PARENTS[kind]).shown["id"] if kind in PARENTS else ""
+        made = _changes(kind, await call.read_object(), old)
+        if not made.get("name", "-").strip():
+            raise Refusal(422, message="name must not be empty")
+        return _ok(call, _shown(call, kind, _keep(call, kind, parent, made)))
+
+    return create
 
 
-async def _create_collection(call: Call) -> Response:
-    body = await call.read_object()
-    name = _text(body, "name", 200)
-    if not name.strip():
-        raise Refusal(422, message="name must not be empty")
-    config = body.get("search_config") or {"mode": "hybrid", "alpha": 0.5}
-    made = Collection(call.state.new_id(), _tenant(call), name, _text(body, "description", 2_000, ""), config)
-    call.state.collections[made.id] = made
-    return _ok(call, made.shown())
+def _get(kind: str) -> Handler:
+    async def get(call: Call) -> Response:
+        return _ok(call, _shown(call, kind, _find(call, kind)))
+
+    return get
 
 
-async def _list_collections(call: Call) -> Response:
-    return _page(call, [found.shown() for found in _collections(call)])
+def _patch(kind: str) -> Handler:
+    async def patch(call: Call) -> Response:
+        item = _find(call, kind)
+        item.shown.update(_changes(kind, await call.read_object(), item.shown))
+        _store(call, kind).put(item.shown["id"], item, len(str(item.shown)))
+        return _ok(call, _shown(call, kind, item))
+
+    return patch
 
 
-async def _get_collection(call: Call) -> Response:
-    return _ok(call, _collection(call).shown())
+def _delete(kind: str) -> Handler:
+    async def delete(call: Call) -> Response:
+        _forget(call, kind, _find(call, kind))
+        return _ok(call, None)
+
+    return delete
 
 
-async def _change_collection(call: Call) -> Response:
-    found, body = _collection(call), await call.read_object()
-    found.name = _text(body, "name", 200, found.name)
-    found.description = _text(body, "description", 2_000, found.description)
-    if is_object(body.get("search_config")):
-        found.search_config = body["search_config"]
-    return _ok(call, found.shown())
+def _forget(call: Call, kind: str, item: Item) -> None:
+    for inner, outer in PARENTS.items():
+        if outer == kind:
+            for child in _items(call, inner, item.shown["id"]):
+                _forget(call, inner, child)
+    _store(call, kind).delete(item.shown["id"])
 
 
-async def _delete_collection(call: Call) -> Response:
-    del call.state.collections[_collection(call).id]
-    return _ok(call, None)
+def _list(kind: str) -> Handler:
+    async def listed(call: Call) -> Response:
+        parent = _find(call, PARENTS[kind]).shown["id"] if kind in PARENTS else None
+        query = call.request.query_params
+        try:
+            size, start = int(query.get("size", "20")), int(query.get("from", "0"))
+        except ValueError:
+            raise Refusal(400) from None
+        if not 1 <= size <= 100 or start < 0:
+            raise Refusal(422)
+        items = _items(call, kind, parent)
+        page = [_shown(call, kind, item) for item in items[start : start + size]]
+        return _ok(call, {"items": page, "total": len(items), "from": start, "size": size})
 
-
-# documents
+    return listed
 
 
 async def _upload(call: Call) -> Response:
-    collection = _collection(call)
-    kind = call.header("content-type").lower()
-    if not kind.startswith("multipart/form-data") or "boundary=" not in kind:
-        raise Refusal(400, message="multipart/form-data expected")
-    async with call.request.form() as form:
-        part = form.get("file") or form.get("files")
-        if not isinstance(part, UploadFile):
-            raise Refusal(422, message="file is missing")
-        name = part.filename or "file.txt"
-        if not name.lower().endswith(TYPES):
-            raise Refusal(422, message="file type is not supported")
-        content = await part.read()
-        document = Document(
-            call.state.new_id(),
-            name,
-            str(form.get("title") or name),
-            len(content),
-            _tags(form),
-            _metadata(form),
-        )
+    collection = _find(call, "collections").shown["id"]
+    name, content, form = await uploaded(call, TYPES)
+    document: JSON = {
+        "collection_id": collection,
+        "name": name,
+        "title": str(form.get("title") or name),
+        "status": "completed",
+        "size": len(content),
+        "tags": _tags(form),
+        "metadata": _metadata(form),
+    }
+    made = _keep(call, "documents", collection, document)
     for number, piece in enumerate(_cut(text_in_file(name, content)), start=1):
-        _add_chunk(call, document, f"{document.title} ({number})", piece)
-    collection.documents[document.id] = document
-    return _ok(call, _shown(collection, document))
+        chunk = {"title": f"{document['title']} ({number})", "content": piece}
+        _keep(call, "chunks", made.shown["id"], chunk)
+    return _ok(call, _shown(call, "documents", made))
 
 
 def _tags(form: FormData) -> list[str]:
-    given = form.getlist("tags")
-    if len(given) == 1 and isinstance(given[0], str):
-        text = given[0].strip()
-        if text.startswith("["):
-            try:
-                return [str(tag) for tag in json.loads(text)]
-            except (ValueError, TypeError):
-                raise Refusal(422, message="tags must be a list") from None
-        return [tag.strip() for tag in text.split(",") if tag.strip()]
-    return [tag for tag in given if isinstance(tag, str)]
+    given = [tag for tag in form.getlist("tags") if isinstance(tag, str)]
+    if len(given) != 1:
+        return given
+    if not given[0].strip().startswith("["):
+        return [tag.strip() for tag in given[0].split(",") if tag.strip()]
+    found = _json(given[0])
+    if not is_list(found):
+        raise Refusal(422, message="tags must be a list")
+    return [str(tag) for tag in found]
 
 
 def _metadata(form: FormData) -> JSON:
-    given = form.get("metadata")
-    if not isinstance(given, str) or not given:
-        return {}
-    try:
-        found = json.loads(given)
-    except ValueError:
-        found = None
+    found = _json(str(form.get("metadata") or "{}"))
     if not is_object(found):
         raise Refusal(422, message="metadata must be a JSON object")
     return found
 
 
-def _cut(text: str) -> list[str]:
-    """Pieces of whole paragraphs or sentences, near CHUNK_CHARACTERS long."""
-    pieces: list[str] = []
-    held = ""
-    for sentence in re.split(r"(?<=[.!?。])\s+|\n\s*\n", text):
-        if held and len(held) + len(sentence) > CHUNK_CHARACTERS:
-            pieces.append(held)
-            held = ""
-        held = f"{held} {sentence}".strip()
-    return [*pieces, held] if held else pieces or [""]
+def _json(text: str) -> Any:
+    try:
+        found: Any = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return found if is_whole_text(found) else None
 
 
-def _add_chunk(call: Call, document: Document, title: str, content: str) -> Chunk:
-    made = Chunk(call.state.new_id(), title, content, embed(f"{title} {content}"))
-    document.chunks[made.id] = made
-    return made
-
-
-def _shown(collection: Collection, document: Document) -> JSON:
-    return {
-        "id": document.id,
-        "collection_id": collection.id,
-        "name": document.name,
-        "title": document.title,
-        "status": "completed",
-        "size": document.size,
-        "tags": document.tags,
-        "metadata": document.metadata,
-        "chunk_count": len(document.chunks),
-    }
-
-
-async def _list_documents(call: Call) -> Response:
-    collection = _collection(call)
-    return _page(call, [_shown(collection, found) for found in collection.documents.values()])
-
-
-async def _get_document(call: Call) -> Response:
-    return _ok(call, _shown(*_document(call)))
-
-
-async def _change_document(call: Call) -> Response:
-    (collection, document), body = _document(call), await call.read_object()
-    document.title = _text(body, "title", 1_000, document.title)
-    if "tags" in body:
-        if not is_list(body["tags"]):
-            raise Refusal(422, message="tags must be a list")
-        document.tags = [str(tag) for tag in body["tags"]]
-    if is_object(body.get("metadata")):
-        document.metadata = body["metadata"]
-    return _ok(call, _shown(collection, document))
-
-
-async def _delete_document(call: Call) -> Response:
-    collection, document = _document(call)
-    del collection.documents[document.id]
-    return _ok(call, None)
-
-
-# chunks
-
-
-async def _list_chunks(call: Call) -> Response:
-    return _page(call, [chunk.shown() for chunk in _document(call)[1].chunks.values()])
-
-
-async def _create_chunk(call: Call) -> Response:
-    (_, document), body = _document(call), await call.read_object()
-    title, content = _text(body, "title", 1_000, ""), _text(body, "content", 50_000)
-    return _ok(call, _add_chunk(call, document, title, content).shown())
-
-
-async def _get_chunk(call: Call) -> Response:
-    return _ok(call, _chunk(call)[1].shown())
-
-
-async def _change_chunk(call: Call) -> Response:
-    (_, chunk), body = _chunk(call), await call.read_object()
-    chunk.title = _text(body, "title", 1_000, chunk.title)
-    chunk.content = _text(body, "content", 50_000, chunk.content)
-    chunk.vector = embed(f"{chunk.title} {chunk.content}")
-    return _ok(call, chunk.shown())
-
-
-async def _delete_chunk(call: Call) -> Response:
-    document, chunk = _chunk(call)
-    del document.chunks[chunk.id]
-    return _ok(call, None)
-
-
-# search
-
-
-@dataclass(frozen=True)
-class _Query:
-    words: list[str]
-    vector: list[float]
-
-
-@dataclass
-class _Hit:
-    collection: Collection
-    document: Document
-    chunk: Chunk
-    score: float
-    rerank_score: float | None = None
-
-    def shown(self) -> JSON:
-        found: JSON = {
-            "chunk_id": self.chunk.id,
-            "document_id": self.document.id,
-            "collection_id": self.collection.id,
-            "title": self.chunk.title,
-            "content": self.chunk.content,
-            "score": round(self.score, 6),
-            "tags": self.document.tags,
-            "metadata": self.document.metadata,
-        }
-        if self.rerank_score is not None:
-            found["rerank_score"] = round(self.rerank_score, 6)
-        return found
+def _cut(text: str) -> Iterator[str]:
+    """Pieces of whole lines and words, near CHUNK_CHARACTERS long."""
+    start = 0
+    while True:
+        end = start + CHUNK_CHARACTERS
+        if end >= len(text):
+            yield text[start:].strip()
+            return
+        end = max(text.rfind(" ", start, end), text.rfind("\n", start, end), start + CHUNK_CHARACTERS // 2)
+        yield text[start:end].strip()
+        start = end
 
 
 async def _search(call: Call) -> Response:
     body = await call.read_object()
-    query = _text(body, "query", 10_000)
-    if not query.strip():
-        raise Refusal(422, message="query must not be empty")
-    collections = _searched(call, body)
-    wanted: object = body.get("tags") or []
-    if not is_list(wanted):
-        raise Refusal(422, message="tags must be a list")
-    count = body.get("top_k", 5)
-    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= 100:
-        raise Refusal(422, message="top_k must be between 1 and 100")
-    asked = _Query(query.lower().split(), embed(query))
-    hits = [
-        _Hit(collection, document, chunk, _scorer(collection, body)(asked, chunk))
-        for collection in collections
-        for document in collection.documents.values()
-        if not wanted or set(wanted) & set(document.tags)
-        for chunk in document.chunks.values()
-    ]
-    hits = [hit for hit in hits if hit.score > 0]
-    hits.sort(key=lambda hit: -hit.score)
-    if body.get("rerank"):
-        hits = hits[: max(count * 4, 20)]
-        for hit in hits:
-            hit.rerank_score = (_keyword(asked, hit.chunk) * 2 + _vector(asked, hit.chunk)) / 3
-        hits.sort(key=lambda hit: -(hit.rerank_score or 0))
-    return _ok(call, {"items": [hit.shown() for hit in hits[:count]], "total": len(hits)})
+    query, count = body.get("query"), body.get("top_k", 5)
+    wanted: Any = body.get("tags") or []
+    kind, alpha = body.get("search_type", "hybrid"), body.get("alpha", 0.5)
+    for wrong, message in (
+        (not isinstance(query, str) or not query.strip() or len(query) > 10_000, "query must be a text"),
+        (not is_texts(wanted), "tags must be a list"),
+        (
+            isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= 100,
+            "top_k must be 1 to 100",
+        ),
+        (kind not in ("keyword", "vector", "hybrid"), "search_type must be keyword, vector or hybrid"),
+        (not isinstance(alpha, int | float) or not 0 <= alpha <= 1, "alpha must be between 0 and 1"),
+    ):
+        if wrong:
+            raise Refusal(422, message=message)
+    words = str(query).lower().split()
+    hits: list[JSON] = []
+    for collection in _searched(call, body):
+        for document in _items(call, "documents", collection.shown["id"]):
+            if wanted and not set(wanted) & set(document.shown["tags"]):
+                continue
+            hits += [
+                _hit(chunk, document, words, rerank=bool(body.get("rerank")))
+                for chunk in _items(call, "chunks", document.shown["id"])
+            ]
+    hits = sorted((hit for hit in hits if hit["score"] > 0), key=lambda hit: -hit["score"])
+    return _ok(call, {"items": hits[:count], "total": len(hits)})
 
 
-def _searched(call: Call, body: JSON) -> list[Collection]:
+def _searched(call: Call, body: JSON) -> list[Item]:
     idents: Any = body.get("collection_ids") or body.get("collection_id")
     if idents is None:
-        return _collections(call)
-    return [_collection(call, str(ident)) for ident in (idents if is_list(idents) else [idents])]
+        return _items(call, "collections")
+    return [_find(call, "collections", str(ident)) for ident in (idents if is_list(idents) else [idents])]
 
 
-def _scorer(collection: Collection, body: JSON) -> Callable[[_Query, Chunk], float]:
-    mode = body.get("search_type") or collection.search_config.get("mode", "hybrid")
-    if mode == "keyword":
-        return _keyword
-    if mode == "vector":
-        return _vector
-    if mode != "hybrid":
-        raise Refusal(422, message="search_type must be keyword, vector or hybrid")
-    alpha = body.get("alpha", collection.search_config.get("alpha", 0.5))
-    if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not 0 <= alpha <= 1:
-        raise Refusal(422, message="alpha must be between 0 and 1")
-    return lambda asked, chunk: alpha * _vector(asked, chunk) + (1 - alpha) * _keyword(asked, chunk)
-
-
-def _keyword(asked: _Query, chunk: Chunk) -> float:
-    """The share of the query's words that the chunk has."""
-    text = f"{chunk.title} {chunk.content}".lower()
-    return sum(word in text for word in asked.words) / len(asked.words)
-
-
-def _vector(asked: _Query, chunk: Chunk) -> float:
-    return max(sum(a * b for a, b in zip(asked.vector, chunk.vector, strict=True)), 0.0)
+def _hit(chunk: Item, document: Item, words: list[str], *, rerank: bool) -> JSON:
+    text = f"{chunk.shown['title']} {chunk.shown['content']}".lower()
+    score = round(sum(word in text for word in words) / len(words), 6)
+    return {
+        "chunk_id": chunk.shown["id"],
+        "document_id": document.shown["id"],
+        "collection_id": document.parent,
+        "title": chunk.shown["title"],
+        "content": chunk.shown["content"],
+        "score": score,
+        "tags": document.shown["tags"],
+        "metadata": document.shown["metadata"],
+        **({"rerank_score": score} if rerank else {}),
+    }
