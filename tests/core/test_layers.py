@@ -32,24 +32,7 @@ SCRIPTS = ("benches", "examples", "scripts", "tests/support")
 RUST, PYTHON = 2, 3  # columns of the table
 
 #: Modules that import each other in a circle, and the issue that opens it.
-KNOWN: dict[frozenset[str], str] = {
-    frozenset(
-        f"emulator.{name}"
-        for name in (
-            "_a2a",
-            "_answer",
-            "_call",
-            "_run",
-            "_state",
-            "clova",
-            "compatible",
-            "exaone",
-            "gov",
-            "rag",
-            "tools",
-        )
-    ): "issue 15: the emulator is rebuilt around a store that names no service",
-}
+KNOWN: dict[frozenset[str], str] = {}
 #: Folders whose modules are side by side: their neighbours may import only the modules named here.
 SIDE_BY_SIDE = {
     "_pure.dialects": {"_pure.dialects.thinking_tags", "_pure.dialects.wire"},

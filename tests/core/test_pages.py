@@ -1,7 +1,8 @@
 """The English pages, docs/en/: every Python block runs as printed, against the emulator.
 
 - The blocks of a page run in order and share their names. A `text` block right after a Python block is what it prints.
-- `sh` blocks that call `hangang` run too, in the same folder.
+- `sh` blocks that call `hangang` or `pytest` run too, in the same folder; pytest finds our plugin.
+- A Python block that begins with a file's name, `# test_it.py`, is written to that file and not run.
 - A block that cannot run has `<!-- not run: reason -->` on the line before it; `NOT_RUN` is how many a page has.
 - Addresses of servers on the reader's machine (`LOCAL`) are replaced by the emulator's. Nothing else is changed.
 - Links lead to files, and to headings, that exist.
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scratch import installed
 from transports import KEY
 
 from hangang import emulator
@@ -43,13 +45,14 @@ NAMES = [
     "openai.md",
     "otel.md",
     "own-http.md",
+    "testing.md",
 ]
 
 #: The fewest Python blocks of a page, where it is not eight.
 FEWEST = {"from-httpx-sse.md": 4, "from-sseclient.md": 3, "index.md": 1, "openai-sdk.md": 6, "otel.md": 5}
 
 #: Blocks of a page that do not run. Change a number only together with a marker and its reason.
-NOT_RUN = {"gov.md": 1, "index.md": 1}
+NOT_RUN = {"gov.md": 1, "index.md": 1, "testing.md": 1}
 
 #: Servers on the reader's machine, and the path of the emulator that takes their place.
 LOCAL = {"http://localhost:11434/v1": "/v1/openai"}
@@ -66,6 +69,7 @@ BLOCK = re.compile(
     r"^(?:<!-- not run: (?P<reason>[^\n]+) -->\n)?```(?P<language>\w*)\n(?P<code>.*?)^```$",
     re.DOTALL | re.MULTILINE,
 )
+FILE = re.compile(r"# (\w+\.py)\n")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)|^\[[^\]]+\]: (\S+)$", re.MULTILINE)
 CITATION = re.compile(r"\[\w+ §[\d.]+\]")
 
@@ -121,14 +125,13 @@ def run_python(block: Block, page: Path, url: str, names: dict[str, Any]) -> str
 
 
 def run_shell(block: Block) -> None:
-    """Run the lines of a block that call `hangang`."""
+    """Run the lines of a block that call `hangang` or `pytest`."""
     for line in block.code.splitlines():
         program, *arguments = shlex.split(line, comments=True) or [""]
-        if program == "hangang":
-            done = subprocess.run(
-                [sys.executable, "-m", "hangang", *arguments], capture_output=True, timeout=60, check=False
-            )
-            assert done.returncode == 0, f"{line}: {done.stderr.decode()}"
+        if program in ("hangang", "pytest"):
+            command = [sys.executable, "-m", program, *arguments]
+            done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+            assert done.returncode == 0, f"{line}: {(done.stdout + done.stderr).decode()}"
             assert done.stdout, line
 
 
@@ -138,7 +141,9 @@ def url(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
     for name, content in FILES.items():
         (tmp_path / name).write_bytes(content)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT / "python"), *sys.path]))
+    monkeypatch.setenv(
+        "PYTHONPATH", os.pathsep.join([str(ROOT / "python"), str(installed(tmp_path)), *sys.path])
+    )
     monkeypatch.setenv("PYTHONUTF8", "1")
     with emulator.run_in_thread() as server:
         for service in ("CLOVA_STUDIO", "EXAONE", "CLOVA_STUDIO_GOV"):
@@ -156,7 +161,9 @@ def test_every_block_runs(page: Path, url: str) -> None:
         for block in blocks(page.read_text(encoding="utf-8")):
             if block.not_run is not None:
                 continue
-            if block.language == "python":
+            if (file := FILE.match(block.code)) is not None:
+                Path(file[1]).write_text(block.code, encoding="utf-8")
+            elif block.language == "python":
                 printed = run_python(block, page, url, names)
                 if block.output is not None:
                     assert printed == block.output, f"{page.name}:{block.line}"

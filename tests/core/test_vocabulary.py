@@ -75,11 +75,10 @@ TICS = {
 #: (path or folder, words of the line, reason)
 ALLOWED: list[tuple[str, str, str]] = [
     ("python/hangang/_backend.py", "restore", "pickles of 0.1 name hangang._backend.restore"),
-    ("python/hangang/emulator/", "ident", "an id of the protocol; the emulator is rebuilt by issue 15"),
-    ("python/hangang/emulator/", "Place", "a place of a fault; the emulator is rebuilt by issue 15"),
+    ("python/hangang/emulator/", "ident", "an id of the protocol"),
+    ("python/hangang/emulator/", "Place", "a place of a fault"),
     ("python/hangang/_pickle.py", "restore", "pickles of 0.1 name hangang._backend.restore"),
     ("python/hangang/_client/", "HTTP libraries behind one", "plain English: an interface hides them"),
-    ("python/hangang/emulator/tools.py", "_words", "words of a transcript"),
     ("rust/hangang/benches/streams/mod.rs", "let rest", "the other members of a frame"),
     ("rust/fuzz/src/lib.rs", "rest", "has one meaning in that file: the input that is left"),
 ]

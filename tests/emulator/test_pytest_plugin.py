@@ -8,15 +8,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from scratch import installed
 from support import REPO
-
-PROJECT = tomllib.loads((REPO / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-ENTRY_POINT = PROJECT["entry-points"]["pytest11"]
 
 CODE = '''
 from hangang import clova, exaone, gov, openai
@@ -51,11 +48,7 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "pytest.ini").write_text(
         f"[pytest]\naddopts = --strict-markers\nfilterwarnings =\n    error\n    {unset}\n"
     )
-    installed = tmp_path / "installed" / "hangang_here-1.dist-info"
-    installed.mkdir(parents=True)
-    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: hangang-here\nVersion: 1\n")
-    lines = "".join(f"{name} = {module}\n" for name, module in ENTRY_POINT.items())
-    (installed / "entry_points.txt").write_text(f"[pytest11]\n{lines}")
+    installed(tmp_path)
     return tmp_path
 
 

@@ -161,7 +161,7 @@ def _tasks(call: Call) -> Store[Run]:
 
 
 def _stop(run: Run) -> None:
-    """End a task: it was canceled, or so many newer ones were kept that it is forgotten."""
+    """End a task: it was canceled, or is forgotten because newer ones were kept."""
     if run.work is not None:
         run.work.cancel()
     run.end()

@@ -1,8 +1,8 @@
 """Gov's document parsers and speech ([gov §1.3]): canned answers, for no source shows real ones.
 
 Known: the paths of the speech endpoints with `stream_format` audio or sse, and that there are two document
-parsers. Guesses: everything else. A document that is no text, and every recording, says `TEXT`; speech is a
-tone (WAV or PCM, never MP3).
+parsers. Guesses: everything else. Binary documents and all recordings have the text `TEXT`; speech is a tone
+(WAV or PCM, never MP3).
 """
 
 from __future__ import annotations

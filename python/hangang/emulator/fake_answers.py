@@ -267,7 +267,7 @@ def value_of(schema: dict[str, Any], random: Random) -> Any:
     """A value that fits a JSON Schema of the subset that CLOVA documents ([clova §4]).
 
     Raises:
-        UnusableSchema: a bound that is no number, or more than `MOST_VALUES` values.
+        UnusableSchema: a bound of another type, or more than `MOST_VALUES` values.
     """
     left = iter(range(MOST_VALUES))
     try:
