@@ -61,7 +61,10 @@ _WHOLE_NUMBERS = (
 
 
 def instrument(
-    tracer_provider: TracerProvider | None = None, meter_provider: MeterProvider | None = None
+    tracer_provider: TracerProvider | None = None,
+    meter_provider: MeterProvider | None = None,
+    *,
+    time_per_chunk: bool = True,
 ) -> None:
     """Record a span and metrics for each answer of every client in this process.
 
@@ -71,6 +74,9 @@ def instrument(
     Args:
         tracer_provider: by default the global one.
         meter_provider: by default the global one.
+        time_per_chunk: record `gen_ai.client.operation.time_per_output_chunk`. It is the only figure whose
+            cost grows with a stream: an SDK takes several microseconds for each value, also where a view
+            drops them.
 
     Raises:
         ImportError: the extra `hangang[otel]` is not installed.
@@ -82,7 +88,7 @@ def instrument(
         raise ImportError("hangang.otel needs opentelemetry-api: pip install 'hangang[otel]'") from error
     tracer = opentelemetry.trace.get_tracer("hangang", __version__, tracer_provider)
     meter = opentelemetry.metrics.get_meter("hangang", __version__, meter_provider)
-    observer.observe(_Observer(tracer, meter))
+    observer.observe(_Observer(tracer, meter, time_per_chunk))
 
 
 def uninstrument() -> None:
@@ -93,8 +99,9 @@ def uninstrument() -> None:
 class _Observer:
     """The tracer and the instruments."""
 
-    def __init__(self, tracer: Any, meter: Any) -> None:
+    def __init__(self, tracer: Any, meter: Any, time_per_chunk: bool) -> None:
         self.tracer = tracer
+        self.has_time_per_chunk = time_per_chunk
         self.duration = meter.create_histogram(
             "gen_ai.client.operation.duration",
             unit="s",
@@ -179,7 +186,8 @@ class _Observation:
             waited = time.perf_counter() - self._since
             self._span.set_attribute("gen_ai.response.time_to_first_chunk", waited)
             self._instruments.time_to_first_chunk.record(waited, self._common)
-            self._metrics.gaps._listen(self._chunks_arrived)
+            if self._instruments.has_time_per_chunk:
+                self._metrics.gaps._listen(self._chunks_arrived)
 
     def _chunks_arrived(self, gaps: list[float]) -> None:
         record = self._instruments.time_per_output_chunk.record

@@ -384,6 +384,19 @@ def test_a_long_stream_records_every_chunk(recorded: Recorded) -> None:
     assert each.sum == pytest.approx(stream.metrics.gaps.mean * 2000)
 
 
+def test_the_time_of_each_chunk_can_be_left_out() -> None:
+    recorded = Recorded()
+    otel.instrument(recorded.tracer_provider, recorded.meter_provider, time_per_chunk=False)
+    chunk = b'event:token\ndata:{"message":{"content":"a"}}\n\n'
+    result = b'event:result\ndata:{"message":{"content":"a"},"finishReason":"stop"}\n\n'
+    try:
+        with clova.Client(KEY, http_client=Script([Answer([chunk, result])]).client()) as made:
+            made.stream("HCX-005", QUESTION).read()
+    finally:
+        otel.uninstrument()
+    assert set(recorded.metrics) == {DURATION, FIRST}
+
+
 @pytest.mark.parametrize("leave", ["break", "block", "close", "next"])
 def test_a_stream_that_the_caller_leaves_is_no_error(recorded: Recorded, url: str, leave: str) -> None:
     with client("clova", url) as made:
