@@ -198,6 +198,40 @@ def test_chats(recorded: Recorded, url: str, name: str, method: str, how: str) -
         assert points["input"].explicit_bounds == TOKENS
 
 
+@pytest.mark.parametrize(
+    ("how", "library"),
+    [("blocking", "httpx2"), ("blocking", "urllib3"), ("awaited", "httpx2"), ("awaited", "aiohttp")],
+)
+def test_the_http_library_does_not_matter(
+    recorded: Recorded, url: str, how: str, library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip(library, reason=f"{library} is not installed (extra dev)")
+    monkeypatch.setenv("HANGANG_HTTP_CLIENT", library)
+    ask("clova", url, "stream", how, "HCX-005", QUESTION)
+    with pytest.raises(hangang.InterruptedStreamError):
+        ask("clova", url, "stream", how, "HCX-005", QUESTION, **faults(cut="3e"))
+    whole, cut = recorded.spans
+    assert whole.name == cut.name == "chat HCX-005"
+    assert "error.type" not in whole.attributes
+    assert cut.attributes["error.type"] == "InterruptedStreamError"
+    assert whole.attributes["server.port"] == int(url.rpartition(":")[2])
+
+
+def test_on_trio(recorded: Recorded, url: str) -> None:
+    trio = pytest.importorskip("trio", reason="trio is not installed (extra dev)")
+
+    async def main() -> None:
+        async with client("clova", url, is_async=True) as made:
+            await made.stream("HCX-005", QUESTION).read()
+            with trio.move_on_after(0.3):
+                await made.stream("HCX-005", QUESTION, **faults(stall="2e")).read()
+
+    trio.run(main)
+    whole, cancelled = recorded.spans
+    assert "error.type" not in whole.attributes
+    assert cancelled.attributes["error.type"] == "Cancelled"
+
+
 def test_settings_of_the_request(recorded: Recorded, url: str) -> None:
     for name in ("clova-v3", "clova-v1", "openai"):
         service, arguments, options, _ = CHATS[name]
