@@ -5,23 +5,35 @@ Options are passed on under their names on the wire. A service refuses what it d
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from .messages import Messages, checked_tools, to_openai
-from .options import CALL_OPTIONS, CallOptions, check_options
+from .options import CALL_OPTIONS, CallOptions, Effort, check_options
 from .request import OPENAI, Call, Operation, body_of, split_options, strings
 
-__all__ = ["CompatibleOptions", "chat_call", "embeddings_call", "models_call"]
+__all__ = [
+    "CompatibleOptions",
+    "chat_call",
+    "embeddings_call",
+    "models_call",
+    "thinking_by_effort",
+    "thinking_by_template",
+    "thinking_of_gov",
+]
 
 
 class CompatibleOptions(CallOptions, total=False):
     """Keyword arguments of chat in the OpenAI-compatible format; all optional. None leaves a field out.
 
-    The names are those of the wire ([openai §2], [gov §1.1]). The options of every call are in
-    `CallOptions`.
+    - `thinking`: True, False or `"none"`; where the service has depths, also `"low"`, `"medium"` or `"high"`. It
+      is sent as `reasoning_effort`, or as a switch in `chat_template_kwargs`.
+    - the others have the names of the wire ([openai §2], [gov §1.1]).
+    - the options of every call: see `CallOptions`.
     """
+
+    thinking: bool | Effort | None
 
     temperature: float | None
     top_p: float | None
@@ -46,7 +58,59 @@ class CompatibleOptions(CallOptions, total=False):
 
 
 _OPTIONS = sorted({*CompatibleOptions.__annotations__, *CallOptions.__annotations__})
-_HINT = "; a field that is not known here goes into extra_body"
+_HINT = "a field that is not known here goes into extra_body"
+
+Thinking: TypeAlias = Callable[[str, bool | Effort], Mapping[str, Any]]
+"""The fields of the body for a model and a value of `thinking`."""
+
+
+def thinking_by_effort(model: str, thinking: bool | Effort) -> Mapping[str, Any]:
+    """CLOVA Studio's endpoint: `reasoning_effort` ([openai §2]), by default as in its native API."""
+    if isinstance(thinking, bool):
+        thinking = "low" if thinking else "none"
+    return {"reasoning_effort": thinking}
+
+
+def thinking_by_template(model: str, thinking: bool | Effort) -> Mapping[str, Any]:
+    """A model on vLLM, SGLang or the like: a switch of its chat template, or `reasoning_effort` for a depth.
+
+    HCX's template has its own names for the switch ([openai §4], [gov §1.1]); EXAONE's and most others have
+    `enable_thinking` ([openai §5.1]).
+    """
+    if thinking in ("low", "medium", "high"):
+        return {"reasoning_effort": thinking}
+    on = thinking is True
+    if "HCX" in model.upper() or "HYPERCLOVA" in model.upper():
+        return {"chat_template_kwargs": {"force_reasoning" if on else "skip_reasoning": True}}
+    return {"chat_template_kwargs": {"enable_thinking": on}}
+
+
+def thinking_of_gov(model: str, thinking: bool | Effort) -> Mapping[str, Any]:
+    """CLOVA Studio Gov: the switch of the chat template. It documents no depth ([gov §1.1])."""
+    if thinking in ("low", "medium", "high"):
+        raise ValueError(
+            "CLOVA Studio Gov documents no depth of reasoning: pass thinking=True or False, not "
+            f"{thinking!r}, or a field of your own in extra_body"
+        )
+    return thinking_by_template(model, thinking)
+
+
+def _with_thinking(members: dict[str, Any], model: str, fields_of: Thinking) -> dict[str, Any]:
+    """The members of a body with `thinking` in the service's own fields."""
+    thinking: Any = members.pop("thinking", None)
+    if thinking is None:
+        return members
+    if not isinstance(thinking, bool) and thinking not in ("none", "low", "medium", "high"):
+        raise ValueError(f"thinking must be True, False, 'none', 'low', 'medium' or 'high', not {thinking!r}")
+    for name, value in fields_of(model, thinking).items():
+        given = members.get(name)
+        if name == "chat_template_kwargs":
+            members[name] = {**value, **(given or {})}
+        elif given is not None:
+            raise ValueError(f"pass thinking or {name}, not both: the one is sent as the other")
+        else:
+            members[name] = value
+    return members
 
 
 def chat_call(
@@ -57,6 +121,7 @@ def chat_call(
     options: Mapping[str, Any],
     *,
     streaming: bool,
+    thinking: Thinking = thinking_by_template,
     parser_options: Mapping[str, Any] | None = None,
 ) -> Call:
     """A chat request.
@@ -68,11 +133,13 @@ def chat_call(
         messages: see `messages`.
         options: `CompatibleOptions`.
         streaming: whether to ask for a stream; only then the body has `stream`.
+        thinking: the fields for `thinking=`.
         parser_options: more arguments of the parser.
     """
     check_options(method, options, _OPTIONS, _HINT)
     handled, members = split_options(options)
     checked_tools(members.get("tools"))
+    members = _with_thinking(members, model, thinking)
     headers: Mapping[str, str] | None = members.pop("extra_headers", None)
     extra_body: Mapping[str, Any] | None = members.pop("extra_body", None)
     query: Mapping[str, Any] | None = members.pop("extra_query", None)

@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Protocol, TypedDict
+from typing import Any, Literal, Protocol, TypeAlias, TypedDict
 from urllib.parse import urlsplit
 
 from .http.interface import Timeouts, is_loopback
@@ -17,6 +17,7 @@ __all__ = [
     "CALL_OPTIONS",
     "CallOptions",
     "ConnectionOptions",
+    "Effort",
     "HTTPClient",
     "Settings",
     "TimeoutLike",
@@ -29,6 +30,10 @@ __all__ = [
 DEFAULT_TIMEOUTS: Timeouts = {"connect": 10.0, "read": 600.0, "write": 60.0, "pool": None}
 """Seconds. Reading is long because a one-shot answer of a thinking model sends nothing until it is
 whole; streams have `stall_timeout`."""
+
+
+Effort: TypeAlias = Literal["none", "low", "medium", "high"]
+"""How long a model reasons."""
 
 
 class HTTPClient(Protocol):
@@ -262,10 +267,17 @@ def insecure_is_allowed() -> bool:
 
 
 def check_options(method: str, given: Iterable[str], known: Iterable[str], hint: str = "") -> None:
-    """Raise a TypeError that names the method and the nearest option if one of `given` is not known."""
+    """Raise a TypeError that names the method and the nearest option if one of `given` is not known.
+
+    `hint` is a sentence without its capital letter and its full stop.
+    """
     names = list(known)
     for name in given:
         if name not in names:
-            near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
-            guess = f"; did you mean {near[0]}?" if near else ""
-            raise TypeError(f"{method}() has no option {name!r}{guess}{hint}")
+            message = f"{method}() has no option {name!r}"
+            if near := difflib.get_close_matches(name, names, n=1, cutoff=0.6):
+                message += f"; did you mean {near[0]}?"
+                hint = f" {hint[:1].upper()}{hint[1:]}" if hint else ""
+            elif hint:
+                hint = f"; {hint}"
+            raise TypeError(message + hint)

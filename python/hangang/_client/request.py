@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 
 from hangang._backend import impl
 
-from .options import CALL_OPTIONS
+from .options import CALL_OPTIONS, CallOptions, check_options
 
 __all__ = [
     "A2A",
@@ -35,6 +35,7 @@ __all__ = [
     "segment",
     "split_options",
     "strings",
+    "with_call_options",
     "with_query",
 ]
 
@@ -141,6 +142,29 @@ def split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str,
     handled = {name: value for name, value in options.items() if name in CALL_OPTIONS}
     others = {name: value for name, value in options.items() if name not in CALL_OPTIONS}
     return handled, others
+
+
+def with_call_options(call: Call, method: str, options: Mapping[str, Any]) -> Call:
+    """A call that is not a chat, with the options of this one call.
+
+    Args:
+        call: the request without them.
+        method: the public method, for errors.
+        options: `CallOptions`.
+    """
+    if not options:
+        return call
+    check_options(method, options, sorted(CallOptions.__annotations__))
+    handled, others = split_options(options)
+    more: dict[str, Any] = {}
+    if body := others.get("extra_body"):
+        is_form = call.files is not None or call.data is not None
+        more["data" if is_form else "json"] = {**((call.data if is_form else call.json) or {}), **body}
+    if query := others.get("extra_query"):
+        more["params"] = {**(call.params or {}), **query}
+    if headers := others.get("extra_headers"):
+        more["headers"] = {**call.headers, **headers}
+    return replace(call, options=handled, **more)
 
 
 # --- keys

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, Generic, Literal, TypeAlias, TypedDict, TypeVar, Unpack, cast
+from typing import Any, Generic, TypedDict, TypeVar, Unpack, cast
 
 from hangang._client.base import (
     AsyncClientBase,
@@ -21,9 +21,14 @@ from hangang._client.base import (
     blocking,
 )
 from hangang._client.messages import Messages, checked_tools, to_clova
-from hangang._client.openai_format import CompatibleOptions, embeddings_call, models_call
+from hangang._client.openai_format import (
+    CompatibleOptions,
+    embeddings_call,
+    models_call,
+    thinking_by_effort,
+)
 from hangang._client.openai_format import chat_call as compatible_call
-from hangang._client.options import CallOptions, ConnectionOptions, check_options
+from hangang._client.options import CallOptions, ConnectionOptions, Effort, check_options
 from hangang._client.request import (
     CLOVA,
     Call,
@@ -35,6 +40,7 @@ from hangang._client.request import (
     segment,
     split_options,
     strings,
+    with_call_options,
 )
 from hangang._client.response import Response
 from hangang._client.stream import AsyncStream, Stream
@@ -71,8 +77,6 @@ _SERVICE = Service(
 )
 _KEYS = ("CLOVA_STUDIO_API_KEY", "CLOVASTUDIO_API_KEY")  # the second is langchain-naver's
 _V1_MODELS = frozenset({"HCX-002", "HCX-003", "HCX-DASH-001"})
-
-Effort: TypeAlias = Literal["none", "low", "medium", "high"]
 
 
 class ChatOptions(CallOptions, total=False):
@@ -279,19 +283,14 @@ def _headers(request_id: str | None, extra: Mapping[str, str] | None) -> dict[st
 
 
 def _tool_call(
-    path: str, body: Mapping[str, Any], options: Mapping[str, Any], operation: Operation | None = None
+    method: str,
+    path: str,
+    body: Mapping[str, Any],
+    options: Mapping[str, Any],
+    operation: Operation | None = None,
 ) -> Call:
-    """A request to one of the API tools ([clova §9])."""
-    handled, others = split_options(options)
-    return Call(
-        "POST",
-        path,
-        json=body_of(others.get("extra_body"), **body),
-        params=others.get("extra_query"),
-        headers=others.get("extra_headers") or {},
-        options=handled,
-        operation=operation,
-    )
+    """A request to one of the API tools ([clova §9]); `method` is the public one, for errors."""
+    return with_call_options(Call("POST", path, json=body, operation=operation), method, options)
 
 
 def _auth(api_key: str | None, apigw_api_key: str | None) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -334,7 +333,9 @@ class Compatible(Generic[Q, C, R]):
         self, method: str, model: str, messages: Messages, options: CompatibleOptions, *, streaming: bool
     ) -> Call:
         path = f"{self._path}/chat/completions"
-        return compatible_call(method, path, model, messages, options, streaming=streaming)
+        return compatible_call(
+            method, path, model, messages, options, streaming=streaming, thinking=thinking_by_effort
+        )
 
     def embeddings(
         self, input: str | Sequence[str], *, model: str = "bge-m3", **options: Unpack[CallOptions]
@@ -385,12 +386,14 @@ class _Methods(Generic[S, Q, C, R]):
     def embedding(self, text: str, **options: Unpack[CallOptions]) -> R:
         """Embedding v2 of up to 8,192 tokens: `response["embedding"]`, 1,024 floats."""
         path = f"{self._prefix}/v1/api-tools/embedding/v2"
-        return self._run.execute(_tool_call(path, {"text": text}, options, Operation("embeddings")))
+        return self._run.execute(
+            _tool_call("embedding", path, {"text": text}, options, Operation("embeddings"))
+        )
 
     def count_embedding_tokens(self, text: str, **options: Unpack[CallOptions]) -> R:
         """Tokens of a text for embedding v2: `response["numTokens"]`."""
         path = f"{self._prefix}/v1/api-tools/embedding/v2/tokenize"
-        return self._run.execute(_tool_call(path, {"text": text}, options))
+        return self._run.execute(_tool_call("count_embedding_tokens", path, {"text": text}, options))
 
     def count_chat_tokens(
         self,
@@ -412,7 +415,7 @@ class _Methods(Generic[S, Q, C, R]):
             toolChoice=tool_choice,
             responseFormat=response_format,
         )
-        return self._run.execute(_tool_call(path, body, options))
+        return self._run.execute(_tool_call("count_chat_tokens", path, body, options))
 
 
 # --- the clients

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, Literal, TypeVar, Unpack, overload
+from typing import Any, Generic, Literal, TypedDict, TypeVar, Unpack, overload
 
 from hangang._client.base import (
     AsyncClientBase,
@@ -33,6 +33,7 @@ from hangang._client.request import (
     required_key,
     split_options,
     strings,
+    with_call_options,
 )
 from hangang._client.response import Response
 from hangang._client.stream import AsyncStream, Stream
@@ -81,6 +82,16 @@ class QueryOptions(CallOptions, total=False):
 
     previous_messages: PreviousMessages | None
     temperature: float | None
+
+
+class StatusOptions(TypedDict, total=False):
+    """Those of `CallOptions` that `files.wait` takes; its own `timeout` is for all of it."""
+
+    total_timeout: float | None
+    max_retries: int
+    extra_headers: Mapping[str, str] | None
+    extra_query: Mapping[str, Any] | None
+    extra_body: Mapping[str, Any] | None
 
 
 _OPTIONS = sorted({*QueryOptions.__annotations__, *CallOptions.__annotations__})
@@ -262,24 +273,28 @@ class _FilesMethods(Generic[R]):
     def __init__(self, execute: Callable[[Call], R]) -> None:
         self._execute = execute
 
-    def status(self, file_ids: Sequence[str]) -> R:
+    def status(self, file_ids: Sequence[str], **options: Unpack[CallOptions]) -> R:
         """`response["files"]`: `id` and `status` (`processing`, `ready`, `failed`) of each."""
-        return self._execute(status_call(file_ids))
+        return self._execute(with_call_options(status_call(file_ids), "files.status", options))
 
-    def list(self) -> R:
+    def list(self, **options: Unpack[CallOptions]) -> R:
         """The files of the key."""
-        return self._execute(Call("GET", "/v1/files"))
+        return self._execute(with_call_options(Call("GET", "/v1/files"), "files.list", options))
 
-    def delete(self, file_ids: Sequence[str]) -> R:
+    def delete(self, file_ids: Sequence[str], **options: Unpack[CallOptions]) -> R:
         """Delete files; NotFoundError if one does not exist."""
-        return self._execute(delete_call(file_ids))
+        return self._execute(with_call_options(delete_call(file_ids), "files.delete", options))
 
 
 class FilesAPI(_FilesMethods[Response]):
     """Files for Document QA ([exaone §6], from a public client: the guide has no paths)."""
 
     def upload(
-        self, *files: FileInput, upsert: bool | None = None, content_type: str | None = None
+        self,
+        *files: FileInput,
+        upsert: bool | None = None,
+        content_type: str | None = None,
+        **options: Unpack[CallOptions],
     ) -> Response:
         """Upload one or more files.
 
@@ -295,17 +310,27 @@ class FilesAPI(_FilesMethods[Response]):
             PayloadTooLargeError: a file is larger than 30 MB; nothing was sent.
             UnsupportedMediaTypeError: the service does not take this type; it publishes no list.
         """
-        return self._execute(upload_call(files, upsert, content_type))
+        call = upload_call(files, upsert, content_type)
+        return self._execute(with_call_options(call, "files.upload", options))
 
-    def wait(self, file_ids: Sequence[str], *, interval: float = 2.0, timeout: float = 180.0) -> Response:
+    def wait(
+        self,
+        file_ids: Sequence[str],
+        *,
+        interval: float = 2.0,
+        timeout: float = 180.0,
+        **options: Unpack[StatusOptions],
+    ) -> Response:
         """Ask for the status every `interval` seconds until all files are ready.
+
+        `timeout` is for all of it; `total_timeout` and the other options are those of each question.
 
         Raises:
             APIError: the service could not read a file.
             APITimeoutError: not all were ready within `timeout` seconds.
         """
         until = time.monotonic() + timeout
-        while pending(response := self.status(file_ids)):
+        while pending(response := self.status(file_ids, **options)):
             if time.monotonic() + interval > until:
                 raise _not_ready(timeout)
             time.sleep(interval)
@@ -316,22 +341,31 @@ class AsyncFilesAPI(_FilesMethods[AwaitedResponse]):
     """The same as `FilesAPI`, awaited."""
 
     async def upload(
-        self, *files: FileInput, upsert: bool | None = None, content_type: str | None = None
+        self,
+        *files: FileInput,
+        upsert: bool | None = None,
+        content_type: str | None = None,
+        **options: Unpack[CallOptions],
     ) -> Response:
         """As `FilesAPI.upload`; the files are read in a thread."""
         from anyio import to_thread
 
         call = await to_thread.run_sync(upload_call, files, upsert, content_type)
-        return await self._execute(call)
+        return await self._execute(with_call_options(call, "files.upload", options))
 
     async def wait(
-        self, file_ids: Sequence[str], *, interval: float = 2.0, timeout: float = 180.0
+        self,
+        file_ids: Sequence[str],
+        *,
+        interval: float = 2.0,
+        timeout: float = 180.0,
+        **options: Unpack[StatusOptions],
     ) -> Response:
         """As `FilesAPI.wait`."""
         from anyio import sleep
 
         until = time.monotonic() + timeout
-        while pending(response := await self.status(file_ids)):
+        while pending(response := await self.status(file_ids, **options)):
             if time.monotonic() + interval > until:
                 raise _not_ready(timeout)
             await sleep(interval)

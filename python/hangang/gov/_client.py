@@ -20,7 +20,7 @@ from hangang._client.base import (
 )
 from hangang._client.messages import Messages
 from hangang._client.openai_format import CompatibleOptions as ChatOptions
-from hangang._client.openai_format import chat_call, models_call
+from hangang._client.openai_format import chat_call, models_call, thinking_of_gov
 from hangang._client.options import CallOptions, ConnectionOptions
 from hangang._client.request import Call, Service, required_key
 from hangang._client.response import Response
@@ -97,7 +97,9 @@ class _Methods(Generic[S, C, R]):
     def _chat(
         self, method: str, model: str, messages: Messages, options: ChatOptions, *, streaming: bool
     ) -> Call:
-        return chat_call(method, self._chat_path, model, messages, options, streaming=streaming)
+        return chat_call(
+            method, self._chat_path, model, messages, options, streaming=streaming, thinking=thinking_of_gov
+        )
 
     def models(self, **options: Unpack[CallOptions]) -> R:
         """The models that the key can use: `response["data"]`. The path is beside that of the chat."""

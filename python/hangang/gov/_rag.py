@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, Unpack
 
 from hangang._client.files import FileInput, read_file
-from hangang._client.request import Call, body_of, segment, strings
+from hangang._client.options import CallOptions
+from hangang._client.request import Call, body_of, segment, strings, with_call_options
 
 __all__ = ["RAG", "Chunks", "Collections", "Documents"]
 
@@ -25,8 +26,15 @@ class _Resource(Generic[R]):
         self._path = path
         self._headers = headers
 
-    def _call(self, method: str, path: str, **more: Any) -> R:
-        return self._run(Call(method, self._path + path, headers=self._headers, **more))
+    def _call(self, name: str, options: Mapping[str, Any], method: str, path: str, **more: Any) -> R:
+        call = Call(method, self._path + path, headers=self._headers, **more)
+        return self._run(with_call_options(call, f"rag.{name}", options))
+
+
+def _split(fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Keyword arguments in two: the options of the call, and the fields of what is changed."""
+    options = {name: value for name, value in fields.items() if name in CallOptions.__annotations__}
+    return options, {name: value for name, value in fields.items() if name not in options}
 
 
 def _page(size: int | None, start: int | None) -> dict[str, Any] | None:
@@ -43,26 +51,28 @@ class Collections(_Resource[R]):
         description: str | None = None,
         search_config: Mapping[str, Any] | None = None,
         extra: Extra = None,
+        **options: Unpack[CallOptions],
     ) -> R:
         """Make a collection; `search_config` is e.g. `{"mode": "hybrid", "alpha": 0.5}`."""
         body = body_of(extra, name=name, description=description, search_config=search_config)
-        return self._call("POST", "/collections", json=body)
+        return self._call("collections.create", options, "POST", "/collections", json=body)
 
-    def list(self, *, size: int | None = None, start: int | None = None) -> R:
+    def list(self, *, size: int | None = None, start: int | None = None, **options: Unpack[CallOptions]) -> R:
         """Collections, `size` (1 to 100, 20 by default) from the `start`-th."""
-        return self._call("GET", "/collections", params=_page(size, start))
+        return self._call("collections.list", options, "GET", "/collections", params=_page(size, start))
 
-    def get(self, collection_id: str) -> R:
+    def get(self, collection_id: str, **options: Unpack[CallOptions]) -> R:
         """One collection; NotFoundError if it does not exist."""
-        return self._call("GET", _collection(collection_id))
+        return self._call("collections.get", options, "GET", _collection(collection_id))
 
     def update(self, collection_id: str, **fields: Any) -> R:
-        """Change fields of a collection."""
-        return self._call("PATCH", _collection(collection_id), json=fields)
+        """Change fields of a collection. Options of the call may be among them."""
+        options, fields = _split(fields)
+        return self._call("collections.update", options, "PATCH", _collection(collection_id), json=fields)
 
-    def delete(self, collection_id: str) -> R:
+    def delete(self, collection_id: str, **options: Unpack[CallOptions]) -> R:
         """Delete a collection with its documents."""
-        return self._call("DELETE", _collection(collection_id))
+        return self._call("collections.delete", options, "DELETE", _collection(collection_id))
 
 
 class Documents(_Resource[R]):
@@ -78,6 +88,7 @@ class Documents(_Resource[R]):
         metadata: Mapping[str, Any] | None = None,
         content_type: str | None = None,
         extra: Extra = None,
+        **options: Unpack[CallOptions],
     ) -> R:
         """Upload a document; the service parses, cuts, embeds and indexes it.
 
@@ -95,28 +106,40 @@ class Documents(_Resource[R]):
             metadata=None if metadata is None else json.dumps(dict(metadata), ensure_ascii=False),
         )
         return self._call(
+            "documents.upload",
+            options,
             "POST",
             _collection(collection_id) + "/documents/upload",
             files=[("file", read_file(file, content_type=content_type))],
             data=data or None,
         )
 
-    def list(self, collection_id: str, *, size: int | None = None, start: int | None = None) -> R:
+    def list(
+        self,
+        collection_id: str,
+        *,
+        size: int | None = None,
+        start: int | None = None,
+        **options: Unpack[CallOptions],
+    ) -> R:
         """Documents of a collection, `size` (1 to 100, 20 by default) from the `start`-th."""
         path = _collection(collection_id) + "/documents"
-        return self._call("GET", path, params=_page(size, start))
+        return self._call("documents.list", options, "GET", path, params=_page(size, start))
 
-    def get(self, collection_id: str, document_id: str) -> R:
+    def get(self, collection_id: str, document_id: str, **options: Unpack[CallOptions]) -> R:
         """One document; NotFoundError if it does not exist."""
-        return self._call("GET", _document(collection_id, document_id))
+        return self._call("documents.get", options, "GET", _document(collection_id, document_id))
 
     def update(self, collection_id: str, document_id: str, **fields: Any) -> R:
-        """Change fields of a document: `title`, `tags`, `metadata`."""
-        return self._call("PATCH", _document(collection_id, document_id), json=fields)
+        """Change fields of a document: `title`, `tags`, `metadata`. Options of the call may be among them."""
+        options, fields = _split(fields)
+        return self._call(
+            "documents.update", options, "PATCH", _document(collection_id, document_id), json=fields
+        )
 
-    def delete(self, collection_id: str, document_id: str) -> R:
+    def delete(self, collection_id: str, document_id: str, **options: Unpack[CallOptions]) -> R:
         """Delete a document with its chunks."""
-        return self._call("DELETE", _document(collection_id, document_id))
+        return self._call("documents.delete", options, "DELETE", _document(collection_id, document_id))
 
 
 class Chunks(_Resource[R]):
@@ -129,35 +152,42 @@ class Chunks(_Resource[R]):
         *,
         size: int | None = None,
         start: int | None = None,
+        **options: Unpack[CallOptions],
     ) -> R:
         """Chunks in order, `size` (1 to 100, 20 by default) from the `start`-th."""
         path = _document(collection_id, document_id) + "/chunks"
-        return self._call("GET", path, params=_page(size, start))
+        return self._call("chunks.list", options, "GET", path, params=_page(size, start))
 
     def create(
         self, collection_id: str, document_id: str, *, content: str, title: str | None = None, **fields: Any
     ) -> R:
         """Add a chunk: a title of up to 1,000 and a content of up to 50,000 characters."""
+        options, fields = _split(fields)
         body = body_of(fields, content=content, title=title)
-        return self._call("POST", _document(collection_id, document_id) + "/chunks", json=body)
+        return self._call(
+            "chunks.create", options, "POST", _document(collection_id, document_id) + "/chunks", json=body
+        )
 
-    def get(self, collection_id: str, document_id: str, chunk_id: str) -> R:
+    def get(self, collection_id: str, document_id: str, chunk_id: str, **options: Unpack[CallOptions]) -> R:
         """One chunk; NotFoundError if it does not exist."""
-        return self._call("GET", _chunk(collection_id, document_id, chunk_id))
+        return self._call("chunks.get", options, "GET", _chunk(collection_id, document_id, chunk_id))
 
     def update(self, collection_id: str, document_id: str, chunk_id: str, **fields: Any) -> R:
-        """Change `title` or `content` of a chunk."""
-        return self._call("PATCH", _chunk(collection_id, document_id, chunk_id), json=fields)
+        """Change `title` or `content` of a chunk. Options of the call may be among them."""
+        options, fields = _split(fields)
+        return self._call(
+            "chunks.update", options, "PATCH", _chunk(collection_id, document_id, chunk_id), json=fields
+        )
 
-    def delete(self, collection_id: str, document_id: str, chunk_id: str) -> R:
+    def delete(
+        self, collection_id: str, document_id: str, chunk_id: str, **options: Unpack[CallOptions]
+    ) -> R:
         """Delete a chunk."""
-        return self._call("DELETE", _chunk(collection_id, document_id, chunk_id))
+        return self._call("chunks.delete", options, "DELETE", _chunk(collection_id, document_id, chunk_id))
 
 
 class RAG(_Resource[R]):
-    """RAG42. In `AsyncClient` every method is awaited.
-
-    Options of a call, such as a time limit: `client.with_options(timeout=5).rag.search(...)`.
+    """RAG42. In `AsyncClient` every method is awaited. Each takes `CallOptions`, such as `timeout=5`.
 
     Attributes:
         collections, documents, chunks: what is stored.
@@ -181,6 +211,7 @@ class RAG(_Resource[R]):
         rerank: bool | None = None,
         tags: Sequence[str] | None = None,
         extra: Extra = None,
+        **options: Unpack[CallOptions],
     ) -> R:
         """Search collections.
 
@@ -205,7 +236,7 @@ class RAG(_Resource[R]):
             rerank=rerank,
             tags=strings(tags, "tags"),
         )
-        return self._call("POST", "/search", json=body)
+        return self._call("search", options, "POST", "/search", json=body)
 
 
 def _collection(collection_id: str) -> str:

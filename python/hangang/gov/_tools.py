@@ -7,10 +7,11 @@ no source has one.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, Unpack
 
 from hangang._client.files import FileInput, read_file
-from hangang._client.request import Call, Operation, body_of, segment, strings
+from hangang._client.options import CallOptions
+from hangang._client.request import Call, Operation, body_of, segment, strings, with_call_options
 
 __all__ = ["Tools"]
 
@@ -21,11 +22,14 @@ Extra = Mapping[str, Any] | None
 class Tools(Generic[R]):
     """Tools for text, documents and speech. In `AsyncClient` every method is awaited.
 
-    Options of a call, such as a time limit: `client.with_options(timeout=5).tools.speech(...)`.
+    Each method takes `CallOptions`, such as `timeout=5`.
     """
 
     def __init__(self, execute: Callable[[Call], R]) -> None:
-        self._run = execute
+        self._execute = execute
+
+    def _run(self, name: str, options: Mapping[str, Any], call: Call) -> R:
+        return self._execute(with_call_options(call, f"tools.{name}", options))
 
     def pii_mask(
         self,
@@ -35,6 +39,7 @@ class Tools(Generic[R]):
         mask_types: Sequence[str] | None = None,
         path: str | None = None,
         extra: Extra = None,
+        **options: Unpack[CallOptions],
     ) -> R:
         """Replace personal data in a text.
 
@@ -57,7 +62,7 @@ class Tools(Generic[R]):
             pii_types=strings(pii_types, "pii_types"),
             mask_types=strings(mask_types, "mask_types"),
         )
-        return self._run(Call("POST", path, json=body))
+        return self._run("pii_mask", options, Call("POST", path, json=body))
 
     def embeddings(
         self,
@@ -68,6 +73,7 @@ class Tools(Generic[R]):
         dimensions: int | None = None,
         path: str = "/v1/text/embeddings",
         extra: Extra = None,
+        **options: Unpack[CallOptions],
     ) -> R:
         """Embeddings as an OpenAI list: `response["data"][0]["embedding"]`.
 
@@ -86,7 +92,11 @@ class Tools(Generic[R]):
             encoding_format=encoding_format,
             dimensions=dimensions,
         )
-        return self._run(Call("POST", path, json=body, operation=Operation("embeddings", body.get("model"))))
+        return self._run(
+            "embeddings",
+            options,
+            Call("POST", path, json=body, operation=Operation("embeddings", body.get("model"))),
+        )
 
     def parse_document(
         self,
@@ -96,6 +106,7 @@ class Tools(Generic[R]):
         path: str | None = None,
         content_type: str | None = None,
         extra: Extra = None,
+        **options: Unpack[CallOptions],
     ) -> R:
         """Read the text out of a document.
 
@@ -107,12 +118,14 @@ class Tools(Generic[R]):
             extra: text fields of the form, as the parser takes them.
         """
         return self._run(
+            "parse_document",
+            options,
             Call(
                 "POST",
                 path or f"/v1/tools/document-parser/{segment(parser, 'parser')}",
                 files=[("file", read_file(file, content_type=content_type))],
                 data=dict(extra) if extra else None,
-            )
+            ),
         )
 
     def transcribe(
@@ -126,6 +139,7 @@ class Tools(Generic[R]):
         path: str = "/v1/audio/transcriptions",
         content_type: str | None = None,
         extra: Extra = None,
+        **options: Unpack[CallOptions],
     ) -> R:
         """Speech to text.
 
@@ -154,7 +168,11 @@ class Tools(Generic[R]):
             **{"timestamp_granularities[]": None if marks is None else list(marks)},
         )
         sound = read_file(file, content_type=content_type)
-        return self._run(Call("POST", path, files=[("file", sound)], data=data or None, decode="any"))
+        return self._run(
+            "transcribe",
+            options,
+            Call("POST", path, files=[("file", sound)], data=data or None, decode="any"),
+        )
 
     def speech(
         self,
@@ -167,6 +185,7 @@ class Tools(Generic[R]):
         response_format: str | None = None,
         path: str = "/v1/audio/speech",
         extra: Extra = None,
+        **options: Unpack[CallOptions],
     ) -> R:
         """Text to speech.
 
@@ -191,4 +210,6 @@ class Tools(Generic[R]):
             pitch=pitch,
             response_format=response_format,
         )
-        return self._run(Call("POST", path, json=body, headers={"accept": "*/*"}, decode="bytes"))
+        return self._run(
+            "speech", options, Call("POST", path, json=body, headers={"accept": "*/*"}, decode="bytes")
+        )
