@@ -56,7 +56,7 @@ impl LastList {
     }
 }
 
-#[expect(deprecated, reason = "what PyO3 offers instead is unsafe")]
+#[expect(deprecated, reason = "what PyO3 offers instead needs code that the compiler cannot check")]
 fn is_ours_alone(list: &Bound<'_, PyList>) -> bool {
     list.get_refcnt() == 1
 }
