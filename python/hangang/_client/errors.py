@@ -1,8 +1,7 @@
 """Errors and rate limits: everything in a service's answer besides its content.
 
 No I/O here. `service_error` reads every documented error body (docs/protocol), `status_of` maps a service's
-code to an HTTP status, and `error_of` makes the exception. `CODES` is the only table of the services' own
-codes; it also says which of them are retried.
+code to an HTTP status, and `error_of` makes the exception. The services' own codes are in `_clova_codes`.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hangang._clova_codes import CLOVA_CODES
 from hangang._errors import APIError
 from hangang._rate_limit import request_id_of, retry_after
 from hangang._values import is_object
@@ -26,60 +26,7 @@ ERROR_BODY = 1 << 20
 # code -> (HTTP status, whether a retry can help). [clova §7.2]: "R" in its table;
 # 42902 by analogy with 42901; 40063 has four messages of which two are worth a retry.
 CODES: dict[str, tuple[int, bool]] = {
-    "40000": (400, False),
-    "40001": (400, False),
-    "40002": (400, False),
-    "40003": (400, False),
-    "40004": (400, False),
-    "40005": (400, False),
-    "40006": (400, False),
-    "40009": (400, False),
-    "40055": (400, False),
-    "40060": (400, False),
-    "40061": (400, False),
-    "40063": (400, True),
-    "40080": (400, False),
-    "40082": (400, False),
-    "40083": (400, False),
-    "40084": (400, False),
-    "40100": (401, False),
-    "40101": (401, False),
-    "40102": (401, False),
-    "40103": (401, False),
-    "40104": (401, False),
-    "40170": (401, False),
-    "40300": (403, False),
-    "40301": (403, False),
-    "40400": (404, False),
-    "40600": (406, False),
-    "40800": (408, True),
-    "41300": (413, False),
-    "41500": (415, False),
-    "41501": (415, False),
-    "42200": (422, False),  # Gov
-    "42400": (424, True),
-    "42900": (429, True),
-    "42901": (429, True),
-    "42902": (429, True),
-    "42903": (429, True),
-    "50000": (500, True),
-    "50100": (501, False),
-    "50300": (503, True),  # Gov
-    "50400": (504, True),
-    "61002": (400, False),
-    "61004": (400, False),
-    "61005": (400, False),
-    "62001": (400, False),
-    "63001": (400, False),
-    "63002": (400, False),
-    "64000": (500, True),
-    "64400": (400, False),
-    "64424": (500, True),
-    "64429": (429, True),
-    "64500": (500, True),
-    "65001": (400, False),
-    "65002": (500, True),
-    "65400": (400, False),
+    code: (known.status, known.retried) for code, known in CLOVA_CODES.items()
 }
 
 # JSON-RPC errors come with HTTP 200 ([a2a §5]); these are the statuses that they mean.

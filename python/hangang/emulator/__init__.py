@@ -73,8 +73,7 @@ def _need_extra() -> None:
             importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise ImportError(
-            f"the emulator needs {error.name!r}: pip install 'hangang[emulator]'",
-            name=error.name,
+            f"the emulator needs {error.name!r}: pip install 'hangang[emulator]'", name=error.name
         ) from error
 
 
@@ -103,12 +102,29 @@ def create_app(
         TypeError: `answers` is neither a list of Reply nor a callable.
         ImportError: the extra `hangang[emulator]` is not installed.
     """
+    return _build(None, answers, keys, requests_per_minute, controls, options)
+
+
+def _build(
+    host: str | None,
+    answers: Iterable[Reply] | Choose | None,
+    keys: Collection[str] | None,
+    requests_per_minute: int | None,
+    controls: Controls | None,
+    options: ControlOptions,
+) -> Starlette:
     _need_extra()
     from ._app import build
+    from ._replies import Replies
+    from ._state import State
 
-    return build(
-        answers=answers, keys=keys, requests_per_minute=requests_per_minute, controls=controls, **options
+    state = State(
+        controls=(controls or Controls()).changed(options.items()),
+        keys=keys,
+        requests_per_minute=requests_per_minute,
+        replies=Replies(answers),
     )
+    return build(state, host)
 
 
 def run_in_thread(
@@ -131,18 +147,10 @@ def run_in_thread(
         OSError: the port is taken.
         ImportError: the extra `hangang[emulator]` is not installed.
     """
-    _need_extra()
+    app = _build(host, answers, keys, requests_per_minute, controls, options)
     from ._server import run_in_thread as run
 
-    return run(
-        host=host,
-        port=port,
-        answers=answers,
-        keys=keys,
-        requests_per_minute=requests_per_minute,
-        controls=controls,
-        **options,
-    )
+    return run(app, host, port)
 
 
 def serve(
@@ -168,17 +176,7 @@ def serve(
         OSError: the port is taken.
         ImportError: the extra `hangang[emulator]` is not installed.
     """
-    _need_extra()
+    app = _build(host, answers, keys, requests_per_minute, controls, options)
     from ._server import serve as run
 
-    run(
-        host=host,
-        port=port,
-        answers=answers,
-        keys=keys,
-        requests_per_minute=requests_per_minute,
-        on_start=on_start,
-        log_level=log_level,
-        controls=controls,
-        **options,
-    )
+    run(app, host, port, on_start, log_level)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import AsyncGenerator, Collection, Iterable
-from typing import Unpack
+from collections.abc import AsyncGenerator
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -27,29 +26,14 @@ from . import (
     tools,
 )
 from ._call import Call, Refusal, Service, keep, receive_body
-from ._controls import ControlOptions, Controls
+from ._controls import Controls
 from ._faults import Faults
 from ._guard import HostGuard
-from ._replies import Choose, Replies, Reply
 from ._state import State
 
 
-def build(
-    *,
-    answers: Iterable[Reply] | Choose | None = None,
-    keys: Collection[str] | None = None,
-    requests_per_minute: int | None = None,
-    host: str | None = None,
-    controls: Controls | None = None,
-    **options: Unpack[ControlOptions],
-) -> Starlette:
-    """See `hangang.emulator.create_app`."""
-    state = State(
-        controls=(controls or Controls()).changed(options.items()),
-        keys=keys,
-        requests_per_minute=requests_per_minute,
-        replies=Replies(answers),
-    )
+def build(state: State, host: str | None) -> Starlette:
+    """The application with this memory; `host` is what its server listens on, if that is known."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:

@@ -112,11 +112,7 @@ class Run:
 _MIXED: list[JSON] = [
     {"data": {"n": 1.0, "f": 1.5}, "mediaType": "application/json"},
     {"raw": "AAFoaQ==", "filename": "a.bin", "mediaType": "application/octet-stream"},
-    {
-        "url": "https://example.com/x.pdf",
-        "filename": "x.pdf",
-        "mediaType": "application/pdf",
-    },
+    {"url": "https://example.com/x.pdf", "filename": "x.pdf", "mediaType": "application/pdf"},
 ]
 
 

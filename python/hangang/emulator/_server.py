@@ -14,8 +14,8 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Collection, Generator, Iterable, MutableMapping
-from typing import Any, Unpack, cast
+from collections.abc import Callable, Generator, Iterable, MutableMapping
+from typing import Any, cast
 
 import uvicorn
 from starlette.applications import Starlette
@@ -24,8 +24,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 from ._addresses import url_of
-from ._app import build
-from ._controls import ControlOptions, Controls
 from ._faults import CONNECTION
 from ._replies import Choose, Replies, Reply
 from ._requests import Request
@@ -195,25 +193,8 @@ class Emulator:
 
 
 @contextlib.contextmanager
-def run_in_thread(
-    *,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    answers: Iterable[Reply] | Choose | None = None,
-    keys: Collection[str] | None = None,
-    requests_per_minute: int | None = None,
-    controls: Controls | None = None,
-    **options: Unpack[ControlOptions],
-) -> Generator[Emulator]:
+def run_in_thread(app: Starlette, host: str, port: int) -> Generator[Emulator]:
     """See `hangang.emulator.run_in_thread`."""
-    app = build(
-        answers=answers,
-        keys=keys,
-        requests_per_minute=requests_per_minute,
-        host=host,
-        controls=controls,
-        **options,
-    )
     sock = listen(host, port)
     with contextlib.closing(sock):
         server = make_server(app)
@@ -240,26 +221,9 @@ def run_in_thread(
 
 
 def serve(
-    *,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    answers: Iterable[Reply] | Choose | None = None,
-    keys: Collection[str] | None = None,
-    requests_per_minute: int | None = None,
-    on_start: Callable[[str], None] | None = None,
-    log_level: str = "warning",
-    controls: Controls | None = None,
-    **options: Unpack[ControlOptions],
+    app: Starlette, host: str, port: int, on_start: Callable[[str], None] | None, log_level: str
 ) -> None:
     """See `hangang.emulator.serve`."""
-    app = build(
-        answers=answers,
-        keys=keys,
-        requests_per_minute=requests_per_minute,
-        host=host,
-        controls=controls,
-        **options,
-    )
     sock = listen(host, port)
     url = url_of(*sock.getsockname()[:2])
     with contextlib.closing(sock), contextlib.suppress(KeyboardInterrupt):

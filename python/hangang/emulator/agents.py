@@ -215,12 +215,7 @@ def _list_tasks(call: Call, wire: Wire, params: JSON) -> Response:
     ]
     size = params.get("pageSize")
     size = size if isinstance(size, int) and size > 0 else 50
-    listed = {
-        "tasks": found[:size],
-        "pageSize": size,
-        "totalSize": len(found),
-        "nextPageToken": "",
-    }
+    listed = {"tasks": found[:size], "pageSize": size, "totalSize": len(found), "nextPageToken": ""}
     return call.whole(wire.body(listed))
 
 

@@ -25,6 +25,8 @@ from typing import Any
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from hangang._clova_codes import CLOVA_CODES
+
 from ._call import (
     JSON,
     Call,
@@ -42,68 +44,12 @@ from ._call import (
 )
 from ._faults import Frame
 from .fake_answers import Script, count_tokens
-from .json_types import is_list, is_object, is_objects
+from .json_types import is_list, is_number, is_object, is_objects
 from .tool_turns import NATIVE, has_tool_turn, wrong_tools, wrong_turn
 
 PREFIXES = ("", "/testapp", "/serviceapp")
 
-# Code to HTTP status and message ([clova §7.2]).
-CODES: dict[str, tuple[int, str]] = {
-    "40000": (400, "Bad request"),
-    "40001": (400, "Invalid parameter"),
-    "40002": (400, "Unsupported parameter"),
-    "40003": (400, "Context length exceeded"),
-    "40004": (400, "Text empty"),
-    "40005": (400, "Unavailable output"),
-    "40009": (400, "Unsupported function"),
-    "40055": (400, "Invalid response format schema"),
-    "40060": (400, "Unsupported image format"),
-    "40061": (400, "File size error"),
-    "40063": (400, "Image download failed"),
-    "40080": (400, "Model not found"),
-    "40082": (400, "Model fade out"),
-    "40083": (400, "Model no resource"),
-    "40084": (400, "Unsupported API for model"),
-    "40100": (401, "Unauthorized"),
-    "40101": (401, "Invalid signature"),
-    "40102": (401, "Invalid Authentication Type"),
-    "40103": (401, "Access token expired"),
-    "40104": (401, "Invalid key"),
-    "40170": (
-        401,
-        "No subscription request history found. Please request a subscription to use",
-    ),
-    "40300": (403, "Forbidden"),
-    "40301": (403, "No ownership"),
-    "40400": (404, "Not found"),
-    "40600": (406, "Not Acceptable"),
-    "40800": (408, "Request timeout"),
-    "41300": (413, "Request body size exceeded"),
-    "41500": (415, "MediaType error"),
-    "41501": (415, "No multipart boundary Content-Type"),
-    "42400": (424, "Processing Failed"),
-    "42900": (429, "Too many requests"),
-    "42901": (429, "Too many requests - rate exceeded"),
-    "42902": (429, "Too many requests - overloaded"),
-    "42903": (429, "Too many requests - image queue"),
-    "50000": (500, "Internal Server Error"),
-    "50100": (501, "Not yet implemented"),
-    "50400": (504, "Gateway timeout"),
-    "61002": (400, "Skill trainer error"),
-    "61004": (400, "Skill trainer error"),
-    "61005": (400, "Skill trainer error"),
-    "62001": (400, "Skill trainer error"),
-    "63001": (400, "Skill trainer error"),
-    "63002": (400, "Skill trainer error"),
-    "64400": (400, "Skill trainer error"),
-    "65001": (400, "Router error"),
-    "65400": (400, "Router error"),
-    "64429": (429, "Too many requests"),
-    "64000": (500, "Model unavailable"),
-    "64424": (500, "Model generation failed"),
-    "64500": (500, "Model server error"),
-    "65002": (500, "Response parsing failed"),
-}
+CODES = CLOVA_CODES
 _SPECIAL = {"wrong-key": "40104", "wrong-scheme": "40102", "no-boundary": "41501"}
 _USUAL = {429: "42901"}
 
@@ -125,7 +71,7 @@ def complete(refusal: Refusal) -> Refusal:
     code = _SPECIAL.get(refusal.code or "", refusal.code)
     if code is None:
         code = _USUAL.get(refusal.status, f"{refusal.status}00")
-    status, message = CODES.get(code, (refusal.status or status_of(code), "Bad request"))
+    status, message, _ = CODES.get(code) or (refusal.status or status_of(code), "Bad request", False)
     return Refusal(refusal.status or status, code, refusal.message or message, headers=refusal.headers)
 
 
@@ -248,15 +194,46 @@ def _invalid(*names: str) -> Refusal:
     return Refusal(400, "40001", f"Invalid parameter: {', '.join(names)}")
 
 
-def _number(body: JSON, name: str, low: float, high: float, *, over: bool = False) -> None:
-    """Refuse a value outside low…high; `over` excludes `low` itself."""
-    value = body.get(name)
-    if value is None:
-        return
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _invalid(name)
-    if not low <= value <= high or (over and value == low):
-        raise _invalid(name)
+# Parameter to its least and largest value, and whether the least itself is refused ([clova §3, §4]).
+NUMBERS: dict[str, dict[str, tuple[float, float, bool]]] = {
+    "v1": {
+        "temperature": (0, 1, True),
+        "topP": (0, 1, True),
+        "topK": (0, 128, False),
+        "repeatPenalty": (0, 10, True),
+        "maxTokens": (1, 4_096, False),
+        "seed": (0, 4_294_967_295, False),
+    },
+    "v3": {
+        "temperature": (0, 1, False),
+        "topP": (0, 1, True),
+        "topK": (0, 128, False),
+        "repetitionPenalty": (0, 2, True),
+        "maxTokens": (1, 32_768, False),
+        "maxCompletionTokens": (1, 32_768, False),
+        "seed": (0, 4_294_967_295, False),
+    },
+}
+# What v3 refuses together ([clova §4]); `thinking` is an effort other than none.
+EXCLUSIONS = (
+    ("maxTokens", "maxCompletionTokens"),
+    ("thinking", "tools"),
+    ("thinking", "responseFormat"),
+    ("thinking", "stop"),
+    ("thinking", "maxTokens"),
+    ("tools", "responseFormat"),
+)
+
+
+def _check_numbers(version: str, model: str, body: JSON) -> None:
+    for name, (low, high, over) in NUMBERS[version].items():
+        value = body.get(name)
+        if name in ("maxTokens", "maxCompletionTokens") and version == "v3":
+            high = MODELS[model][2] if model in MODELS else 4_096
+        if value is None:
+            continue
+        if not is_number(value) or not low <= value <= high or (over and value == low):
+            raise _invalid(name)
 
 
 def prompt_tokens(messages: list[JSON]) -> int:
@@ -273,12 +250,7 @@ def _v1(call: Call, model: str, body: JSON, messages: list[JSON], stream: bool) 
             raise _invalid("messages.role")
         if not isinstance(message.get("content"), str):
             raise _invalid("messages.content")
-    _number(body, "temperature", 0, 1, over=True)
-    _number(body, "topP", 0, 1, over=True)
-    _number(body, "topK", 0, 128)
-    _number(body, "repeatPenalty", 0, 10, over=True)
-    _number(body, "maxTokens", 1, 4_096)
-    _number(body, "seed", 0, 4_294_967_295)
+    _check_numbers("v1", model, body)
     prompt, turn = last_user_text(messages)
     context = MODELS[model][1] if model in MODELS else 8_192
     length = prompt_tokens(messages)
@@ -298,29 +270,18 @@ def _v1(call: Call, model: str, body: JSON, messages: list[JSON], stream: bool) 
     )
     reason = script.said or ("length" if script.finish == "length" else "stop_before")
     filters = ai_filters(random) if body.get("includeAiFilters") else []
-    result: JSON = {
-        "message": {"role": "assistant", "content": script.text},
-        "inputLength": length,
-        "outputLength": len(script.content),
-        "stopReason": reason,
-        **({"aiFilter": filters} if filters else {}),
-    }
+    message = {"role": "assistant", "content": script.text}
+    counts: JSON = {"inputLength": length, "outputLength": len(script.content)}
+    more: JSON = {"aiFilter": filters} if filters else {}
     if stream:
-        frames = _v1_frames(script, result, random)
+        result: JSON = {"message": message, **counts, "stopReason": reason, **more}
         return call.stream(
-            frames,
+            _v1_frames(script, result, random),
             error_frames=lambda code: error_frames(code, None, random),
             headers=script.text_hash,
         )
     seed = body.get("seed") or random.randrange(1, 2**32)
-    whole = {
-        "message": result["message"],
-        "stopReason": reason.upper(),
-        "inputLength": length,
-        "outputLength": len(script.content),
-        "seed": seed,
-        **({"aiFilter": filters} if filters else {}),
-    }
+    whole = {"message": message, "stopReason": reason.upper(), **counts, "seed": seed, **more}
     return call.reply(_envelope(whole), headers=script.text_hash)
 
 
@@ -343,11 +304,7 @@ def _v1_frames(script: Script, result: JSON, random: Random) -> Iterator[Frame]:
 
 def ai_filters(random: Random, *, result: str | None = None) -> list[JSON]:
     """The three documented filters; the score is a string."""
-    names = (
-        ("curse", "insult"),
-        ("curse", "discrimination"),
-        ("unsafeContents", "sexualHarassment"),
-    )
+    names = (("curse", "insult"), ("curse", "discrimination"), ("unsafeContents", "sexualHarassment"))
     return [
         {
             "groupName": group,
@@ -390,11 +347,7 @@ def _v3(call: Call, model: str, body: JSON, messages: list[JSON], stream: bool) 
         message["thinkingContent"] = script.thinking_text
     if script.calls:
         message["toolCalls"] = [
-            {
-                "id": made.id,
-                "type": "function",
-                "function": {"name": made.name, "arguments": made.arguments},
-            }
+            {"id": made.id, "type": "function", "function": {"name": made.name, "arguments": made.arguments}}
             for made in script.calls
         ]
     result: JSON = {
@@ -420,23 +373,17 @@ def _v3_rules(model: str, body: JSON, messages: list[JSON]) -> str:
         raise _invalid("messages.role: only one system message")
     tools, form = body.get("tools"), body.get("responseFormat")
     effort = _effort(model, body)
-    thinks = effort != "none"
     for message in messages:
         _v3_message(model, message)
     if sum(_images(message) for message in messages) > 5:
         raise Refusal(400, "40003", "Image limit exceeded")
-    if "maxTokens" in body and "maxCompletionTokens" in body:
-        raise _invalid("maxTokens", "maxCompletionTokens")
-    for given, name in ((tools, "tools"), (form, "responseFormat"), (body.get("stop"), "stop")):
-        if thinks and given:
-            raise _invalid("thinking", name)
-    if thinks and "maxTokens" in body:
-        raise _invalid("thinking", "maxTokens")
-    if tools and form:
-        raise _invalid("tools", "responseFormat")
-    if (tools or form) and model == "tuned":
-        raise Refusal(400, "40009")
-    if model == "tuned" and has_tool_turn(messages, NATIVE):
+    given = {name for name in ("tools", "responseFormat", "stop") if body.get(name)}
+    given |= {name for name in ("maxTokens", "maxCompletionTokens") if name in body}
+    given |= {"thinking"} if effort != "none" else set()
+    for one, other in EXCLUSIONS:
+        if one in given and other in given:
+            raise _invalid(one, other)
+    if model == "tuned" and (tools or form or has_tool_turn(messages, NATIVE)):
         raise Refusal(400, "40009")
     if (wrong := wrong_turn(messages, NATIVE) or wrong_tools(body, NATIVE)) is not None:
         raise _invalid(wrong)
@@ -454,14 +401,7 @@ def _v3_rules(model: str, body: JSON, messages: list[JSON]) -> str:
             raise Refusal(400, "40009")
         if not is_object(form) or form.get("type") != "json" or not _fits(form):
             raise Refusal(400, "40055")
-    largest = MODELS[model][2] if model in MODELS else 4_096
-    _number(body, "temperature", 0, 1)
-    _number(body, "topP", 0, 1, over=True)
-    _number(body, "topK", 0, 128)
-    _number(body, "repetitionPenalty", 0, 2, over=True)
-    _number(body, "maxTokens", 1, largest)
-    _number(body, "maxCompletionTokens", 1, largest)
-    _number(body, "seed", 0, 4_294_967_295)
+    _check_numbers("v3", model, body)
     return effort
 
 

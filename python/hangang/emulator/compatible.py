@@ -58,9 +58,7 @@ def chunks(script: Script, shape: Shape, random: Random) -> Iterator[Frame]:
     yield chunk(last, script.finish, end=True)  # vLLM's last token carries the finish reason
     if shape.usage:
         yield Frame(
-            _data({**_head(shape), "choices": [], "usage": usage(script, shape)}),
-            paced=False,
-            end=True,
+            _data({**_head(shape), "choices": [], "usage": usage(script, shape)}), paced=False, end=True
         )
     yield Frame(b"data: [DONE]\n\n", paced=False, end=True)
 
@@ -127,14 +125,7 @@ def usage(script: Script, shape: Shape) -> JSON:
 def error_frames(code: str | None, message: str = "Internal server error") -> Iterator[Frame]:
     """vLLM's error in a stream, in Python's spacing, and then still `[DONE]`."""
     number: int | str = int(code) if code and code.isascii() and code.isdigit() else code or 500
-    body = {
-        "error": {
-            "message": message,
-            "type": "InternalServerError",
-            "param": None,
-            "code": number,
-        }
-    }
+    body = {"error": {"message": message, "type": "InternalServerError", "param": None, "code": number}}
     yield Frame(sse(dump(body, spaced=True)))
     yield Frame(b"data: [DONE]\n\n", paced=False)
 

@@ -255,10 +255,7 @@ def _intent(query: str) -> str:
 
 
 _SITES = (
-    (
-        "https://blog.example.com/hangang/{n}?viewType=pc",
-        "한강 산책길 완벽 정리 ({n}) | 강변 블로그",
-    ),
+    ("https://blog.example.com/hangang/{n}?viewType=pc", "한강 산책길 완벽 정리 ({n}) | 강변 블로그"),
     ("https://news.example.com/article/2026{n:04d}", "[사설] 강은 누구의 것인가 {n} - 한강신문"),
     ("https://wiki.example.com/%ED%95%9C%EA%B0%95#{n}", "한강 - 위키 (문서 {n})"),
     ("https://example.org/rivers/{n}", "10 rivers you should see, part {n} | Rivers & Seas"),
@@ -338,8 +335,7 @@ async def _query(call: Call) -> Response:
         raise Refusal(422)
     found = _found(call, ids)
     return call.reply(
-        {"result_code": 200, "files": [{"id": f.id, "status": f.status} for f in found]},
-        spaced=True,
+        {"result_code": 200, "files": [{"id": f.id, "status": f.status} for f in found]}, spaced=True
     )
 
 

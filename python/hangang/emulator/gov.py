@@ -191,8 +191,5 @@ def _thinks(model: str, body: JSON) -> bool:
     options = options if is_object(options) else {}
     if options.get("force_reasoning"):
         return True
-    off = options.get("skip_reasoning") or False in (
-        options.get("thinking"),
-        options.get("enable_thinking"),
-    )
+    off = options.get("skip_reasoning") or False in (options.get("thinking"), options.get("enable_thinking"))
     return "THINK" in model.upper() and not off

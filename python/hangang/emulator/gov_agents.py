@@ -131,9 +131,7 @@ async def _agent_v2(call: Call) -> Response:
         return _v2_error(ident, code, "Agent failed", "emulated")
 
     return call.stream(
-        _v2_frames(call, script, context, ident, text),
-        error_frames=failed,
-        headers=script.text_hash,
+        _v2_frames(call, script, context, ident, text), error_frames=failed, headers=script.text_hash
     )
 
 
