@@ -122,9 +122,11 @@ In another terminal:
   export CLOVA_STUDIO_BASE_URL={url}
   export EXAONE_BASE_URL={url}
   export CLOVA_STUDIO_GOV_BASE_URL={url}
+  export OPENAI_BASE_URL={url}/openai/v1
   export CLOVA_STUDIO_API_KEY={key}
   export EXAONE_API_KEY={key}
   export CLOVA_STUDIO_GOV_API_KEY={key}
+  export OPENAI_API_KEY={key}
   hangang chat --service clova
 
 or without a client:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, cast
@@ -19,8 +18,9 @@ from ._replies import AnswersError
 from ._requests import Request as ReceivedRequest
 from ._requests import decoded
 from ._state import State
+from ._wire import dump, frames_of, keep_alive_comment, read_json
 from .fake_answers import Script, UnusableSchema, compose, count_tokens, scripted
-from .json_types import is_list, is_object
+from .json_types import is_object
 
 JSON = dict[str, Any]
 MAX_BODY = 50 * 2**20  # [clova §7.2] 41300
@@ -77,33 +77,6 @@ def status_of(code: str | None) -> int:
     if head.isascii() and head.isdigit() and len(code or "") in (3, 5) and 400 <= int(head) <= 599:
         return int(head)
     return _NAMED_STATUS.get(code or "", 500)
-
-
-def keep_alive_comment() -> bytes:
-    """The keep-alive of vLLM ([openai §6])."""
-    return b": keep-alive\n\n"
-
-
-def read_json(content: bytes) -> Any:
-    """The value of a JSON text.
-
-    Raises:
-        ValueError: no JSON, no UTF-8, or a lone surrogate in it: answers echo texts, and cannot echo that
-        one.
-    """
-    found: Any = json.loads(content.decode())
-    if b"\\u" in content and not is_whole_text(found):
-        raise ValueError("a lone surrogate")
-    return found
-
-
-def is_whole_text(value: object) -> bool:
-    """Whether every text in a value can be encoded: a lone surrogate cannot."""
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def no_headers(_limit: int, _left: int, _reset: float) -> dict[str, str]:
@@ -395,78 +368,3 @@ def bearer(call: Call) -> str | None:
     if scheme.lower() != "bearer" or not key.strip():
         raise Refusal(401, "wrong-scheme")
     return key.strip()
-
-
-def dump(value: object, *, spaced: bool = False) -> bytes:
-    """JSON as the services write it: raw UTF-8 on one line, compact or in Python's spacing."""
-    separators = (", ", ": ") if spaced else (",", ":")
-    return json.dumps(value, ensure_ascii=False, separators=separators).encode()
-
-
-def sse(data: bytes, *, event: str = "", ident: str = "", space: str = " ") -> bytes:
-    """One SSE event with LF line ends: `id`, `event`, `data`, a blank line."""
-    lines = [
-        *([f"id:{space}{ident}\n".encode()] if ident else []),
-        *([f"event:{space}{event}\n".encode()] if event else []),
-        f"data:{space}".encode() + data + b"\n\n",
-    ]
-    return b"".join(lines)
-
-
-_EVENT_END = re.compile(rb"(?:\r\n|\n|\r)(?:\r\n|\n|\r)+")
-
-
-def frames_of(body: bytes) -> Iterator[Frame]:
-    """A recorded body in frames, which joined are the body: SSE events, or bare JSON values."""
-    start = 0
-    if body[:1] in (b"{", b"\xef") or body[:64].lstrip().startswith(b"{"):
-        for end in _json_ends(body):
-            yield Frame(body[start:end])
-            start = end
-    else:
-        for found in _EVENT_END.finditer(body):
-            yield Frame(body[start : found.end()])
-            start = found.end()
-    if start < len(body):
-        yield Frame(body[start:])
-
-
-def _json_ends(body: bytes) -> Iterator[int]:
-    """Where each JSON object of a body ends; nothing more after the first that is not one."""
-    depth, quoted, escaped = 0, False, False
-    for at, byte in enumerate(body):
-        if quoted:
-            if escaped:
-                escaped = False
-            elif byte == 0x5C:  # backslash
-                escaped = True
-            elif byte == 0x22:  # quote
-                quoted = False
-        elif byte == 0x22:
-            quoted = True
-        elif byte in b"{[":
-            depth += 1
-        elif byte in b"}]":
-            depth -= 1
-            if depth == 0:
-                yield at + 1
-
-
-def last_user_text(messages: Iterable[Any]) -> tuple[str, int]:
-    """The text of the last user message, and which of the user's questions it is."""
-    text, turn = "", 0
-    for message in messages:
-        if is_object(message) and message.get("role") == "user":
-            text, turn = text_of(message.get("content")), turn + 1
-    return text, max(turn, 1)
-
-
-def text_of(content: object) -> str:
-    """The text of a message's content: a string, or the text parts of a list."""
-    if isinstance(content, str):
-        return content
-    if is_list(content):
-        return "".join(
-            part["text"] for part in content if is_object(part) and isinstance(part.get("text"), str)
-        )
-    return ""

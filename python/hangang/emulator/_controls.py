@@ -159,18 +159,11 @@ class Controls:
 
     def without_faults(self) -> Controls:
         """The same controls without faults."""
-        return replace(
-            self,
-            cut=None,
-            truncate=None,
-            reset=None,
-            stall=None,
-            malformed=None,
-            error=None,
-            no_end=False,
-            status=None,
-            code=None,
-        )
+        none: dict[str, Any] = dict.fromkeys(_FAULTS)
+        return replace(self, **none, no_end=False)
+
+
+_FAULTS = ("cut", "truncate", "reset", "stall", "malformed", "error", "status", "code")
 
 
 class ControlOptions(TypedDict, total=False):

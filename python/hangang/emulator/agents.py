@@ -36,10 +36,11 @@ from ._a2a import (
     task_0_3,
     to_0_3,
 )
-from ._call import JSON, Call, Service, bearer, check_key, endpoint, keep, no_headers, read_json, refusal_of
+from ._call import JSON, Call, Service, bearer, check_key, endpoint, keep, no_headers, refusal_of
 from ._faults import Frame
 from ._run import Run, work
 from ._store import Store
+from ._wire import read_json
 from .fake_answers import Script
 from .gov import CHAT
 from .gov_agents import find_agent

@@ -19,8 +19,9 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from ._call import JSON, Call, Refusal, dump, endpoint, sse
+from ._call import JSON, Call, Refusal, endpoint
 from ._faults import Frame
+from ._wire import dump, sse
 from .gov import TOOLS
 
 TEXT = "한강은 서울을 동서로 가로지릅니다.\n길이는 약 494km입니다."

@@ -27,22 +27,9 @@ from starlette.routing import BaseRoute, Route
 
 from hangang._clova_codes import CLOVA_CODES
 
-from ._call import (
-    JSON,
-    Call,
-    Refusal,
-    Service,
-    bearer,
-    check_key,
-    dump,
-    endpoint,
-    last_user_text,
-    refusal_of,
-    sse,
-    status_of,
-    text_of,
-)
+from ._call import JSON, Call, Refusal, Service, bearer, check_key, endpoint, refusal_of, status_of
 from ._faults import Frame
+from ._wire import dump, last_user_text, sse, text_of
 from .fake_answers import Script, count_tokens
 from .json_types import is_list, is_number, is_object, is_objects
 from .tool_turns import NATIVE, has_tool_turn, wrong_tools, wrong_turn

@@ -11,7 +11,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from . import compatible
-from ._call import JSON, Call, Refusal, Service, dump, endpoint, last_user_text
+from ._call import JSON, Call, Refusal, Service, endpoint
+from ._wire import dump, last_user_text
 from .clova import (
     MODELS,
     PREFIXES,
@@ -22,7 +23,6 @@ from .clova import (
     prompt_tokens,
     rate_headers,
 )
-from .compatible import Shape
 from .json_types import is_object, is_objects, is_texts
 from .tool_turns import OPENAI, wrong_tools, wrong_turn
 
@@ -123,20 +123,8 @@ async def _chat(call: Call) -> Response:
         calls=call.controls.calls,
         schema=_schema(form),
     )
-    shape = Shape(
-        ident=f"chatcmpl-{random.getrandbits(128):032x}",
-        model=model,
-        created=1_767_225_600 + random.randrange(10_000_000),
-        reasoning=call.controls.reasoning,
-        vllm=False,
-    )
-    if not stream:
-        return call.reply(compatible.completion(script, shape), headers=script.text_hash)
-    return call.stream(
-        compatible.chunks(script, shape, random),
-        error_frames=lambda code: compatible.error_frames(code or "50000"),
-        headers=script.text_hash,
-    )
+    shape = compatible.shape_of(random, model, reasoning=call.controls.reasoning, vllm=False)
+    return compatible.answer(call, script, shape, random, stream=stream, code="50000")
 
 
 def _effort(model: str, body: JSON) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from ._call import JSON, Call, Refusal, endpoint, text_of
+from ._call import JSON, Call, Refusal, endpoint
+from ._wire import text_of
 from .clova import MODELS, PREFIXES, SERVICE
 from .fake_answers import count_tokens, embed
 from .json_types import is_list, is_object, is_objects

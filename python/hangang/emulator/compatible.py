@@ -14,9 +14,13 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
-from ._call import JSON, dump, sse
+from starlette.responses import Response
+
+from ._call import JSON, Call
 from ._faults import Frame
+from ._wire import dump, sse
 from .fake_answers import Script, ToolCall, count_tokens, embed
 
 
@@ -30,6 +34,26 @@ class Shape:
     reasoning: str = "reasoning_content"
     vllm: bool = True
     usage: bool = False
+
+
+def answer(
+    call: Call, script: Script, shape: Shape, random: Random, *, stream: bool, code: str = ""
+) -> Response:
+    """The answer, streamed or not; `code` is the usual one of an in-stream error."""
+    if not stream:
+        return call.reply(completion(script, shape), headers=script.text_hash)
+    return call.stream(
+        chunks(script, shape, random),
+        error_frames=lambda given: error_frames(given or code),
+        headers=script.text_hash,
+        media_type="text/event-stream; charset=utf-8" if shape.vllm else "text/event-stream",
+    )
+
+
+def shape_of(random: Random, model: str, **options: Any) -> Shape:
+    """A shape with an id and a time of its own."""
+    ident = f"chatcmpl-{random.getrandbits(128):032x}"
+    return Shape(ident, model, 1_767_225_600 + random.randrange(10_000_000), **options)
 
 
 def chunks(script: Script, shape: Shape, random: Random) -> Iterator[Frame]:

@@ -24,9 +24,10 @@ from starlette.datastructures import UploadFile
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from ._call import JSON, Call, Refusal, Service, check_key, dump, endpoint, status_of
+from ._call import JSON, Call, Refusal, Service, check_key, endpoint, status_of
 from ._faults import Frame
 from ._store import Store
+from ._wire import dump
 from .fake_answers import Script
 from .json_types import is_list, is_objects, is_texts
 

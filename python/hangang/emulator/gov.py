@@ -17,21 +17,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from . import compatible, exaone
-from ._call import (
-    JSON,
-    Call,
-    Refusal,
-    Service,
-    bearer,
-    check_key,
-    dump,
-    endpoint,
-    last_user_text,
-    status_of,
-    text_of,
-)
+from ._call import JSON, Call, Refusal, Service, bearer, check_key, endpoint, status_of
+from ._wire import dump, last_user_text, text_of
 from .clova import chosen_tools
-from .compatible import Shape
 from .fake_answers import count_tokens
 from .json_types import is_object, is_objects
 from .tool_turns import OPENAI, wrong_turn
@@ -168,21 +156,9 @@ def vllm(call: Call, body: JSON, model: str, reasoning: str, *, thinks: bool = F
         call_prefix="hcx_tool_call_",
     )
     options = body.get("stream_options")
-    shape = Shape(
-        ident=f"chatcmpl-{random.getrandbits(128):032x}",
-        model=model,
-        created=1_767_225_600 + random.randrange(10_000_000),
-        reasoning=reasoning,
-        usage=is_object(options) and options.get("include_usage") is True,
-    )
-    if not stream:
-        return call.reply(compatible.completion(script, shape), headers=script.text_hash)
-    return call.stream(
-        compatible.chunks(script, shape, random),
-        error_frames=compatible.error_frames,
-        headers=script.text_hash,
-        media_type="text/event-stream; charset=utf-8",
-    )
+    usage = is_object(options) and options.get("include_usage") is True
+    shape = compatible.shape_of(random, model, reasoning=reasoning, usage=usage)
+    return compatible.answer(call, script, shape, random, stream=stream)
 
 
 def _thinks(model: str, body: JSON) -> bool:

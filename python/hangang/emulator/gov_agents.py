@@ -18,9 +18,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from ._a2a import KnownError, Wire, rpc_error
-from ._call import JSON, Call, Refusal, dump, endpoint, refusal_of, sse
+from ._call import JSON, Call, Refusal, endpoint, refusal_of
 from ._controls import MOST_TOKENS
 from ._faults import Frame
+from ._wire import dump, sse
 from .fake_answers import Script
 from .gov import CHAT
 from .json_types import is_list, is_object

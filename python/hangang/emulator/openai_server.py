@@ -9,7 +9,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from . import compatible
-from ._call import Call, Refusal, Service, bearer, check_key, dump, endpoint
+from ._call import Call, Refusal, Service, bearer, check_key, endpoint
+from ._wire import dump
 from .gov import CHAT, vllm
 from .json_types import is_texts
 

@@ -21,8 +21,9 @@ from starlette.datastructures import FormData
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from ._call import JSON, Call, Handler, Refusal, endpoint, is_whole_text
+from ._call import JSON, Call, Handler, Refusal, endpoint
 from ._store import Store
+from ._wire import is_whole_text
 from .canned import text_in_file, uploaded
 from .gov import TOOLS
 from .json_types import is_list, is_object, is_texts
