@@ -73,6 +73,7 @@ def test_500_faulty_streams_for_two_minutes(loop: str) -> None:
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("loop", LOOPS)
 def test_a_storm_of_cancellations(loop: str) -> None:
-    result = soak("storm", loop, 30, 200)
+    result = soak("storm", loop, 60, 100)
     check(result)
-    assert result["answers"] >= 500
+    assert result["answers"] >= 300
+    assert result["served"] >= 50, "every call was cancelled before its request was sent"

@@ -420,7 +420,8 @@ def test_a_second_thread_takes_nothing(moment: str, reading: str) -> None:
 
 @pytest.mark.parametrize("reading", ["for", "batches", "text", "next", "read", "open"])
 @pytest.mark.parametrize("moment", ["before the answer", "in a read", "between events"])
-def test_a_second_task_takes_nothing(moment: str, reading: str) -> None:
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_a_second_task_takes_nothing(backend: str, moment: str, reading: str) -> None:
     async def main() -> None:
         reached, go = anyio.Event(), anyio.Event()
 
@@ -472,7 +473,7 @@ def test_a_second_task_takes_nothing(moment: str, reading: str) -> None:
             assert "".join(texts[:40]) == NUMBERS
             assert stream.completion.finish_reason == "stop_before"
 
-    anyio.run(main)
+    anyio.run(main, backend=backend)
 
 
 def test_a_loop_may_be_continued_by_another_thread() -> None:

@@ -7,16 +7,20 @@ that double as they grow.
 
 from __future__ import annotations
 
+import copy
 import gzip
 import importlib
 import json
 import os
+import pickle
 import re
 import signal
 import subprocess
 import sys
 import textwrap
 import zlib
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +30,7 @@ import transports
 from support import Implementation
 from transports import KEY, QUESTION, Answer, Script
 
-from hangang import APIConnectionError, APIError, LimitExceededError, clova, exaone
+from hangang import APIConnectionError, APIError, Completion, LimitExceededError, clova, exaone
 from hangang._client.http.decode import PIECE, DecodingError, decoded
 
 CHILD = Path(__file__).parents[1] / "support" / "limits_child.py"
@@ -128,6 +132,81 @@ def test_one_long_id_then_many_events(impl: Implementation, kind: str) -> None:
         # The last event of a chunk and the first of the next may have one each.
         assert 1 <= result["ids"] <= result["fed"] // (64 * KIB) + 2
     assert result["grown"] <= 8 * KIB, f"{result['grown']} KiB for an id of 1 MiB"
+
+
+#: SECURITY.md names these factors.
+FACTORS = [("openai", "choices", 140), ("openai", "tool_calls", 70), ("clova", "filters", 60)]
+FACTORS += [("exaone", "references", 45), ("a2a", "parts", 45)]
+
+
+@needs_peak
+@pytest.mark.parametrize(("kind", "scenario", "factor"), FACTORS)
+def test_the_objects_of_a_frame(impl: Implementation, kind: str, scenario: str, factor: int) -> None:
+    """How much memory a frame takes once it is objects: many times its bytes, but no more than is documented."""
+    result = run(impl, kind, scenario)
+    assert result["error"] is None
+    factor_seen = result["grown"] * 1024 / result["fed"]
+    assert factor_seen <= factor or not support.PEAKS, f"{factor_seen:.0f} times the frame"
+
+
+#: A frame of each dialect with a value of depth D in it, as `feed` gives it.
+NESTED = {
+    "clova": b'event: x\ndata: {"a":%s}\n\n',
+    "exaone": b'data: {"result_code":200,"data":{"answer":"a","references":[%s],"progress_state":"answering"}}\n\n',
+    "openai": b'data: {"choices":[{"index":0,"delta":{"content":"a","tool_calls":[{"function":{"arguments":{"a":%s}}}]}}]}\n\n',
+    "a2a": b'data: {"result":{"kind":"message","messageId":"m","parts":[{"kind":"data","data":%s}],"metadata":{"a":%s}}}\n\n',
+}
+
+
+def nested(impl: Implementation, kind: str, depth: int, opening: bytes = b"[", closing: bytes = b"]") -> Any:
+    value = opening * depth + b"0" + closing * depth
+    frame = NESTED[kind].replace(b"%s", value)
+    (event,) = impl.parser(kind, max_depth=10**6).feed(frame)
+    return event
+
+
+USES: dict[str, Callable[[Any, Any], object]] = {
+    "repr": lambda event, _: repr(event),
+    "==": lambda event, other: event == other,
+    "!=": lambda event, other: event != other,
+    "copy": lambda event, _: copy.copy(event),
+    "deepcopy": lambda event, _: copy.deepcopy(event),
+    "pickle": lambda event, _: pickle.loads(pickle.dumps(event)),
+    "json": lambda event, _: event.json(),
+    "to_dict": lambda event, _: event.to_dict(),
+    "dumps": lambda event, _: json.dumps(event.to_dict()),
+    "fold": lambda event, _: Completion.of([event]),
+    "raw": lambda event, _: event.raw,
+}
+#: These are Python's own over dicts and lists, which recurse. The others never do.
+RECURSIVE = {"repr", "==", "!=", "deepcopy", "pickle", "json", "dumps"}
+
+
+@pytest.mark.parametrize("brackets", [(b"[", b"]"), (b'{"a":', b"}")], ids=["lists", "objects"])
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("kind", NESTED)
+def test_an_event_of_depth_300_can_be_used(
+    impl: Implementation, kind: str, use: str, brackets: tuple[bytes, bytes]
+) -> None:
+    """More than twice the default max_depth. A hash needs hashable contents, which nested ones are not."""
+    event, other = (nested(impl, kind, 290, *brackets) for _ in range(2))
+    USES[use](event, other)
+    with suppress(TypeError):
+        hash(event)
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize("kind", NESTED)
+def test_a_deeper_event_ends_in_a_recursion_error_at_most(impl: Implementation, kind: str, use: str) -> None:
+    """With a max_depth of 100,000: what recurses raises, as it does for any such list; nothing crashes."""
+    event, other = nested(impl, kind, 100_000), nested(impl, kind, 100_000)
+    if use in RECURSIVE:
+        with suppress(RecursionError):
+            USES[use](event, other)
+    else:
+        USES[use](event, other)
+    with suppress(TypeError):
+        hash(event)
 
 
 @needs_peak

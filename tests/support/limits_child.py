@@ -104,6 +104,16 @@ def long_id(kind: str, make: Any, count: int) -> Scenario:
     return make(kind), times(DATA[kind], count, first, after=END.get(kind, b""))
 
 
+def objects(before: bytes, unit: bytes, after: bytes) -> Callable[[str, Any, int], Scenario]:
+    """One frame of about 2 MiB that repeats a value of a few bytes: the dearest objects for their bytes."""
+
+    def scenario(kind: str, make: Any, count: int) -> Scenario:
+        values = b",".join([unit] * (2 * MIB // (len(unit) + 1)))
+        return make(kind), iter([before + values + after, END[kind]])
+
+    return scenario
+
+
 FRAME = {
     "SSEParser": b"id: 1\ndata: {}\n\n",
     "JSONStreamParser": b'{"a":["\\u00e9",1.5e3]}\n',
@@ -130,6 +140,15 @@ SCENARIOS: dict[str, Callable[[str, Any, int], Scenario]] = {
     "deep": deep,
     "number": number,
     "long_id": long_id,
+    "choices": objects(b'data: {"choices":[', b"{}", b"]}\n\n"),
+    "tool_calls": objects(b'data: {"choices":[{"index":0,"delta":{"tool_calls":[', b"{}", b"]}}]}\n\n"),
+    "filters": objects(b'event: result\ndata: {"aiFilter":[', b"{}", b'],"message":{"content":""}}\n\n'),
+    "references": objects(
+        b'data: {"result_code":200,"data":{"answer":"a","references":[',
+        b"[[]]",
+        b'],"progress_state":"answering"}}\n\n',
+    ),
+    "parts": objects(b'data: {"result":{"kind":"message","parts":[', b'{"":0}', b"]}}\n\n"),
     "comments": counted(b": ping\n\n"),
     "empty_events": counted(b"data:\n\n"),
     "no_data": counted(b"event: token\nid: 1\n\n"),
@@ -142,7 +161,7 @@ SCENARIOS: dict[str, Callable[[str, Any, int], Scenario]] = {
 
 
 #: Scenarios whose events are kept, with their ids.
-KEPT = ("long_id",)
+KEPT = ("long_id", "choices", "tool_calls", "filters", "references", "parts")
 
 
 def peak() -> int:
@@ -168,7 +187,9 @@ def main() -> None:
     from hangang._errors import ParseError
 
     before = peak()
-    if scenario in KEPT and before:  # what must not be copied ends the process before it fills the machine
+    if (
+        scenario == "long_id" and before
+    ):  # what must not be copied ends the process before it fills the machine
         resource.setrlimit(resource.RLIMIT_AS, ((before + 2**20) * 1024,) * 2)
     events = fed = pending = 0
     error: dict[str, Any] | None = None
@@ -182,6 +203,8 @@ def main() -> None:
             if scenario in KEPT:
                 kept += got
                 ids.update(id(event.id) for event in got if hasattr(event, "id"))
+                for event in got:
+                    [getattr(event, name) for name in type(event).__match_args__]
             pending = max(pending, parser.pending)
         events += len(parser.close())
     except ParseError as raised:

@@ -1,7 +1,7 @@
 """Many faulty streams at once, through the real clients: one run, in a process of its own.
 
     python soak.py streams asyncio 120 500     seconds, and how many at once
-    python soak.py storm trio 30 200
+    python soak.py storm trio 60 100
 
 `streams` reads each answer to its end and compares its text and its error with what `soak_answers.py` says. `storm`
 cancels each call at a random moment, some twice. Prints a JSON object of counts; all but `answers`, `served` and
@@ -113,7 +113,10 @@ class Run:
             how = self.rng.choice(("once", "once", "twice", "break"))
             self.faults[how] += 1
             self.answers += 1
-            with anyio.CancelScope() as outer, anyio.move_on_after(self.rng.random() * 0.2):
+            with (
+                anyio.CancelScope() as outer,
+                anyio.move_on_after(self.rng.random() * self.rng.choice((0.05, 1.0, 4.0))),
+            ):
                 try:
                     async with self.open(wanted.service, number) as stream:
                         async for _ in stream:
