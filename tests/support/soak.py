@@ -18,6 +18,7 @@ import random
 import subprocess
 import sys
 import time
+import traceback
 import urllib.request
 import warnings
 from collections import Counter
@@ -34,7 +35,7 @@ from soak_answers import SERVICES, Answer, answer
 from hangang import clova, exaone, gov
 
 LATE = 120.0  # seconds after which one stream counts as hung, on a busy machine
-STALL = 5.0
+STALL = 20.0  # a busy machine leaves a stream alone for some seconds
 
 
 class Run:
@@ -76,7 +77,7 @@ class Run:
         """One answer, compared with what it must be."""
         texts: list[str] = []
         error: Exception | None = None
-        hung = True
+        hung, where = True, ""
         with anyio.move_on_after(LATE):
             try:
                 async with self.open(wanted.service, number) as stream:
@@ -84,6 +85,9 @@ class Run:
                         texts.append(event.text)
             except Exception as caught:
                 error = caught
+            except BaseException:
+                where = traceback.format_exc(limit=-12)
+                raise
             hung = False
         self.answers += 1
         self.faults[wanted.fault] += 1
@@ -96,7 +100,7 @@ class Run:
             is_named = name in ("APIConnectionError", "InterruptedStreamError")
         if hung or not is_right or not is_named:
             self.wrong.append(
-                f"{number} {wanted.service} {wanted.fault}: {hung=} {error!r} {got[-60:]!r} {want[-60:]!r}"
+                f"{number} {wanted.service} {wanted.fault}: {hung=} {error!r} {got[-60:]!r} {want[-60:]!r} {where}"
             )
 
     async def reader(self, until: float) -> None:
