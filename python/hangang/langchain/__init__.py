@@ -8,11 +8,11 @@ from __future__ import annotations
 try:
     from ._embeddings import ClovaEmbeddings
     from ._models import ChatClova, ChatExaone, ChatGov, ChatOpenAICompatible
-except ModuleNotFoundError as error:
-    if (error.name or "").partition(".")[0] != "langchain_core":
+except ModuleNotFoundError as _error:
+    if (_error.name or "").partition(".")[0] != "langchain_core":
         raise
     raise ImportError(
-        "hangang.langchain needs langchain-core: pip install 'hangang[langchain]'", name=error.name
-    ) from error
+        "hangang.langchain needs langchain-core: pip install 'hangang[langchain]'", name=_error.name
+    ) from _error
 
 __all__ = ["ChatClova", "ChatExaone", "ChatGov", "ChatOpenAICompatible", "ClovaEmbeddings"]

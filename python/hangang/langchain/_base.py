@@ -54,7 +54,7 @@ class ChatBase(Connection, BaseChatModel):
     """What all chat models share."""
 
     # As in `Connection`: LangChain's base class sets `extra` again.
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     model: str | None = None
     """The model's name on the service."""

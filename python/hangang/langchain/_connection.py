@@ -111,7 +111,9 @@ class Connection(BaseModel):
     """Where the service is, and how it is called. What is None is left to the client of the service."""
 
     # Inputs are hidden because the error of one field would show the values of all, the key among them.
-    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True
+    )
 
     api_key: SecretStr | None = None
     """The key; by default from the environment."""
