@@ -11,6 +11,7 @@ costs more than parsing the chunk.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from types import TracebackType
@@ -41,6 +42,8 @@ __all__ = ["AsyncStream", "Stream"]
 
 E = TypeVar("E", bound=Event)
 
+_CLOSED = "this stream was closed before its end: its last events are lost"
+
 
 class _Reader:
     """Who reads a stream: one thread or task at a time, in as many places as it likes.
@@ -61,6 +64,10 @@ class _Reader:
             self._who = who
             self._places += 1
         return self
+
+    def is_other(self, who: int) -> bool:
+        """Whether somebody else reads."""
+        return self._places > 0 and self._who != who
 
     def __enter__(self) -> None:
         pass
@@ -83,6 +90,7 @@ class _StreamBase:
         self._closed = False
         self._reader = _Reader()
         self._observation: observer.Observation | None = None
+        self._process = os.getpid()
         self.metrics = Metrics()
 
     @property
@@ -125,11 +133,34 @@ class _StreamBase:
         self._attempt = Attempt(self._call, options, self.metrics)
         return self._attempt
 
+    @property
+    def _is_at_home(self) -> bool:
+        """Whether this is the process that opened the stream, and not a fork of it."""
+        return self._process == os.getpid()
+
+    def _name_request(self, error: Exception) -> None:
+        """Give a failure the request that it belongs to."""
+        raise NotImplementedError
+
+    def _ended(self, attempt: Attempt) -> None:
+        """The body ended, unless that is how a read shows that another thread or task closed the stream."""
+        if self._closed:
+            self._require_open()
+        else:
+            attempt.end()
+
+    def _broke(self, attempt: Attempt, error: Exception) -> None:
+        """A read failed, or another thread or task closed the stream."""
+        if self._closed and not attempt.done:
+            raise RuntimeError(_CLOSED) from None
+        self._name_request(error)
+        attempt.broke(error)
+
     def _require_open(self) -> Attempt:
         """The running attempt, or an error: a stream that was closed early has not ended."""
         attempt = self._attempt
         if attempt is None or (self._closed and not attempt.done):
-            raise RuntimeError("this stream was closed before its end: its last events are lost")
+            raise RuntimeError(_CLOSED)
         return attempt
 
     def _end_metrics(self, error: BaseException | None) -> None:
@@ -225,7 +256,7 @@ class Stream(_StreamBase, Generic[E]):
                             if batch is not attempt.batch or attempt.done or self._closed:
                                 break  # it was read elsewhere meanwhile, has ended, or was closed
                         else:
-                            attempt.end()
+                            self._ended(attempt)
                     except failures as error:
                         self._broke(attempt, error)
             except BaseException as error:
@@ -258,10 +289,10 @@ class Stream(_StreamBase, Generic[E]):
         return self.completion
 
     def close(self) -> None:
-        """Close the connection, also before the end. Safe to call again.
+        """Close the connection at once, also before the end. Safe to call again, and from another thread.
 
-        If another thread is reading, it takes effect when the next bytes arrive or a timeout ends the
-        wait: a blocked read cannot be interrupted.
+        A read that another thread is blocked in ends with a RuntimeError. Only a wait for the head of the
+        answer cannot be interrupted: there it takes effect when the head arrives or a timeout ends the wait.
         """
         self._close()
 
@@ -269,6 +300,10 @@ class Stream(_StreamBase, Generic[E]):
         """Close; `error` is why, if it is not the caller's wish."""
         if not self._closed:
             self._closed = True
+            reply = self._reply
+            # After a fork the socket is the parent's too: shutting it down would end the parent's stream.
+            if reply is not None and self._reader.is_other(threading.get_ident()) and self._is_at_home:
+                reply.interrupt()  # closing alone would leave the other thread blocked
             try:
                 self._release()
             finally:
@@ -295,6 +330,7 @@ class Stream(_StreamBase, Generic[E]):
         self._release()
         attempt = self._begin_attempt(prepared)
         self._reply = self._sync.send(prepared, deadline)
+        self._require_open()  # another thread may have closed it meanwhile
         attempt.opened(self._reply.status, self._reply.headers)
         while not attempt.waiting and not attempt.done:
             self._read(attempt)
@@ -310,14 +346,13 @@ class Stream(_StreamBase, Generic[E]):
             self._broke(attempt, error)
         else:
             if chunk is None:
-                attempt.end()
+                self._ended(attempt)
             else:
                 attempt.feed(chunk)
 
-    def _broke(self, attempt: Attempt, error: Exception) -> None:
+    def _name_request(self, error: Exception) -> None:
         if self._reply is not None:
             self._reply.attach_request(error)
-        attempt.broke(error)
 
     def _release(self) -> None:
         reply, self._reply = self._reply, None
@@ -336,6 +371,7 @@ class AsyncStream(_StreamBase, Generic[E]):
         super().__init__(transport, call)
         self._async = transport
         self._reply: AsyncReply | None = None
+        self._sending: Any = None  # the cancel scope of a request whose answer has not begun
 
     async def __aenter__(self) -> Self:
         await self._start()
@@ -396,7 +432,7 @@ class AsyncStream(_StreamBase, Generic[E]):
                             if batch is not attempt.batch or attempt.done or self._closed:
                                 break  # it was read elsewhere meanwhile, has ended, or was closed
                         else:
-                            attempt.end()
+                            self._ended(attempt)
                     except failures as error:
                         self._broke(attempt, error)
             except BaseException as error:
@@ -429,16 +465,22 @@ class AsyncStream(_StreamBase, Generic[E]):
         return self.completion
 
     async def aclose(self) -> None:
-        """Close the connection, also before the end. Safe to call again."""
+        """Close the connection at once, also before the end. Safe to call again, and from another task.
+
+        A read that another task waits in ends with a RuntimeError. The connection is closed even if the task
+        that closes it is cancelled.
+        """
         await self._close()
 
     async def _close(self, error: BaseException | None = None) -> None:
         """As `Stream._close`. Every await is cancelled again while a scope of anyio is cancelled."""
-        if not self._closed:
-            self._closed = True
-            try:
-                await self._release()
-            finally:
+        if self._sending is not None:
+            self._sending.cancel()
+        was_closed, self._closed = self._closed, True
+        try:
+            await self._release()
+        finally:
+            if not was_closed:
                 self._end_metrics(error)
 
     async def _start(self) -> None:
@@ -461,7 +503,15 @@ class AsyncStream(_StreamBase, Generic[E]):
     async def _try_once(self, prepared: Prepared, deadline: Deadline) -> None:
         await self._release()
         attempt = self._begin_attempt(prepared)
-        self._reply = await self._async.send(prepared, deadline)
+        from anyio import CancelScope
+
+        try:
+            with CancelScope() as self._sending:  # which `aclose` of another task cancels
+                self._reply = await self._async.send(prepared, deadline)
+        finally:
+            self._sending = None
+        self._require_open()
+        assert self._reply is not None
         attempt.opened(self._reply.status, self._reply.headers)
         while not attempt.waiting and not attempt.done:
             await self._read(attempt)
@@ -472,24 +522,23 @@ class AsyncStream(_StreamBase, Generic[E]):
         reply = self._reply
         assert reply is not None
         try:
-            chunk = await anext(reply.chunks, None)
+            chunk = await reply.chunks.__anext__()
+        except StopAsyncIteration:
+            self._ended(attempt)
         except self._transport.failures as error:
             self._broke(attempt, error)
         else:
-            if chunk is None:
-                attempt.end()
-            else:
-                attempt.feed(chunk)
+            attempt.feed(chunk)
 
-    def _broke(self, attempt: Attempt, error: Exception) -> None:
+    def _name_request(self, error: Exception) -> None:
         if self._reply is not None:
             self._reply.attach_request(error)
-        attempt.broke(error)
 
     async def _release(self) -> None:
-        reply, self._reply = self._reply, None
-        if reply is not None:
+        # It stays until it is closed: whoever was cancelled meanwhile may try again.
+        if (reply := self._reply) is not None:
             await aclose_reply(reply)
+            self._reply = None
 
 
 def _task() -> int:

@@ -529,7 +529,10 @@ class _AsyncEndedBy:
 
         chunk: bytes | None = None
         with anyio.move_on_after(self._deadline.left):
-            chunk = await anext(self._chunks, None)
+            try:
+                chunk = await self._chunks.__anext__()
+            except StopAsyncIteration:
+                pass
         if self._deadline.is_over:
             raise self._deadline.error()
         if chunk is None:
@@ -554,15 +557,19 @@ async def _aclose_chunks(chunks: Any) -> None:
 
 
 def close_reply(reply: SyncReply) -> None:
-    """Close the chunks, then the connection."""
-    _close_chunks(reply.chunks)
-    reply.close()
+    """Close the chunks, then the connection, whatever the first says."""
+    try:
+        _close_chunks(reply.chunks)
+    finally:
+        reply.close()
 
 
 async def aclose_reply(reply: AsyncReply) -> None:
     """`close_reply`, awaited."""
-    await _aclose_chunks(reply.chunks)
-    await reply.close()
+    try:
+        await _aclose_chunks(reply.chunks)
+    finally:
+        await reply.close()
 
 
 def _shorter(seconds: float | None, other: float | None) -> float | None:

@@ -13,7 +13,7 @@ import functools
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from http.cookiejar import CookieJar
 from typing import TYPE_CHECKING, Any, cast
@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from .. import tracebacks
 from . import decode
+from .guard import Connecting, Guarded, GuardedChunks
 from .interface import AsyncReply, Auth, HTTPRequest, Reason, Reply, SyncReply, Timeouts, is_loopback
 
 if TYPE_CHECKING:
@@ -172,20 +173,32 @@ class AsyncHTTPX(_HTTPX):
     async def send(self, request: HTTPRequest, auth: Auth) -> AsyncReply:
         """See `Adapter.send`."""
         built, handled = self._build(request, auth), sys.exception()
+        connecting = Connecting()
+        built.extensions.setdefault("trace", connecting.trace)
         try:
-            response = await self.http.send(built, stream=True, follow_redirects=False)
+            sending = self.http.send(built, stream=True, follow_redirects=False)
+            response = await Guarded(sending, connecting=connecting)
         except BaseException as error:  # cancellation too
             tracebacks.cut(error, handled)
             raise
-        chunks: AsyncIterator[bytes]
+        body: AsyncIterator[bytes]
         if _is_unencoded(response):
             response.is_stream_consumed = True
-            chunks = aiter(response.stream)
+            body = aiter(response.stream)
         elif _was_read(response):
-            chunks = response.aiter_bytes()
+            body = response.aiter_bytes()
         else:
-            chunks = decode.adecoded(response.aiter_raw(), response.headers["content-encoding"])
-        reply: AsyncReply = self._reply(response, chunks, response.aclose)
+            body = decode.adecoded(response.aiter_raw(), response.headers["content-encoding"])
+        chunks = GuardedChunks(body)
+
+        async def close() -> None:
+            try:
+                await Guarded(response.aclose(), from_start=True)
+            finally:
+                # A transport of the caller's may have no connection: then its body could be read on.
+                await chunks.finish("network_stream" in response.extensions)
+
+        reply: AsyncReply = self._reply(response, chunks, close)
         return reply
 
     async def close(self) -> None:

@@ -1,0 +1,172 @@
+"""Cancellation on asyncio that leaves no connection busy.
+
+`Task.cancel()` raises in whatever the task awaits, and a second call raises in the code that cleans up after
+the first. httpx's pool then keeps a connection that nobody uses and nobody closes; the shields of anyio do
+not help, because they only keep anyio's own cancellation out. So what httpx awaits is driven from here: the
+first cancellation reaches it, and those that follow wait until it has cleaned up.
+
+On trio everything passes through unchanged: there a shield is one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Generator
+from contextlib import suppress
+from typing import Any, Generic, Self, TypeVar
+
+__all__ = ["Connecting", "Guarded", "GuardedChunks"]
+
+T = TypeVar("T")
+
+_CLEANUP_SECONDS = 5.0  # what has not cleaned up by then is cancelled again
+
+
+class Connecting:
+    """Follows a request of httpx to the moment when its connection is complete but not in use.
+
+    httpx has to wait for a lock there. A cancellation at that wait would leave the connection in the pool for
+    good: it counts as new, so it is neither used again nor closed.
+    """
+
+    __slots__ = ("is_between",)
+
+    def __init__(self) -> None:
+        self.is_between = False
+
+    async def trace(self, event: str, _: Any) -> None:
+        """httpx's request extension of this name; it is called at the steps of a request."""
+        if event.endswith(("connect_tcp.complete", "start_tls.complete")):
+            self.is_between = True
+        elif event.endswith(("start_tls.started", "send_request_headers.started")):
+            self.is_between = False
+
+
+class Guarded(Generic[T]):
+    """Awaits `work`. With `from_start` even the first cancellation waits until it is done."""
+
+    __slots__ = ("_connecting", "_from_start", "_work")
+
+    def __init__(
+        self, work: Awaitable[T], *, from_start: bool = False, connecting: Connecting | None = None
+    ) -> None:
+        self._work = work
+        self._from_start = from_start
+        self._connecting = connecting
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        inner: Any = self._work.__await__()
+        connecting = self._connecting
+        try:
+            waited = inner.send(None)
+            if self._from_start and (waited is None or isinstance(waited, asyncio.Future)):
+                result: T = yield from _shielded(inner, waited, None)
+                return result
+            while True:
+                try:
+                    yield waited
+                except asyncio.CancelledError as error:
+                    if connecting is not None and connecting.is_between and waited is None:
+                        waited = inner.send(None)
+                        if isinstance(waited, asyncio.Future):
+                            waited.cancel()
+                    waited = inner.throw(error)
+                    if not _is_of_anyio(error):
+                        result = yield from _shielded(inner, waited, error)
+                        return result
+                except GeneratorExit:
+                    inner.close()
+                    raise
+                except BaseException as error:  # trio's cancellation
+                    waited = inner.throw(error)
+                else:
+                    waited = inner.send(None)
+        except StopIteration as end:
+            result = end.value
+            return result
+
+
+def _shielded(inner: Any, waited: Any, first: asyncio.CancelledError | None) -> Generator[Any, Any, Any]:
+    """Drive a coroutine to its end, whatever its task is told; then raise what was held back.
+
+    `waited` is what the coroutine yielded. A future cannot be passed on to the task, which would cancel it:
+    the task waits for another one, which is set when this one is done.
+    """
+    loop = asyncio.get_running_loop()
+    until = loop.time() + _CLEANUP_SECONDS
+    held_back = first
+    while True:
+        passed_on: asyncio.CancelledError | None = None
+        if waited is None:  # `sleep(0)`
+            try:
+                yield None
+            except asyncio.CancelledError as error:
+                if _is_of_anyio(error):
+                    passed_on = error
+                else:
+                    held_back = held_back or error
+        else:
+            waited._asyncio_future_blocking = False  # what its own `await` in a task would do
+            while not waited.done():
+                woken = loop.create_future()
+                wake = _waker(woken)
+                waited.add_done_callback(wake)
+                try:
+                    yield from woken
+                except asyncio.CancelledError as error:
+                    if _is_of_anyio(error) or loop.time() > until:
+                        waited.cancel()
+                        passed_on = error
+                        break
+                    held_back = held_back or error
+                finally:
+                    waited.remove_done_callback(wake)
+        try:
+            waited = inner.send(None) if passed_on is None else inner.throw(passed_on)
+        except StopIteration as end:
+            if held_back is not None:
+                raise held_back from None
+            return end.value
+
+
+def _is_of_anyio(error: asyncio.CancelledError) -> bool:
+    """Whether a cancel scope raised it. Those inside need it to end; those outside respect shields."""
+    return bool(error.args) and "cancel scope" in str(error.args[0])
+
+
+def _waker(woken: asyncio.Future[None]) -> Any:
+    def wake(_: object) -> None:
+        if not woken.done():
+            woken.set_result(None)
+
+    return wake
+
+
+class GuardedChunks:
+    """An async iterator, each of whose steps is `Guarded`.
+
+    Not for `anext(chunks, default)`, which awaits a step anew each time that it is resumed.
+    """
+
+    __slots__ = ("_chunks",)
+
+    def __init__(self, chunks: AsyncIterator[bytes]) -> None:
+        self._chunks: Any = chunks
+
+    def __aiter__(self) -> Self:
+        return self
+
+    def __anext__(self) -> Guarded[bytes]:
+        return Guarded(self._chunks.__anext__())
+
+    async def finish(self, is_disconnected: bool) -> None:
+        """Close the iterator; what runs in another task is left alone.
+
+        Closing a generator leaves those inside it to the collector: trio warns of each, asyncio makes a task
+        for each. After its connection was closed nothing is left to read, and a step ends them all.
+        """
+        with suppress(Exception):  # the error of a closed connection
+            while is_disconnected:
+                await Guarded(self._chunks.__anext__(), from_start=True)
+        with suppress(RuntimeError):
+            await Guarded(self._chunks.aclose(), from_start=True)
