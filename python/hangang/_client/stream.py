@@ -10,10 +10,12 @@ costs more than parsing the chunk.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
@@ -41,6 +43,7 @@ from .transport import (
 __all__ = ["AsyncStream", "Stream"]
 
 E = TypeVar("E", bound=Event)
+T = TypeVar("T")
 
 _CLOSED = "this stream was closed before its end: its last events are lost"
 
@@ -391,18 +394,30 @@ class AsyncStream(_StreamBase, Generic[E]):
         return self
 
     def __aiter__(self) -> AsyncIterator[E]:
-        return self._iterate(False)
+        return self._iterate(False) if _is_on_asyncio() else _Iterator(self, self.__anext__)
 
     def batches(self) -> AsyncIterator[list[E]]:
         """As `Stream.batches`."""
-        return self._iterate(True)
+        return self._iterate(True) if _is_on_asyncio() else _Iterator(self, self._next_batch)
 
     @property
-    async def text_stream(self) -> AsyncIterator[str]:
+    def text_stream(self) -> AsyncIterator[str]:
         """As `Stream.text_stream`."""
+        return self._iterate_texts() if _is_on_asyncio() else _Iterator(self, self._next_text)
+
+    async def _iterate_texts(self) -> AsyncIterator[str]:
         async for event in self:
             if text := event.text:
                 yield text
+
+    async def _next_batch(self) -> list[E]:
+        first = await self.__anext__()
+        return [first, *self._require_open().batch]
+
+    async def _next_text(self) -> str:
+        while not (text := (await self.__anext__()).text):
+            pass
+        return text
 
     async def _iterate(self, in_batches: bool) -> AsyncIterator[Any]:
         with self._reader.be(_task()):
@@ -535,10 +550,52 @@ class AsyncStream(_StreamBase, Generic[E]):
             self._reply.attach_request(error)
 
     async def _release(self) -> None:
-        # It stays until it is closed: whoever was cancelled meanwhile may try again.
+        # It stays until it is closed: after a failure `aclose` may be called again.
         if (reply := self._reply) is not None:
-            await aclose_reply(reply)
+            from anyio import CancelScope
+
+            with CancelScope(shield=True):
+                await aclose_reply(reply)
             self._reply = None
+
+
+class _Iterator(Generic[T]):
+    """An iterator over an `AsyncStream` for trio, which warns of each async generator that is left early.
+
+    Leaving it closes the stream, as leaving a generator does on asyncio.
+    """
+
+    def __init__(self, stream: AsyncStream[Any], step: Callable[[], Awaitable[T]]) -> None:
+        self._stream = stream
+        self._step = step
+        self._has_begun = False
+
+    def __aiter__(self) -> Self:
+        return self
+
+    def __anext__(self) -> Awaitable[T]:
+        self._has_begun = True
+        return self._step()
+
+    def __del__(self) -> None:
+        if self._has_begun and not self._stream._closed:
+            with suppress(ImportError, RuntimeError):  # trio is not running any more
+                from trio.lowlevel import spawn_system_task
+
+                spawn_system_task(_close_quietly, self._stream)
+
+
+async def _close_quietly(stream: AsyncStream[Any]) -> None:
+    with suppress(Exception):  # nobody could catch it
+        await stream.aclose()
+
+
+def _is_on_asyncio() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _task() -> int:

@@ -62,8 +62,8 @@ class AsyncAIOHTTP:
         self.http = session
         self._is_ours = session is None
         self._closed = False
-        self._place: tuple[int, object] | None = None  # the process and the loop of our session
-        self._inherited: list[Any] = []
+        self._place: tuple[int, asyncio.AbstractEventLoop] | None = None  # process and loop of our session
+        self._left: list[Any] = []  # sessions of other processes and loops
         self.proxies = Proxies()
         self.tls = tls_context() if self._is_ours else None
         self.failures: tuple[type[Exception], ...] = (library.ClientError, OSError)
@@ -103,7 +103,7 @@ class AsyncAIOHTTP:
     async def send(self, request: HTTPRequest, auth: Auth) -> AsyncReply:
         """See `Adapter.send`."""
         handled, library = sys.exception(), self._library
-        session, url = self._session(), self._url(request.url, encoded=request.url.isascii())
+        session, url = await self._session(), self._url(request.url, encoded=request.url.isascii())
         proxy = self.proxies.for_url(request.url) if self._is_ours else None
         limits = request.timeouts
         timeout = library.ClientTimeout(
@@ -147,18 +147,15 @@ class AsyncAIOHTTP:
             response.status, _merged(response.headers), chunks, chunks.aclose, _ignore, chunks.interrupt
         )
 
-    def _session(self) -> Any:
+    async def _session(self) -> Any:
         if not self._is_ours:
             return self.http
         if self._closed:
             raise RuntimeError("cannot send a request: the client was closed")
         place = os.getpid(), asyncio.get_running_loop()
         if self._place != place:
-            old = self.http
-            if old is not None and self._place is not None and self._place[0] != place[0]:
-                self._inherited.append(old)  # a parent's: closing its connections would close the parent's
-            elif old is not None:
-                old.detach()
+            if self._place is not None:
+                await self._leave(*self._place)
             library = self._library
             self.http = library.ClientSession(
                 # A stream holds its connection for as long as the answer takes: no cap on how many.
@@ -169,11 +166,21 @@ class AsyncAIOHTTP:
             self._place = place
         return self.http
 
+    async def _leave(self, process: int, loop: asyncio.AbstractEventLoop) -> None:
+        """Give up the session of another process or loop."""
+        if process == os.getpid() and loop.is_closed():
+            await self.http.close()  # with its loop its connections are gone: this waits for nothing
+        else:
+            # A parent's, or of a loop in another thread: closing its connections from here would break them.
+            self._left.append(self.http)
+
     async def close(self) -> None:
         """Close the session."""
         self._closed = True
-        if self.http is not None and (self._place is None or self._place[0] == os.getpid()):
+        if self._place == (os.getpid(), asyncio.get_running_loop()):
             await self.http.close()
+        elif self._place is not None:
+            await self._leave(*self._place)
 
 
 class _Headers(dict[str, str]):

@@ -64,7 +64,7 @@ class Guarded(Generic[T]):
                 return result
             while True:
                 try:
-                    yield waited
+                    sent = yield waited
                 except asyncio.CancelledError as error:
                     if connecting is not None and connecting.is_between and waited is None:
                         waited = inner.send(None)
@@ -80,7 +80,7 @@ class Guarded(Generic[T]):
                 except BaseException as error:  # trio's cancellation
                     waited = inner.throw(error)
                 else:
-                    waited = inner.send(None)
+                    waited = inner.send(sent)
         except StopIteration as end:
             result = end.value
             return result

@@ -207,12 +207,13 @@ class _Chunks:
 
     def interrupt(self) -> None:
         """Make a read of another thread fail."""
-        connection = self._response.connection
-        sock = getattr(connection, "sock", None)
-        if isinstance(sock, socket.socket):
-            with suppress(OSError):
-                # Not `response.shutdown`: a TLS socket's own would take its state from the thread that reads.
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        # By its number: a connection that ends with its answer has given the socket away. And not by
+        # `response.shutdown`: a TLS socket's own would take its state from the thread that reads.
+        with (
+            suppress(OSError, ValueError, AttributeError),  # it is closed
+            socket.socket(fileno=os.dup(self._response.fileno())) as sock,
+        ):
+            sock.shutdown(socket.SHUT_RDWR)
 
 
 def _ignore(_: Exception) -> None:

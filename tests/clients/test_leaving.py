@@ -1,0 +1,454 @@
+"""Leaving a stream: by cancelling, by closing it from elsewhere, by Ctrl-C, in a forked child, on trio.
+
+Nothing stays: no connection at the server, none that a pool counts as busy, no task, no thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+import pytest
+import support
+from raw_http_server import HANG, LAST_CHUNK, RawHTTPServer, Sleep, Step, chunk, head
+from transports import AWAITING, BLOCKING, KEY, QUESTION, WAYS
+
+from hangang import clova
+
+DATA = (support.CAPTURES / "clova/v3_text.sse").read_bytes()
+FRAMES = [frame + b"\n\n" for frame in DATA.split(b"\n\n") if frame]
+PART = b"".join(FRAMES[:3])
+CLOSED = "closed before its end"
+SILENT: list[Step] = [head(chunked=True), chunk(PART), HANG]
+WHOLE: list[Step] = [head(chunked=True), chunk(DATA), LAST_CHUNK]
+
+
+def busy(client: Any, library: str) -> int:
+    """Connections that the pool of a client of ours counts as in use, and requests that wait for one."""
+    http = client._transport._adapter.http
+    if library == "aiohttp":
+        return 0 if http is None else len(http.connector._acquired)
+    pool = http._transport._pool
+    return sum(not connection.is_idle() for connection in pool.connections) + len(pool._requests)
+
+
+def asynchronous(
+    library: str, server: RawHTTPServer, work: Callable[[Any], Any], backend: str = "asyncio", **options: Any
+) -> Any:
+    """Run `work(client)`; then no task is left, no connection is busy, and none is open at the server."""
+
+    async def run() -> Any:
+        made = {"base_url": server.url, "http_client": library, "max_retries": 0, "timeout": 30, **options}
+        async with clova.AsyncClient(KEY, **made) as client:
+            result = await work(client)
+            if backend == "asyncio":
+                for _ in range(5):
+                    await asyncio.sleep(0)
+                assert asyncio.all_tasks() == {asyncio.current_task()}
+            assert busy(client, library) == 0
+        return result
+
+    result = anyio.run(run, backend=backend)
+    assert server.settle() == 0
+    return result
+
+
+# -- cancelling ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("library", AWAITING)
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_cancelled_before_the_head(library: str, times: int) -> None:
+    """The request is sent, and its answer has not begun."""
+
+    async def work(client: Any) -> None:
+        task = asyncio.create_task(client.chat("HCX-005", QUESTION))
+        while not server.requests:
+            await asyncio.sleep(0.005)
+        for _ in range(times):
+            task.cancel()
+            await asyncio.sleep(0)
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await asyncio.to_thread(server.settle) == 0, "it is open until the client is closed"
+
+    with RawHTTPServer([[HANG]]) as server:
+        asynchronous(library, server, work)
+
+
+async def storm(client: Any, library: str, count: int, seed: int) -> None:
+    """Streams that are cancelled at any moment, most of them more than once."""
+    rng = random.Random(seed)
+
+    async def consume() -> None:
+        async with client.stream("HCX-005", QUESTION) as stream:
+            async for _ in stream:
+                pass
+
+    for number in range(count):
+        task = asyncio.create_task(consume())
+        if number % 2:
+            await asyncio.sleep(rng.random() * 0.02)
+        else:
+            for _ in range(rng.randrange(80)):
+                await asyncio.sleep(0)
+        task.cancel()
+        for _ in range(number % 4):
+            await asyncio.sleep(0)
+            task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError:
+            pass
+        assert busy(client, library) == 0, f"after {number + 1} cancellations"
+
+
+@pytest.mark.parametrize("library", AWAITING)
+def test_500_cancellations_leave_no_busy_connection(library: str) -> None:
+    steps: list[Step] = [head(chunked=True)]
+    for frame in FRAMES:
+        steps += [chunk(frame), Sleep(0.002)]
+    with RawHTTPServer([[*steps, LAST_CHUNK]]) as server:
+        asynchronous(library, server, lambda client: storm(client, library, 500, 7))
+
+
+@pytest.mark.parametrize("library", AWAITING)
+def test_a_cancellation_while_closing_waits(library: str) -> None:
+    """`aclose` closes even if its task is cancelled, and may be called again."""
+
+    async def work(client: Any) -> None:
+        stream = client.stream("HCX-005", QUESTION)
+        await stream.open()
+        task = asyncio.create_task(stream.aclose())
+        for _ in range(3):
+            await asyncio.sleep(0)
+            task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError:
+            pass
+        assert busy(client, library) == 0
+        await stream.aclose()
+        await stream.aclose()
+
+    with RawHTTPServer([SILENT]) as server:
+        asynchronous(library, server, work)
+
+
+@pytest.mark.parametrize("library", AWAITING)
+def test_a_timeout_of_the_caller(library: str) -> None:
+    """`asyncio.timeout` and anyio's scopes cancel too, anyio's again and again."""
+
+    async def work(client: Any) -> None:
+        for moment in (0.0, 0.05):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(moment), client.stream("HCX-005", QUESTION) as stream:
+                    async for _ in stream:
+                        pass
+            with anyio.move_on_after(moment) as scope:
+                async with client.stream("HCX-005", QUESTION) as stream:
+                    async for _ in stream:
+                        pass
+            assert scope.cancelled_caught
+            assert busy(client, library) == 0
+
+    with RawHTTPServer([SILENT]) as server:
+        asynchronous(library, server, work)
+
+
+# -- closing from elsewhere ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@pytest.mark.parametrize("moment", ["head", "first event", "read"])
+@pytest.mark.parametrize("library", AWAITING)
+def test_aclose_from_another_task_while_a_read_waits(library: str, moment: str, backend: str) -> None:
+    if library == "aiohttp" and backend == "trio":
+        pytest.skip("aiohttp runs on asyncio only")
+    steps = {
+        "head": [HANG],
+        "first event": [head(chunked=True), chunk(b": ping\n\n"), HANG],
+        "read": SILENT,
+    }[moment]
+    seen: list[Any] = []
+
+    async def read(stream: Any) -> None:
+        with pytest.raises(RuntimeError, match=CLOSED):
+            async for event in stream:
+                seen.append(event)
+        seen.append("ended")
+
+    async def work(client: Any) -> None:
+        stream = client.stream("HCX-005", QUESTION)
+        async with anyio.create_task_group() as group:
+            group.start_soon(read, stream)
+            while not server.requests or (moment == "read" and len(seen) < 3):
+                await anyio.sleep(0.005)
+            await anyio.sleep(0.05)
+            await stream.aclose()
+        assert seen[-1] == "ended"
+
+    with RawHTTPServer([steps]) as server:
+        asynchronous(library, server, work, backend)
+    assert len(seen) == (4 if moment == "read" else 1)
+
+
+@pytest.mark.parametrize("reading", ["for", "next", "batches"])
+@pytest.mark.parametrize("framing", ["chunked", "length", "until the end"])
+@pytest.mark.parametrize("library", BLOCKING)
+def test_close_from_another_thread_while_a_read_blocks(library: str, framing: str, reading: str) -> None:
+    first = {"chunked": head(chunked=True), "length": head(length=9000), "until the end": head()}[framing]
+    body = chunk(PART) if framing == "chunked" else PART
+    seen: list[Any] = []
+
+    def read(stream: Any) -> None:
+        try:
+            if reading == "next":
+                while True:
+                    seen.append(next(stream))
+            for item in stream.batches() if reading == "batches" else stream:
+                seen.extend(item if reading == "batches" else [item])
+        except BaseException as error:
+            seen.append(error)
+
+    options: Any = {"http_client": library, "max_retries": 0, "timeout": 30}
+    with (
+        RawHTTPServer([[first, body, HANG]]) as server,
+        clova.Client(KEY, base_url=server.url, **options) as client,
+    ):
+        stream = client.stream("HCX-005", QUESTION)
+        thread = threading.Thread(target=read, args=(stream,))
+        thread.start()
+        while len(seen) < 3:
+            time.sleep(0.005)
+        time.sleep(0.05)
+        stream.close()
+        thread.join(10)
+        assert not thread.is_alive(), "the read is still blocked"
+        assert server.settle() == 0
+    assert len(seen) == 4
+    assert type(seen[-1]) is RuntimeError
+    assert CLOSED in str(seen[-1])
+
+
+@pytest.mark.parametrize("library", BLOCKING)
+def test_closing_an_ended_stream_leaves_the_connection_to_the_next(library: str) -> None:
+    """The socket is in the pool then: shutting it down would break the next answer."""
+    with (
+        RawHTTPServer([WHOLE]) as server,
+        clova.Client(KEY, base_url=server.url, http_client=library, max_retries=0) as client,
+    ):
+        stream = client.stream("HCX-005", QUESTION)
+        text = stream.read().text
+        for _ in range(5):
+            thread = threading.Thread(target=stream.close)
+            thread.start()
+            thread.join()
+            assert client.chat("HCX-005", QUESTION).text == text
+
+
+# -- Ctrl-C ----------------------------------------------------------------------------------------------------
+
+INTERRUPTED = """
+    import asyncio, sys
+    from hangang import clova
+    url, library, mode = sys.argv[1:]
+    options = {"base_url": url, "http_client": library, "max_retries": 0, "timeout": 60}
+    question = [{"role": "user", "content": "x"}]
+    async def run():
+        async with clova.AsyncClient("nv-key", **options) as client:
+            async with client.stream("HCX-005", question) as stream:
+                async for event in stream:
+                    print(event.text, flush=True)
+    try:
+        if mode == "async":
+            asyncio.run(run())
+        else:
+            with clova.Client("nv-key", **options) as client, client.stream("HCX-005", question) as stream:
+                for event in stream:
+                    print(event.text, flush=True)
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+"""
+
+
+@pytest.mark.parametrize("moment", ["head", "read"])
+@pytest.mark.parametrize("way", WAYS)
+def test_ctrl_c_in_a_read_that_blocks(way: tuple[str, str], moment: str) -> None:
+    with RawHTTPServer([[HANG] if moment == "head" else SILENT]) as server:
+        command = [sys.executable, "-W", "error", "-c", textwrap.dedent(INTERRUPTED), server.url, *way]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        with subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            try:
+                if moment == "read":
+                    for _ in range(3):
+                        process.stdout.readline()
+                while not server.requests:
+                    time.sleep(0.01)
+                time.sleep(0.2)
+                process.send_signal(signal.SIGINT)
+                out, err = process.communicate(timeout=20)
+            finally:
+                process.kill()
+        assert out.strip() == "interrupted"
+        assert (err, process.returncode) == ("", 0)
+        assert server.settle() == 0
+
+
+# -- fork ------------------------------------------------------------------------------------------------------
+
+
+def in_child(work: Callable[[], bool]) -> bool:
+    """Whether `work` is true in a forked child."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            code = 0 if work() else 2
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status) == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # the server has threads
+@pytest.mark.parametrize("library", BLOCKING)
+def test_a_fork_with_an_open_client(library: str) -> None:
+    """The child has connections of its own; the parent's stream, open meanwhile, is whole."""
+    steps: list[Step] = [head(chunked=True), chunk(DATA[:700]), Sleep(0.5), chunk(DATA[700:]), LAST_CHUNK]
+    with (
+        RawHTTPServer([WHOLE, steps, WHOLE]) as server,
+        clova.Client(KEY, base_url=server.url, http_client=library, timeout=20) as client,
+    ):
+        text = client.chat("HCX-005", QUESTION).text  # its connection is in the pool
+        with client.stream("HCX-005", QUESTION) as stream:
+            first = next(stream)
+
+            def work() -> bool:
+                same = client.chat("HCX-005", QUESTION).text == text
+                client.close()
+                gc.collect()
+                return same
+
+            assert in_child(work)
+            assert first.text + "".join(event.text for event in stream) == text
+        assert client.chat("HCX-005", QUESTION).text == text
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+@pytest.mark.parametrize("library", AWAITING)
+def test_a_fork_with_an_open_async_client(library: str) -> None:
+    """A child with an event loop of its own uses the client that its parent has used."""
+    with RawHTTPServer([WHOLE]) as server:
+        client = clova.AsyncClient(KEY, base_url=server.url, http_client=library, timeout=20)
+
+        async def ask() -> str:
+            return str((await client.chat("HCX-005", QUESTION)).text)
+
+        with asyncio.Runner() as runner:
+            text = runner.run(ask())
+            assert in_child(lambda: asyncio.run(ask()) == text)
+            assert runner.run(ask()) == text
+            runner.run(client.aclose())
+
+
+@pytest.mark.parametrize("library", AWAITING)
+def test_a_client_made_outside_of_the_loop_serves_several(library: str) -> None:
+    with RawHTTPServer([WHOLE]) as server:
+        client = clova.AsyncClient(KEY, base_url=server.url, http_client=library, timeout=20)
+
+        async def ask(is_last: bool) -> str:
+            text = str((await client.chat("HCX-005", QUESTION)).text)
+            if is_last:
+                await client.aclose()
+            else:
+                await asyncio.sleep(0.05)  # the server closes its connections
+            return text
+
+        texts = {asyncio.run(ask(number == 2)) for number in range(3)}
+    assert len(texts) == 1
+
+
+# -- trio ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("inside", [True, False], ids=["with", "without"])
+@pytest.mark.parametrize("reading", ["for", "batches", "text"])
+@pytest.mark.parametrize("library", [param for param in AWAITING if param.values[0] != "aiohttp"])
+def test_leaving_a_loop_early_on_trio(library: str, reading: str, inside: bool) -> None:
+    """No ResourceWarning, which is an error here, and the connection is closed."""
+
+    def parts(stream: Any) -> Any:
+        return {"for": stream, "batches": stream.batches(), "text": stream.text_stream}[reading]
+
+    async def work(client: Any) -> None:
+        stream = client.stream("HCX-005", QUESTION)
+        if inside:
+            async with stream:
+                async for _ in parts(stream):
+                    break
+        else:
+            async for _ in parts(stream):
+                break
+            await anyio.sleep(0.1)
+        gc.collect()
+        assert await anyio.to_thread.run_sync(server.settle) == 0, "it is open until the client is closed"
+        with pytest.raises(RuntimeError, match=CLOSED):
+            await anext(stream)
+
+    with RawHTTPServer([[head(chunked=True), chunk(PART), Sleep(0.01), HANG]]) as server:
+        asynchronous(library, server, work, "trio")
+
+
+@pytest.mark.parametrize("library", [param for param in AWAITING if param.values[0] != "aiohttp"])
+def test_whole_streams_on_trio(library: str) -> None:
+    events = clova.StreamParser().feed(DATA)
+
+    async def work(client: Any) -> None:
+        async with client.stream("HCX-005", QUESTION) as stream:
+            assert [event async for event in stream] == events
+        batches = [batch async for batch in client.stream("HCX-005", QUESTION).batches()]
+        assert [event for batch in batches for event in batch] == events
+        texts = [text async for text in client.stream("HCX-005", QUESTION).text_stream]
+        assert texts == [event.text for event in events if event.text]
+
+    with RawHTTPServer([[head(chunked=True), *map(chunk, support.pieces(DATA, 99)), LAST_CHUNK]]) as server:
+        asynchronous(library, server, work, "trio")
+
+
+@pytest.mark.parametrize("library", [param for param in AWAITING if param.values[0] != "aiohttp"])
+def test_cancelled_on_trio(library: str) -> None:
+    async def work(client: Any) -> None:
+        async def consume() -> None:
+            async with client.stream("HCX-005", QUESTION) as stream:
+                async for _ in stream:
+                    pass
+
+        for number in range(30):
+            async with anyio.create_task_group() as group:
+                group.start_soon(consume)
+                while len(server.requests) <= number:
+                    await anyio.sleep(0.001)
+                await anyio.sleep(number * 0.0005)
+                group.cancel_scope.cancel()
+            assert busy(client, library) == 0
+
+    with RawHTTPServer([SILENT]) as server:
+        asynchronous(library, server, work, "trio")
