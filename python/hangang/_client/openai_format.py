@@ -27,8 +27,8 @@ __all__ = [
 class CompatibleOptions(CallOptions, total=False):
     """Keyword arguments of chat in the OpenAI-compatible format; all optional. None leaves a field out.
 
-    - `thinking`: True, False or `"none"`; where the service has depths, also `"low"`, `"medium"`, `"high"`. It is
-      sent as `reasoning_effort`, or as a switch in `chat_template_kwargs`.
+    - `thinking`: True, False or `"none"`; where the service has depths, also `"low"`, `"medium"`, `"high"`.
+      It is sent as `reasoning_effort`, or as a switch in `chat_template_kwargs`.
     - the others have the names of the wire ([openai §2], [gov §1.1]).
     - the options of every call: see `CallOptions`.
     """

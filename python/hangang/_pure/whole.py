@@ -73,10 +73,15 @@ def read_bodies(
     """
     if dialect is not None and dialect not in _PARSERS:
         raise ValueError(f"no dialect of that name: {dialect}")
-    if not all(isinstance(body, bytes) for body in bodies):
+    given: list[Any] = list(bodies)
+    if not all(isinstance(body, bytes) for body in given):
         raise TypeError("bodies must be a list of bytes")
     rows: list[tuple[Name | None, list[Any], int, ParseError | None]] = []
     for body in bodies:
         name: Any = dialect or detect(body)
-        rows.append((name, *(([], 0, None) if name is None else read_whole(body, _PARSERS[name]()))))
+        if name is None:
+            rows.append((None, [], 0, None))
+        else:
+            events, count, error = read_whole(body, _PARSERS[name]())
+            rows.append((name, events, count, error))
     return rows

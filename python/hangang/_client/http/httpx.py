@@ -13,7 +13,7 @@ import functools
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from http.cookiejar import CookieJar
 from typing import TYPE_CHECKING, Any, cast
