@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import gc
 import json
 import os
 import pickle
@@ -360,11 +361,11 @@ texts = st.lists(st.text("ab가 ", max_size=4), max_size=8)
 @given(texts, st.lists(st.text("ab가", max_size=3), max_size=3))
 def test_stop_is_the_same_for_every_split(pieces: list[str], stop: list[str]) -> None:
     whole = "".join(pieces)
-    places = [whole.find(one) for one in stop if one and one in whole]
+    ends = [(whole.find(one) + len(one), whole.find(one)) for one in stop if one and one in whole]
     cutter = StopCutter(stop)
     shown = "".join([cutter.feed(piece) for piece in pieces]) + cutter.flush()
-    assert shown == whole[: min(places, default=len(whole))]
-    assert cutter.is_stopped == bool(places)
+    assert shown == whole[: min(ends)[1] if ends else None]
+    assert cutter.is_stopped == bool(ends)
 
 
 def test_exaone_stops_and_closes(server: emulator.Emulator) -> None:
@@ -827,6 +828,20 @@ def test_async_clients_are_closed_with_their_loop(server: emulator.Emulator) -> 
 
         asyncio.run(dropping())
         assert len(closed) == 4
+
+
+@pytest.mark.parametrize("library", ["httpx", "httpx2", "fast"])
+def test_each_http_library_is_closed_with_the_loop(library: str, server: emulator.Emulator) -> None:
+    """What is left open is a ResourceWarning, which is an error here."""
+    fields = {"api_key": KEY, "base_url": server.url, "http_client": library, "http_async_client": library}
+    model = ChatClova(model="HCX-005", **fields)
+
+    async def run() -> str:
+        return "".join([chunk.text async for chunk in model.astream("안녕")])
+
+    assert asyncio.run(run()) == "".join([chunk.text for chunk in model.stream("안녕")]) != ""
+    model.close()
+    gc.collect()
 
 
 def test_errors_are_those_of_the_clients() -> None:

@@ -119,11 +119,13 @@ class StopCutter:
         if self.is_stopped:
             return ""
         text = self._held + text
-        found = [place for one in self._stop if (place := text.find(one)) >= 0]
+        # The one that ends first counts, as for a service that looks after each token: which one begins first
+        # may depend on text that is not there yet.
+        found = [(place + len(one), place) for one in self._stop if (place := text.find(one)) >= 0]
         if found:
             self.is_stopped = True
             self._held = ""
-            return text[: min(found)]
+            return text[: min(found)[1]]
         held = max((_overlap(text, one) for one in self._stop), default=0)
         self._held = text[len(text) - held :]
         return text[: len(text) - held]
