@@ -60,6 +60,10 @@ FOREIGN = [
     "langchain_core",
     "langsmith",
     "pydantic",
+    "pyarrow",
+    "fsspec",
+    "dask",
+    "distributed",
 ]
 
 
@@ -246,6 +250,11 @@ def test_clients_say_what_they_need() -> None:
             error = fails(code, "-S")
             assert "ImportError" in error
             assert "hangang[client]" in error
+
+
+def test_archives_say_what_they_need() -> None:
+    error = fails("import hangang.archive", "-S")
+    assert "ImportError: hangang.archive needs pyarrow; pip install 'hangang[archive]'" in error
 
 
 def test_backend_can_be_demanded() -> None:

@@ -50,6 +50,7 @@ COMMANDS = {
     "demo": _Entry("Show an answer of each service, live, without a key.", "cli,client,emulator"),
     "chat": _Entry("Talk to a service, or to the emulator.", "cli,client"),
     "serve": _Entry("Run the emulator of all services on this machine.", "cli,emulator"),
+    "archive": _Entry("Read stored streams into Parquet tables.", "cli,archive"),
     "bench": _Entry("Measure decoding and whole clients on this machine.", "cli,bench", "bench.command"),
 }
 

@@ -135,6 +135,8 @@ def command(
     A FILE of - is standard input. Files named .gz and .zst are decompressed. Of a DIR, the captures
     at any depth are read: .sse, .json, .jsonl, .ndjson, .jsonstream, .stream and .capture.
 
+    For a whole archive, as tables: hangang archive.
+
     Text is written as it arrives. Of several files, a line before each text names the file.
 
     Exit code: 0 all complete, 1 a stream reported an error, 2 wrong usage, or a file that cannot be read,

@@ -1,0 +1,191 @@
+"""What `hangang archive` reads: files, folders, globs and fsspec URLs, found in the order of their names.
+
+Always true:
+- a source is found lazily: memory does not grow with the number of files in a tree of local folders;
+- `name` is what rows show as their `source`: the path or URL as it was found. `path` is how a worker opens
+  it: local paths are absolute, since a worker may run in another folder;
+- tables are `.parquet` and `.jsonl` (also `.jsonl.gz`, `.jsonl.zst`); every other file is one capture.
+
+What will bite:
+- hidden files and folders are skipped, and so is the output folder inside a source folder;
+- a listing of an object store is held in memory by fsspec, about a kilobyte an object.
+"""
+
+from __future__ import annotations
+
+import glob
+import importlib
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from hangang._compressed import UnreadableError, reason
+
+__all__ = ["Source", "find_sources", "is_remote", "open_source", "problem"]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file to read.
+
+    Attributes:
+        name: its path or URL as found.
+        path: its absolute path, or its URL.
+        size: its stored bytes, -1 if the file system does not say.
+    """
+
+    name: str
+    path: str
+    size: int
+
+    @property
+    def kind(self) -> str:
+        """`parquet`, `jsonl` or `capture`."""
+        name = self.name.lower()
+        if name.endswith(".parquet"):
+            return "parquet"
+        return "jsonl" if name.removesuffix(".gz").removesuffix(".zst").endswith(".jsonl") else "capture"
+
+
+def is_remote(name: str) -> bool:
+    """Whether it is a URL for fsspec."""
+    return "://" in name
+
+
+def find_sources(given: Sequence[str], exclude: str) -> Iterator[Source]:
+    """The files of all arguments, each once. What is below the folder `exclude` is left out.
+
+    Raises:
+        UnreadableError: an argument names nothing, or cannot be listed; its message begins with the argument.
+    """
+    seen: set[int] | None = set() if len(given) > 1 else None  # hashes: a listing may be long
+    for argument in given:
+        is_empty = True
+        found = _find_remote(argument) if is_remote(argument) else _find_local(argument, exclude)
+        for source in found:
+            is_empty = False
+            if seen is not None:
+                key = hash(source.path)
+                if key in seen:
+                    continue
+                seen.add(key)
+            yield source
+        if is_empty:
+            raise UnreadableError(f"{argument}: no files there")
+
+
+# --- local files
+
+
+def _find_local(argument: str, exclude: str) -> Iterator[Source]:
+    path = os.path.expanduser(argument)
+    if os.path.lexists(path):
+        yield from _walk(path, exclude)
+    elif glob.has_magic(path):
+        matches = sorted(glob.iglob(path, recursive=True))
+        # `**` matches a folder and what is in it: then the folder is not read again. Other patterns mean it.
+        is_deep = "**" in path
+        for match in matches:
+            if not (is_deep and os.path.isdir(match)):
+                yield from _walk(match, exclude)
+        if not matches:
+            raise UnreadableError(f"{argument}: no file matches")
+    else:
+        raise UnreadableError(f"{argument}: No such file or directory")
+
+
+def _walk(path: str, exclude: str) -> Iterator[Source]:
+    """A file, or the files in a folder at any depth, in the order of their names."""
+    pending = [path]  # a stack, last name first: folders may be nested deeper than Python recurses
+    while pending:
+        name = pending.pop()
+        full = os.path.abspath(name)
+        if full == exclude:
+            continue
+        try:
+            if name != path and os.path.islink(name) and os.path.isdir(name):
+                continue
+            if not os.path.isdir(name):
+                status = os.stat(name)
+                # Of a folder only files: opening a pipe would wait for a writer.
+                if name == path or stat.S_ISREG(status.st_mode):
+                    yield Source(name, full, status.st_size)
+                continue
+            entries = [entry for entry in os.listdir(name) if not entry.startswith(".")]
+        except OSError:
+            yield Source(name, full, -1)  # reading it will name the error
+            continue
+        entries.sort(key=os.fsencode, reverse=True)
+        pending.extend([os.path.join(name, entry) for entry in entries])
+
+
+# --- fsspec
+
+
+def _fsspec() -> Any:
+    try:
+        return importlib.import_module("fsspec")
+    except ModuleNotFoundError as error:
+        if error.name != "fsspec":
+            raise
+        raise UnreadableError("URLs need fsspec; pip install 'hangang[archive]'") from error
+
+
+def file_system(url: str) -> tuple[Any, str]:
+    """The file system of a URL, and the path in it; raises UnreadableError."""
+    try:
+        file_system, path = _fsspec().core.url_to_fs(url)
+    except ImportError as error:  # it says which package is missing
+        raise UnreadableError(f"{url}: {error}") from error
+    except ValueError as error:
+        raise UnreadableError(f"{url}: {error}") from error
+    return file_system, path
+
+
+def _find_remote(url: str) -> Iterator[Source]:
+    fs, path = file_system(url)
+    try:
+        if glob.has_magic(path) and not fs.exists(path):
+            found = fs.glob(path, detail=True)
+        elif fs.isdir(path):
+            found = fs.find(path, detail=True)
+        else:
+            yield Source(url, url, _size(fs.info(path)))
+            return
+    except Exception as error:
+        raise UnreadableError(f"{url}: {problem(error)}") from error
+    for name in sorted(found):
+        info = found[name]
+        below = name.removeprefix(path)
+        if info["type"] != "directory" and not any(part.startswith(".") for part in below.split("/")):
+            full = fs.unstrip_protocol(name)
+            yield Source(full, full, _size(info))
+
+
+def _size(info: dict[str, Any]) -> int:
+    size = info.get("size")
+    return size if isinstance(size, int) else -1
+
+
+def problem(error: BaseException) -> str:
+    """Why something cannot be read: libraries below fsspec raise errors of every kind."""
+    if isinstance(error, FileNotFoundError):
+        return "No such file or directory"
+    if isinstance(error, OSError):
+        return reason(error)
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def open_source(source: Source) -> Any:
+    """A source as a binary file; raises UnreadableError."""
+    try:
+        if not is_remote(source.path):
+            return open(source.path, "rb", buffering=0)
+        fs, path = file_system(source.path)
+        return fs.open(path, "rb")
+    except UnreadableError:
+        raise
+    except Exception as error:
+        raise UnreadableError(problem(error)) from error
