@@ -7,7 +7,7 @@ what a service answered. `HangangError` catches both.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
 
 __all__ = [
     "APIConnectionError",
@@ -39,6 +39,62 @@ class HangangError(Exception):
     """The base of every exception that Hangang defines."""
 
 
+class PartialAnswer(Protocol):
+    """What errors have as `completion`: a `hangang.Completion`.
+
+    This module imports nothing of ours, so it names only the fields of an answer that every dialect has.
+    After `isinstance(error.completion, hangang.Completion)` a type checker sees them all.
+    """
+
+    @property
+    def text(self) -> str:
+        """The answer so far."""
+        ...
+
+    @property
+    def thinking(self) -> str:
+        """The reasoning so far."""
+        ...
+
+    @property
+    def refusal(self) -> str:
+        """The refusal so far."""
+        ...
+
+    @property
+    def finish_reason(self) -> str | None:
+        """Why the answer ended; None in most answers that did not."""
+        ...
+
+    @property
+    def role(self) -> str | None:
+        """The role that the service named."""
+        ...
+
+    @property
+    def state(self) -> str | None:
+        """A2A: the last state of the task."""
+        ...
+
+    @property
+    def failed(self) -> bool:
+        """Whether the stream held an error."""
+        ...
+
+    @property
+    def request_id(self) -> str | None:
+        """The service's id of the request."""
+        ...
+
+    def to_message(self) -> dict[str, object]:
+        """The assistant's turn so far."""
+        ...
+
+    def to_dict(self) -> dict[str, object]:
+        """All fields as plain values."""
+        ...
+
+
 class ParseError(HangangError, ValueError):
     """A stream is not what its format allows, or it stopped early.
 
@@ -52,16 +108,16 @@ class ParseError(HangangError, ValueError):
     """
 
     offset: int
-    events: list[Any]
+    events: list[object]
     text: str
-    completion: Any
+    completion: PartialAnswer | None
 
     def __init__(
         self,
         message: str,
         *,
         offset: int,
-        events: Iterable[Any] = (),
+        events: Iterable[object] = (),
         text: str | None = None,
     ) -> None:
         super().__init__(message)
@@ -114,7 +170,7 @@ class APIError(HangangError):
         message: the service's own words where it gave any.
         status: HTTP status, or None where there was no HTTP answer.
         code: the service's own code (`"42901"`, `-32005`), or None.
-        body: the answer's body as received or decoded, or None.
+        body: the answer's body as text, its first megabyte, or None.
         request_id: the service's id of this request, or None.
         retry_after: seconds the service asks to wait, or None.
     """
@@ -122,7 +178,7 @@ class APIError(HangangError):
     message: str
     status: int | None
     code: str | int | None
-    body: Any
+    body: str | None
     request_id: str | None
     retry_after: float | None
 
@@ -132,7 +188,7 @@ class APIError(HangangError):
         *,
         status: int | None = None,
         code: str | int | None = None,
-        body: Any = None,
+        body: str | None = None,
         request_id: str | None = None,
         retry_after: float | None = None,
     ) -> None:
@@ -209,7 +265,7 @@ class StreamError(APIError):
         completion: what the stream gave before the error; set by the clients, else None.
     """
 
-    completion: Any = None
+    completion: PartialAnswer | None = None
 
 
 class APIConnectionError(APIError):
@@ -224,7 +280,7 @@ class _BrokenStreamError(TruncatedStreamError, APIError):
     """What the two errors of a connection after the first event share: both constructors' attributes."""
 
     code: str | int | None
-    body: Any
+    body: str | None
     retry_after: float | None
 
     def __init__(
@@ -232,7 +288,7 @@ class _BrokenStreamError(TruncatedStreamError, APIError):
         message: str,
         *,
         offset: int,
-        events: Iterable[Any] = (),
+        events: Iterable[object] = (),
         text: str | None = None,
         status: int | None = None,
         request_id: str | None = None,

@@ -34,7 +34,7 @@ from soak_answers import SERVICES, Answer, answer
 
 from hangang import clova, exaone, gov
 
-LATE = 120.0  # seconds after which one stream counts as hung, on a busy machine
+LATE = 300.0  # seconds after which one stream counts as hung, on a busy machine
 STALL = 20.0  # a busy machine leaves a stream alone for some seconds
 
 

@@ -8,6 +8,7 @@ from typing import Any, assert_never, assert_type
 
 import hangang
 from hangang import a2a, clova, exaone, gov, openai
+from hangang._client.response import JSONValue
 
 
 def clova_events(client: clova.Client) -> str:
@@ -133,4 +134,18 @@ def caught(error: hangang.HangangError) -> None:
     if isinstance(error, hangang.InterruptedStreamError | hangang.StalledStreamError):
         assert_type(error.offset, int)
         assert_type(error.status, int | None)
-        assert_type(error.completion, Any)
+    if isinstance(error, hangang.ParseError):
+        assert_type(error.events, list[object])
+        if error.completion is not None:
+            assert_type(error.completion.text, str)
+        if isinstance(error.completion, hangang.Completion):
+            assert_type(error.completion.usage, hangang.Usage | None)
+    if isinstance(error, hangang.APIError):
+        assert_type(error.body, str | None)
+
+
+def answered(response: clova.Response) -> None:
+    assert_type(response.data, JSONValue)
+    assert_type(response["embedding"], Any)
+    if isinstance(response.data, dict):
+        assert_type(response.data, dict[str, JSONValue])

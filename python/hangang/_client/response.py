@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, KeysView, Mapping
+from typing import Any, TypeAlias, cast
 
 from hangang._rate_limit import RateLimit, request_id_of
 from hangang._values import is_object
@@ -12,7 +12,10 @@ from hangang._values import is_object
 from .errors import Secrets, ServiceError, error_of, service_error, status_of
 from .request import Call
 
-__all__ = ["Response", "response_of"]
+__all__ = ["JSONValue", "Response", "response_of"]
+
+JSONValue: TypeAlias = "bool | int | float | str | list[JSONValue] | dict[str, JSONValue] | None"
+"""Decoded JSON."""
 
 
 class Response:
@@ -27,14 +30,15 @@ class Response:
         rate_limit: the quota, from the headers.
         request_id: the service's id of this request, or None.
 
-    Where `data` is a JSON object, the response is a mapping of its members: `response["name"]`,
-    `"name" in response`, `response.get("name")`, iteration, `len`. Where it is a list,
+    `data` has the type of any JSON value. Where you know its shape, read it through the response itself,
+    whose items are `Any`. Where `data` is a JSON object, the response is a mapping of its members:
+    `response["name"]`, `"name" in response`, `response.get("name")`, iteration, `len`. Where it is a list,
     `response[0]`, iteration and `len` work on the list.
     """
 
     __slots__ = ("body", "content_type", "data", "rate_limit", "request_id", "status")
 
-    data: Any
+    data: JSONValue
     body: bytes
     status: int
     content_type: str
@@ -61,23 +65,23 @@ class Response:
         return _loads(self.body)
 
     def __getitem__(self, key: Any) -> Any:
-        return self.data[key]
+        return cast("Any", self.data)[key]
 
     def __contains__(self, key: object) -> bool:
-        return self.data is not None and key in self.data
+        return self.data is not None and key in cast("Any", self.data)
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(() if self.data is None else self.data)
+        return iter(() if self.data is None else cast("Any", self.data))
 
     def __len__(self) -> int:
-        return 0 if self.data is None else len(self.data)
+        return 0 if self.data is None else len(cast("Any", self.data))
 
     def __bool__(self) -> bool:
         return True  # also if its JSON is empty
 
-    def keys(self) -> Any:
+    def keys(self) -> KeysView[str]:
         """The names of the members; AttributeError if `data` is not an object."""
-        return self.data.keys()
+        return cast("dict[str, Any]", self.data).keys()
 
     def get(self, key: str, default: Any = None) -> Any:
         """A member, or `default` if there is none or `data` is not an object."""

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import click
 
@@ -215,14 +215,14 @@ class _Decoding:
             is_ended = True
         except ParseError as error:
             fault = error
-            self._show(error.events)
+            self._show(cast("list[Any]", error.events))
         except CompressedDataError as error:
             damage = error
             try:
                 self._close()
                 is_ended = True
             except ParseError as inner:
-                self._show(inner.events)
+                self._show(cast("list[Any]", inner.events))
         self._show_last_message()
         if self._options.mode == "summary":
             self._write_summary(fault, damage, is_ended)
