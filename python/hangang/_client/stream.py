@@ -68,6 +68,11 @@ class _Reader:
             self._places += 1
         return self
 
+    def pass_on(self, who: int) -> None:
+        """Another thread or task continues what this one was doing."""
+        with self._lock:
+            self._who = who
+
     def is_other(self, who: int) -> bool:
         """Whether somebody else reads."""
         return self._places > 0 and self._who != who
@@ -562,22 +567,43 @@ class AsyncStream(_StreamBase, Generic[E]):
 class _Iterator(Generic[T]):
     """An iterator over an `AsyncStream` for trio, which warns of each async generator that is left early.
 
-    Leaving it closes the stream, as leaving a generator does on asyncio.
+    Leaving it closes the stream, as leaving a generator does on asyncio. As there, it is the reader of the
+    stream from its first step to its end, also between two steps, and another task may continue it.
     """
 
     def __init__(self, stream: AsyncStream[Any], step: Callable[[], Awaitable[T]]) -> None:
         self._stream = stream
         self._step = step
         self._has_begun = False
+        self._is_reader = False
+        self._is_running = False
 
     def __aiter__(self) -> Self:
         return self
 
-    def __anext__(self) -> Awaitable[T]:
-        self._has_begun = True
-        return self._step()
+    async def __anext__(self) -> T:
+        if self._is_running:
+            raise RuntimeError("another thread or task is reading this stream")
+        if self._is_reader:
+            self._stream._reader.pass_on(_task())
+        else:
+            self._stream._reader.be(_task())
+        self._has_begun = self._is_reader = self._is_running = True
+        try:
+            return await self._step()
+        except BaseException:  # the end of the answer, an error, a cancellation: the loop is over
+            self._leave()
+            raise
+        finally:
+            self._is_running = False
+
+    def _leave(self) -> None:
+        if self._is_reader:
+            self._is_reader = False
+            self._stream._reader.__exit__()
 
     def __del__(self) -> None:
+        self._leave()
         if self._has_begun and not self._stream._closed:
             with suppress(ImportError, RuntimeError):  # trio is not running any more
                 from trio.lowlevel import spawn_system_task
