@@ -4,8 +4,8 @@
     python soak.py storm trio 60 100
 
 `streams` reads each answer to its end and compares its text and its error with what `soak_answers.py` says. `storm`
-cancels each call at a random moment, some twice. Prints a JSON object of counts; all but `answers`, `served` and
-`faults` must be empty.
+cancels each call at a random moment, some twice. Prints a JSON object of counts; all but `answers`, `served`,
+`faults` and `unused` must be empty.
 """
 
 from __future__ import annotations
@@ -135,14 +135,18 @@ class Run:
                     if not wanted.expected:
                         self.wrong.append(f"{number} {wanted.service} {wanted.fault}: {error!r}")
 
-    def busy(self) -> int:
-        """Connections of the pools that a request still holds."""
+    def connections(self) -> Counter[str]:
+        """The connections of the pools: `busy` ones, which a request still holds, and `unused` ones.
+
+        The latter were made and never used: a cancellation between the two leaves them in httpcore's pool until it
+        closes, on trio, where there is a moment between them.
+        """
         pools = [client._transport._adapter.http._transport._pool for client in self.clients.values()]
-        return sum(
-            not one.is_idle()
-            for pool in {id(pool): pool for pool in pools}.values()
-            for one in pool.connections
-        )
+        found: Counter[str] = Counter()
+        for one in (one for pool in {id(pool): pool for pool in pools}.values() for one in pool.connections):
+            kind = "unused" if "NEW, Request Count: 0" in one.info() else "idle" if one.is_idle() else "busy"
+            found[kind] += 1
+        return found
 
 
 @contextmanager
@@ -186,7 +190,7 @@ async def work(kind: str, loop: str, seconds: float, count: int, port: int) -> d
             await anyio.sleep(0.01)
         gc.collect()
         await anyio.sleep(0.01)
-        busy = run.busy()
+        connections = run.connections()
         # What was cancelled left nothing behind: a stream of each service still works.
         numbers = iter(range(10**9, sys.maxsize))
         for service in SERVICES:
@@ -203,7 +207,8 @@ async def work(kind: str, loop: str, seconds: float, count: int, port: int) -> d
         "faults": dict(sorted(run.faults.items())),
         "wrong": run.wrong[:20],
         "noise": run.noise[:20],
-        "busy": busy,
+        "busy": connections["busy"],
+        "unused": connections["unused"],
         "tasks": left,
         "open": opened,
     }
