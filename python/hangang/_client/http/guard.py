@@ -87,7 +87,7 @@ class Guarded(Generic[T]):
 
 
 def _shielded(inner: Any, waited: Any, first: asyncio.CancelledError | None) -> Generator[Any, Any, Any]:
-    """Drive a coroutine to its end, whatever its task is told; then raise what was held back.
+    """Drive a coroutine to its end, even if its task is cancelled; then raise what was held back.
 
     `waited` is what the coroutine yielded. A future cannot be passed on to the task, which would cancel it:
     the task waits for another one, which is set when this one is done.
