@@ -24,6 +24,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from .. import tracebacks
+from . import decode
 from .environment import Proxies, tls_context
 from .interface import AsyncReply, Auth, HTTPRequest, Reason, Reply, Timeouts
 
@@ -91,9 +92,7 @@ class AsyncAIOHTTP:
             return Reason.NO_ANSWER
         if isinstance(error, library.ClientPayloadError):
             words = str(error)
-            if "Not enough data" in words:
-                return Reason.CUT_SHORT
-            return Reason.ENCODING if "content-encoding" in words else Reason.NOT_HTTP
+            return Reason.CUT_SHORT if "Not enough data" in words else Reason.NOT_HTTP
         if isinstance(error, library.ConnectionTimeoutError):
             return Reason.CONNECTING
         if isinstance(error, library.SocketTimeoutError):
@@ -125,7 +124,7 @@ class AsyncAIOHTTP:
                     data=_body(request, writing),
                     allow_redirects=False,
                     raise_for_status=False,
-                    auto_decompress=True,
+                    auto_decompress=False,
                     timeout=timeout,
                     max_line_size=_HEADER_BYTES,
                     max_field_size=_HEADER_BYTES,
@@ -143,9 +142,10 @@ class AsyncAIOHTTP:
         if response is None:  # here, so that the error that shows the request is not the context of this one
             raise library.ClientPayloadError(refusal)
         chunks = _Chunks(library, response, limits.get("read"))
-        return Reply(
-            response.status, _merged(response.headers), chunks, chunks.aclose, _ignore, chunks.interrupt
-        )
+        headers = _merged(response.headers)
+        encoding = headers.get("content-encoding", "")
+        body = chunks if decode.is_identity(encoding) else decode.adecoded(chunks, encoding)
+        return Reply(response.status, headers, body, chunks.close, _ignore, chunks.interrupt)
 
     async def _session(self) -> Any:
         if not self._is_ours:
@@ -310,7 +310,7 @@ class _Chunks:
         if not self._content.is_eof() and self._content.exception() is None:
             self._content.set_exception(self._payload_error("interrupted"))
 
-    async def aclose(self) -> None:
+    async def close(self) -> None:
         """Close the connection unless the body was read to its end. Nothing in it can be cancelled."""
         if self._timer is not None:
             self._timer.cancel()

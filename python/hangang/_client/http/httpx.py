@@ -104,8 +104,6 @@ class _HTTPX:
             if words.startswith("Server disconnected"):
                 return Reason.NO_ANSWER
             return Reason.CUT_SHORT if words.startswith("peer closed") else Reason.NOT_HTTP
-        if isinstance(error, library.DecodingError):
-            return Reason.ENCODING
         if isinstance(error, library.ConnectTimeout):
             return Reason.CONNECTING
         if isinstance(error, library.WriteTimeout):

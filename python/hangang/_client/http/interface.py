@@ -35,7 +35,6 @@ class Reason(StrEnum):
     NO_ANSWER = "the server closed the connection without an answer"
     CUT_SHORT = "the server closed the connection before the end of the answer"
     NOT_HTTP = "the answer is not valid HTTP"
-    ENCODING = "the content encoding of the answer is damaged"
     CONNECTING = "connecting took too long"
     SENDING = "sending took too long"
     NOTHING = "nothing arrived"

@@ -19,6 +19,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from .. import tracebacks
+from . import decode
 from .environment import Proxies, tls_context
 from .interface import Auth, HTTPRequest, Reason, Reply, SyncReply, Timeouts
 
@@ -85,8 +86,6 @@ class SyncURLLib3:
     def reason(self, error: BaseException) -> Reason | None:
         """See `Adapter.reason`."""
         errors = self._library.exceptions
-        if isinstance(error, errors.DecodeError):
-            return Reason.ENCODING
         if isinstance(error, errors.ProtocolError):
             words = str(error)
             if "without response" in words:
@@ -124,7 +123,9 @@ class SyncURLLib3:
         headers = self._library.HTTPHeaderDict()
         for name, value in response.headers.items():
             headers[name.lower()] = value
-        return Reply(response.status, headers, chunks, response.close, _ignore, chunks.interrupt)
+        encoding = headers.get("content-encoding", "")
+        body = chunks if decode.is_identity(encoding) else decode.decoded(chunks, encoding)
+        return Reply(response.status, headers, body, response.close, _ignore, chunks.interrupt)
 
     def manager(self, url: str) -> Any:
         """The manager for an address."""
@@ -179,8 +180,6 @@ class _Chunks:
         self._response = response
         self._read1: Any = response.read1
         self._broken: Any = library.exceptions.ProtocolError
-        encoding = response.headers.get("content-encoding", "identity").strip(" \t").lower()
-        self._is_encoded = encoding not in ("", "identity")
         # The end of the connection ends the head too, wherever it is: then nothing says that there is a body.
         self._may_lack_head = (
             "content-length" not in response.headers
@@ -194,7 +193,7 @@ class _Chunks:
 
     def __next__(self) -> bytes:
         try:
-            chunk: bytes | None = self._read1(_MOST, self._is_encoded)
+            chunk: bytes | None = self._read1(_MOST, False)
         except (OverflowError, AttributeError, ValueError) as error:
             # A size beyond every integer; or another thread closed the response in the middle of this read.
             raise self._broken(f"Connection broken: {type(error).__name__}") from None
