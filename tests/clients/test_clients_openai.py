@@ -31,6 +31,22 @@ def emulator() -> Iterator[Any]:
         yield running
 
 
+OF_HTTPX = {
+    "test_messages_reach_every_service",
+    "test_chat_and_models_of_every_service",
+}
+
+
+@pytest.fixture(autouse=True, params=["httpx", "fast"])
+def script_library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What plays the scripts that name no library: httpx, or aiohttp and urllib3 over sockets."""
+    if request.param == "fast":
+        if request.function.__name__ in OF_HTTPX:
+            pytest.skip("it uses objects of httpx, or leaves its client object to the collector")
+        monkeypatch.setattr(Script, "default", "fast")
+    return str(request.param)
+
+
 # --- the client
 
 

@@ -51,6 +51,26 @@ def sent(script: Script) -> tuple[str, str, Any]:
     return request.method, str(request.url), script.bodies[-1]
 
 
+OF_HTTPX = {
+    "test_every_method_awaited",
+    "test_redirects_are_not_followed",
+    "test_a_key_is_in_no_text",
+    "test_a_subclass_of_an_http_client_will_do",
+    "test_timeouts",
+    "test_keys_and_addresses_from_the_environment",
+}
+
+
+@pytest.fixture(autouse=True, params=["httpx", "fast"])
+def script_library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What plays the scripts that name no library: httpx, or aiohttp and urllib3 over sockets."""
+    if request.param == "fast":
+        if request.function.__name__ in OF_HTTPX:
+            pytest.skip("it uses objects of httpx, or leaves its client object to the collector")
+        monkeypatch.setattr(Script, "default", "fast")
+    return str(request.param)
+
+
 # --- CLOVA Studio
 
 

@@ -50,7 +50,14 @@ NAMES = [
 ]
 
 #: The fewest Python blocks of a page, where it is not eight.
-FEWEST = {"from-httpx-sse.md": 4, "from-sseclient.md": 3, "index.md": 1, "openai-sdk.md": 6, "otel.md": 5, "streams.md": 5}
+FEWEST = {
+    "from-httpx-sse.md": 4,
+    "from-sseclient.md": 3,
+    "index.md": 1,
+    "openai-sdk.md": 6,
+    "otel.md": 5,
+    "streams.md": 5,
+}
 
 #: Blocks of a page that do not run. Change a number only together with a marker and its reason.
 NOT_RUN = {"gov.md": 1, "index.md": 1, "streams.md": 1, "testing.md": 1}

@@ -1,4 +1,4 @@
-"""In-process HTTP for the tests of the clients: scripted answers, for httpx and httpx2, sync and async.
+"""In-process HTTP for the tests of the clients: scripted answers, for each HTTP library, sync and async.
 
 A `Script` answers each request in turn and remembers what it was asked and whether its bodies were closed.
 A body is bytes, or a list of chunks, exceptions to raise, and floats to sleep.
@@ -12,11 +12,12 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 import httpx2
 import pytest
+import scripted_sockets
 
 from hangang import clova, exaone, gov
 
@@ -69,10 +70,28 @@ class Script:
     """Answers in turn; the last one is repeated."""
 
     answers: Sequence[Answer]
-    library: ModuleType = httpx
+    # A name for what `scripted_sockets` plays.
+    library: ModuleType | str = field(default_factory=lambda: Script.default)
     requests: list[Any] = field(default_factory=list)
-    closed: int = 0
+    ended: int = 0
     opened: int = 0
+    default: ClassVar[ModuleType | str] = httpx
+
+    def use(self, library: str) -> None:
+        """Play the answers for a library, by its name."""
+        self.library = {"httpx": httpx, "httpx2": httpx2}.get(library, library)
+
+    @property
+    def closed(self) -> int:
+        """How many bodies were closed. A thread that plays on a socket sees it a moment later."""
+        until = time.monotonic() + (5 if isinstance(self.library, str) else 0)
+        while self.ended < self.opened and time.monotonic() < until:
+            time.sleep(0.001)
+        return self.ended
+
+    def current(self) -> Answer:
+        """The answer to the next request."""
+        return self.answers[min(len(self.requests), len(self.answers) - 1)]
 
     def transport(self) -> Any:
         """A transport for `Client` of the library."""
@@ -87,9 +106,13 @@ class Script:
         return self.library.MockTransport(answer)
 
     def client(self) -> Any:
+        if isinstance(self.library, str):
+            return scripted_sockets.manager(self)
         return self.library.Client(transport=self.transport())
 
     def async_client(self) -> Any:
+        if isinstance(self.library, str):
+            return scripted_sockets.session(self)
         return self.library.AsyncClient(transport=self.async_transport())
 
     @property
@@ -101,7 +124,7 @@ class Script:
         ]
 
     def _answer(self, request: Any, is_async: bool = False) -> Any:
-        answer = self.answers[min(len(self.requests), len(self.answers) - 1)]
+        answer = self.current()
         self.requests.append(request)
         if answer.error is not None:
             raise answer.error(request)
@@ -124,7 +147,7 @@ class Script:
                         yield item
 
             def close(self) -> None:
-                script.closed += 1
+                script.ended += 1
 
         return Sync()
 
@@ -142,7 +165,7 @@ class Script:
                         yield item
 
             async def aclose(self) -> None:
-                script.closed += 1
+                script.ended += 1
 
         return Async()
 
@@ -217,9 +240,10 @@ async def read_async(service: Service, script: Script, **options: Any) -> Outcom
 class Reader:
     """Blocking clients that are kept, for tests that stream thousands of times."""
 
-    def __init__(self, service: Service, **options: Any) -> None:
+    def __init__(self, service: Service, library: str = "httpx", **options: Any) -> None:
         self._service = service
         self._script = Script([])
+        self._script.use(library)
         self._client = service.client(KEY, http_client=self._script.client(), **options)
 
     def read(self, items: Sequence[Item]) -> Outcome:
@@ -227,7 +251,7 @@ class Reader:
         script = self._script
         script.answers = [Answer(items)]
         script.requests.clear()
-        script.opened = script.closed = 0
+        script.opened = script.ended = 0
         events: list[Any] = []
         error: Exception | None = None
         stream: Any = None
@@ -240,8 +264,11 @@ class Reader:
         return Outcome(events, error, stream and stream.completion, script)
 
 
-def read(mode: str, service: Service, script: Script, **options: Any) -> Outcome:
-    """`read_sync` or `read_async` by name."""
+def read(mode: str | tuple[str, str], service: Service, script: Script, **options: Any) -> Outcome:
+    """`read_sync` or `read_async` by name, or with the library of one of `WAYS`."""
+    if isinstance(mode, tuple):
+        library, mode = mode
+        script.use(library)
     if mode == "sync":
         return read_sync(service, script, **options)
     return asyncio.run(read_async(service, script, **options))
