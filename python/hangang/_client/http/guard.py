@@ -11,11 +11,12 @@ On trio everything passes through unchanged: there a shield is one.
 from __future__ import annotations
 
 import asyncio
+import types
 from collections.abc import AsyncIterator, Awaitable, Generator
 from contextlib import suppress
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Self, TypeVar
 
-__all__ = ["Connecting", "Guarded", "GuardedChunks"]
+__all__ = ["Connecting", "GuardedChunks", "guarded"]
 
 T = TypeVar("T")
 
@@ -42,48 +43,39 @@ class Connecting:
             self.is_between = False
 
 
-class Guarded(Generic[T]):
-    """Awaits `work`. With `from_start` even the first cancellation waits until it is done."""
-
-    __slots__ = ("_connecting", "_from_start", "_work")
-
-    def __init__(
-        self, work: Awaitable[T], *, from_start: bool = False, connecting: Connecting | None = None
-    ) -> None:
-        self._work = work
-        self._from_start = from_start
-        self._connecting = connecting
-
-    def __await__(self) -> Generator[Any, Any, T]:
-        inner: Any = self._work.__await__()
-        connecting = self._connecting
-        try:
-            waited = inner.send(None)
-            if self._from_start and (waited is None or isinstance(waited, asyncio.Future)):
-                result: T = yield from _shielded(inner, waited, None)
-                return result
-            while True:
-                try:
-                    sent = yield waited
-                except asyncio.CancelledError as error:
-                    if connecting is not None and connecting.is_between and waited is None:
-                        waited = inner.send(None)
-                        if isinstance(waited, asyncio.Future):
-                            waited.cancel()
-                    waited = inner.throw(error)
-                    if not _is_of_anyio(error):
-                        result = yield from _shielded(inner, waited, error)
-                        return result
-                except GeneratorExit:
-                    inner.close()
-                    raise
-                except BaseException as error:  # trio's cancellation
-                    waited = inner.throw(error)
-                else:
-                    waited = inner.send(sent)
-        except StopIteration as end:
-            result = end.value
+@types.coroutine
+def guarded(
+    work: Awaitable[T], from_start: bool = False, connecting: Connecting | None = None
+) -> Generator[Any, Any, T]:
+    """Await `work`. With `from_start` even the first cancellation waits until it is done."""
+    inner: Any = work.__await__()
+    try:
+        waited = inner.send(None)
+        if from_start and (waited is None or isinstance(waited, asyncio.Future)):
+            result: T = yield from _shielded(inner, waited, None)
             return result
+        while True:
+            try:
+                sent = yield waited
+            except asyncio.CancelledError as error:
+                if connecting is not None and connecting.is_between and waited is None:
+                    waited = inner.send(None)
+                    if isinstance(waited, asyncio.Future):
+                        waited.cancel()
+                waited = inner.throw(error)
+                if not _is_of_anyio(error):
+                    result = yield from _shielded(inner, waited, error)
+                    return result
+            except GeneratorExit:
+                inner.close()
+                raise
+            except BaseException as error:  # trio's cancellation
+                waited = inner.throw(error)
+            else:
+                waited = inner.send(sent)
+    except StopIteration as end:
+        result = end.value
+        return result
 
 
 def _shielded(inner: Any, waited: Any, first: asyncio.CancelledError | None) -> Generator[Any, Any, Any]:
@@ -143,7 +135,7 @@ def _waker(woken: asyncio.Future[None]) -> Any:
 
 
 class GuardedChunks:
-    """An async iterator, each of whose steps is `Guarded`.
+    """An async iterator, each of whose steps is `guarded`.
 
     Not for `anext(chunks, default)`, which awaits a step anew each time that it is resumed.
     """
@@ -156,8 +148,8 @@ class GuardedChunks:
     def __aiter__(self) -> Self:
         return self
 
-    def __anext__(self) -> Guarded[bytes]:
-        return Guarded(self._chunks.__anext__())
+    def __anext__(self) -> Awaitable[bytes]:
+        return guarded(self._chunks.__anext__())
 
     async def finish(self, is_disconnected: bool) -> None:
         """Close the iterator; what runs in another task is left alone.
@@ -167,6 +159,6 @@ class GuardedChunks:
         """
         with suppress(Exception):  # the error of a closed connection
             while is_disconnected:
-                await Guarded(self._chunks.__anext__(), from_start=True)
+                await guarded(self._chunks.__anext__(), from_start=True)
         with suppress(RuntimeError):
-            await Guarded(self._chunks.aclose(), from_start=True)
+            await guarded(self._chunks.aclose(), from_start=True)

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from .. import tracebacks
 from . import decode
-from .guard import Connecting, Guarded, GuardedChunks
+from .guard import Connecting, GuardedChunks, guarded
 from .interface import AsyncReply, Auth, HTTPRequest, Reason, Reply, SyncReply, Timeouts, is_loopback
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ class AsyncHTTPX(_HTTPX):
         built.extensions.setdefault("trace", connecting.trace)
         try:
             sending = self.http.send(built, stream=True, follow_redirects=False)
-            response = await Guarded(sending, connecting=connecting)
+            response = await guarded(sending, connecting=connecting)
         except BaseException as error:  # cancellation too
             tracebacks.cut(error, handled)
             raise
@@ -218,7 +218,7 @@ class AsyncHTTPX(_HTTPX):
 
         async def close() -> None:
             try:
-                await Guarded(response.aclose(), from_start=True)
+                await guarded(response.aclose(), from_start=True)
             finally:
                 # A transport of the caller's may have no connection: then its body could be read on.
                 await chunks.finish("network_stream" in response.extensions)
