@@ -70,6 +70,187 @@ def test_a_lone_surrogate_in_a_form(emulator: Any) -> None:
         assert answer.status_code == 422
 
 
+def test_a_form_that_cannot_be_read_is_refused_in_the_form_of_the_service(emulator: Any) -> None:
+    kind = {"content-type": "multipart/form-data; boundary=b"}
+    answer = httpx.post(f"{emulator.url}/v1/files", content=b"garbage", headers={**EXAONE, **kind})
+    assert (answer.status_code, answer.json()["result_code"]) == (400, 400)
+    path = "/tools/document-parser/rag42"
+    answer = httpx.post(emulator.url + path, content=b"garbage", headers={**GOV, **kind})
+    assert (answer.status_code, answer.json()["status"]["code"]) == (400, "40000")
+
+
+# --- values of any type in any place
+
+FUNCTION = {
+    "name": "f",
+    "parameters": {
+        "type": "object",
+        "properties": {
+            "a": {"type": "integer", "minimum": 1},
+            "b": {"type": "array", "items": {"enum": ["x"]}, "minItems": 2},
+        },
+    },
+}
+TOOLS = [{"type": "function", "function": FUNCTION}]
+TURNS = [
+    {"role": "system", "content": "s"},
+    {"role": "user", "content": [{"type": "text", "text": "q"}]},
+    {
+        "role": "assistant",
+        "content": "",
+        "toolCalls": [{"id": "c", "type": "function", "function": {"name": "f", "arguments": {"a": 1}}}],
+    },
+    {"role": "tool", "toolCallId": "c", "content": "1"},
+]
+FULL = {
+    "messages": TURNS,
+    "tools": TOOLS,
+    "toolChoice": "auto",
+    "maxTokens": 2000,
+    "temperature": 0.5,
+    "seed": 1,
+}
+OPENAI = {"messages": QUESTION, "tools": TOOLS, "tool_choice": "auto", "max_tokens": 20}
+FORM = {"type": "json", "schema": FUNCTION["parameters"]}
+A2A = {"jsonrpc": "2.0", "id": 1}
+PARTS = [{"kind": "file", "file": {"bytes": "x", "uri": "y"}}, {"kind": "data", "data": {}}, {"text": "x"}]
+MESSAGE = {
+    "role": "user",
+    "messageId": "m",
+    "taskId": "",
+    "contextId": "c",
+    "metadata": {"a": 1},
+    "parts": PARTS,
+}
+REQUESTS: dict[str, tuple[str, dict[str, Any], dict[str, str]]] = {
+    **{name: (path, body, headers) for name, (path, body, headers, _) in STREAMS.items()},
+    "tools": ("/v3/chat-completions/HCX-005", FULL, CLOVA),
+    "form": (
+        "/v3/chat-completions/HCX-007",
+        {"messages": QUESTION, "thinking": {"effort": "none"}, "responseFormat": FORM},
+        CLOVA,
+    ),
+    "image": (
+        "/v3/chat-completions/HCX-005",
+        {"messages": [{"role": "user", "content": [{"type": "image_url", "imageUrl": {"url": "http://x"}}]}]},
+        CLOVA,
+    ),
+    "compatible": ("/v1/openai/chat/completions", {"model": "HCX-005", **OPENAI}, CLOVA),
+    "compatible form": (
+        "/v1/openai/chat/completions",
+        {
+            "model": "HCX-007",
+            "messages": QUESTION,
+            "reasoning_effort": "none",
+            "response_format": {"type": "json_schema", "json_schema": {"schema": {"type": "object"}}},
+        },
+        CLOVA,
+    ),
+    "gov": (
+        "/v1/chat/completions",
+        {
+            "model": "HCX-GOV",
+            **OPENAI,
+            "stream_options": {"include_usage": True},
+            "chat_template_kwargs": {"thinking": True},
+        },
+        GOV,
+    ),
+    "openai": ("/openai/v1/chat/completions", {"model": "m", **OPENAI}, {}),
+    "openai embeddings": ("/openai/v1/embeddings", {"model": "m", "input": ["a"]}, {}),
+    "compatible embeddings": (
+        "/v1/openai/embeddings",
+        {"model": "bge-m3", "input": ["a"], "dimensions": 1024},
+        CLOVA,
+    ),
+    "gov embeddings": ("/v1/text/embeddings", {"model": "bge-m3", "input": ["a"], "dimensions": 8}, GOV),
+    "faq embeddings": ("/tools/embeddings", {"model": "x", "texts": ["a"]}, GOV),
+    "mask": ("/v1/text/pii-mask", {"text": "a@b.co", "pii_types": ["RRN"]}, GOV),
+    "speech": ("/v1/audio/speech", {"input": "가", "voice": "n", "speed": 1, "response_format": "pcm"}, GOV),
+    "collection": ("/v1/rag42/collections", {"name": "a", "description": "", "search_config": {}}, GOV),
+    "search": (
+        "/v1/rag42/search",
+        {
+            "query": "a",
+            "top_k": 5,
+            "tags": ["x"],
+            "search_type": "hybrid",
+            "alpha": 0.5,
+            "collection_ids": ["x"],
+        },
+        GOV,
+    ),
+    "exaone": (
+        "/v1/chatexaone/chat-completion",
+        {"query": "q", "previous_messages": [{"query": "a", "intent": "b", "answer": "c"}], "doc_ids": ["x"]},
+        EXAONE,
+    ),
+    "files": ("/v1/files/query", {"file_ids": ["x"]}, EXAONE),
+    "embedding": ("/v1/api-tools/embedding/v2", {"text": "x"}, CLOVA),
+    "tokenize": ("/v3/api-tools/chat-tokenize/HCX-007", FULL, CLOVA),
+    "tokenize v1": ("/v1/api-tools/chat-tokenize/HCX-003", {"messages": QUESTION}, CLOVA),
+    "agent v1": (
+        "/api/v1/external/agents/x/a2a",
+        {**A2A, "method": "message/send", "params": {"metadata": {"chat_session_id": 1}, "message": MESSAGE}},
+        GOV,
+    ),
+    "send": (
+        "/a2a",
+        {
+            **A2A,
+            "method": "message/send",
+            "params": {"configuration": {"blocking": False}, "message": MESSAGE},
+        },
+        {},
+    ),
+    "get": ("/a2a", {**A2A, "method": "tasks/get", "params": {"id": "x", "historyLength": 2}}, {}),
+    "list": (
+        "/a2a",
+        {**A2A, "method": "ListTasks", "params": {"contextId": "x", "pageSize": 2}},
+        {"a2a-version": "1.0"},
+    ),
+}
+ODD: list[Any] = [None, True, -1, 1e308, "", "x", [], {}, [[]], [{}], {"a": 1}]
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    yield path
+    if isinstance(value, dict | list):
+        for key in value if isinstance(value, dict) else range(len(value)):
+            yield from places(value[key], (*path, key))
+
+
+def changed(value: Any, path: tuple[Any, ...], odd: Any) -> Any:
+    if not path:
+        return odd
+    copy = json.loads(json.dumps(value))
+    inner = copy
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = odd
+    return copy
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_no_value_is_a_server_error(name: str) -> None:
+    path, body, headers = REQUESTS[name]
+
+    async def run() -> list[tuple[Any, Any, int]]:
+        transport = httpx.ASGITransport(app=create_app(tokens=2))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+            found = []
+            for place in places(body):
+                for odd in ODD:
+                    content = json.dumps(changed(body, place, odd))
+                    answer = await client.post(path, content=content, headers={**headers, **JSON})
+                    found.append((place, odd, answer.status_code))
+            return found
+
+    found = asyncio.run(run())
+    assert len(found) == len(ODD) * len(list(places(body)))
+    assert [one for one in found if one[2] >= 500] == []
+
+
 # --- work without bound
 
 
@@ -171,21 +352,20 @@ def test_a_store_forgets_the_oldest() -> None:
 def test_memory_of_tags_keys_files_and_tasks_is_bounded(emulator: Any) -> None:
     path, body, headers, _ = STREAMS["agent-v2"]
     task = json.loads(json.dumps(STREAMS["a2a-1.0"][1]))
+    state = emulator.state
+    for number in range(MOST):  # as if so many clients had been here
+        for store in ("windows", "tags", "files"):
+            state.store(store).put(f"old {number}", state.store(store).get("") or (0.0, 1))
     with httpx.Client(base_url=emulator.url) as client:
-        for number in range(MOST + 20):
-            client.post(
-                "/v3/chat-completions/none",
-                json={},
-                headers={
-                    "authorization": f"Bearer nv-{number}",
-                    "x-hangang-times": "1",
-                    "x-hangang-tag": str(number),
-                },
-            )
-        state = emulator.state
-        assert len(state.store("windows")) == len(state.store("tags")) == MOST
-        for number in range(MOST + 5):
+        for number in range(5):
+            key = {
+                "authorization": f"Bearer nv-{number}",
+                "x-hangang-times": "1",
+                "x-hangang-tag": str(number),
+            }
+            client.post("/v3/chat-completions/none", json={}, headers=key)
             client.post("/v1/files", files={"files": (f"{number}.md", b"x")}, headers=EXAONE)
+        assert [len(state.store(name)) for name in ("windows", "tags", "files")] == [MOST] * 3
         assert client.get("/_emulator").json()["files"] == MOST
         for number in range(3):
             body["params"]["message"]["contextId"] = "c" * 300 + str(number)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, cast
 
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message
@@ -273,6 +274,8 @@ def endpoint(service: Service, handler: Handler) -> Callable[[Request], Awaitabl
             return call.refuse(refusal)
         except Replay as found:
             return call.replay(found)
+        except HTTPException as error:  # of Starlette: a form that cannot be read
+            return call.refuse(Refusal(error.status_code, message=error.detail))
         except UnusableSchema as error:
             return call.refuse(Refusal(400, message=f"no value can be made for a schema: {error}"))
         except AnswersError as error:

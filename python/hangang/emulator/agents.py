@@ -146,7 +146,8 @@ async def _envelope(call: Call) -> tuple[JSON, Wire, str]:
     if isinstance(ident, bool) or not isinstance(ident, str | int | None):
         ident = None
     given = body.get("method")
-    method = _OLD.get(given, given) if isinstance(given, str) else ""
+    given = given if isinstance(given, str) else ""
+    method = _OLD.get(given, given)
     wire = Wire(old=given in _OLD, ident=ident)
     if body.get("jsonrpc") != "2.0":
         raise KnownError(wire, -32600, "Invalid request: 'jsonrpc' must be exactly '2.0'")
@@ -299,7 +300,7 @@ def _read_message(wire: Wire, params: JSON) -> JSON:
     if not isinstance(message.get("messageId"), str) or not message["messageId"]:
         raise _missing(wire, "message.messageId", "message.message_id")
     parts = message.get("parts", [])
-    if not is_objects(parts):
+    if not is_objects(parts) or not all(isinstance(part.get("text", ""), str) for part in parts):
         raise _invalid_params(wire, "Failed to parse message.parts field.")
     if not parts:
         text = "Field must contain at least one element."

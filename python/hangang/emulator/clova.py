@@ -401,9 +401,9 @@ def _effort(model: str, body: JSON) -> str:
     if thinking is None:
         return "low"
     effort = thinking.get("effort", "low") if is_object(thinking) else None
-    if effort not in THOUGHTS:
+    if not isinstance(effort, str) or effort not in THOUGHTS:
         raise _invalid("thinking.effort")
-    return str(effort)
+    return effort
 
 
 def _v3_message(model: str, message: JSON) -> None:

@@ -133,9 +133,9 @@ def _effort(model: str, body: JSON) -> str:
     nested = body.get("reasoning")
     given = nested.get("effort") if is_object(nested) else body.get("reasoning_effort")
     effort = given or ("none" if body.get("tools") else "low")
-    if effort not in THOUGHTS:
+    if not isinstance(effort, str) or effort not in THOUGHTS:
         raise Refusal(400, "40001", "Invalid parameter: reasoning_effort")
-    return str(effort)
+    return effort
 
 
 def _schema(form: object) -> JSON | None:

@@ -87,7 +87,7 @@ def _items(call: Call, kind: str, parent: str | None = None) -> list[Item]:
 
 def _find(call: Call, kind: str, ident: str | None = None) -> Item:
     """The item of a path or an id; the short paths do not name what it is in."""
-    item = _store(call, kind).get(ident or call.path[kind])
+    item = _store(call, kind).get(call.path[kind] if ident is None else ident)
     if item is None or item.tenant != _tenant(call):
         raise Refusal(404)
     above = PARENTS.get(kind, "")
