@@ -19,6 +19,7 @@ from hangang.emulator._addresses import warning
 from hangang.emulator._controls import MOST_CALLS, MOST_TOKENS
 from hangang.emulator._guard import problem
 from hangang.emulator._store import MOST, Store
+from hangang.emulator.exaone import StoredFile
 
 JSON = {"content-type": "application/json"}
 
@@ -354,8 +355,8 @@ def test_memory_of_tags_keys_files_and_tasks_is_bounded(emulator: Any) -> None:
     task = json.loads(json.dumps(STREAMS["a2a-1.0"][1]))
     state = emulator.state
     for number in range(MOST):  # as if so many clients had been here
-        for store in ("windows", "tags", "files"):
-            state.store(store).put(f"old {number}", state.store(store).get("") or (0.0, 1))
+        for store, value in (("windows", (0.0, 1)), ("tags", 1), ("files", StoredFile("id", "old", 1, 0.0))):
+            state.store(store).put(f"old {number}", value)
     with httpx.Client(base_url=emulator.url) as client:
         for number in range(5):
             key = {
