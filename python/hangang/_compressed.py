@@ -35,7 +35,7 @@ class CompressedDataError(Exception):
 
 
 def content(name: str, file: Any, size: int) -> Iterator[bytes]:
-    """The content of a binary file in chunks of at most `size` bytes, decompressed if it ends so.
+    """The content of a binary file in chunks of at most `size` bytes, decompressed by the suffix of `name`.
 
     The iterator raises UnreadableError and CompressedDataError. If the library that decompresses is not
     installed, the call itself raises UnreadableError.

@@ -50,7 +50,7 @@ STREAMED = 4 * 2**20
 """Bodies over this size are fed in chunks."""
 
 GROUP = 2**18
-ROW_GROUP = 16 * 2**20
+ROW_GROUP = 4 * 2**20
 """Text of the rows that are held before they are written, in characters."""
 
 FETCHED = 64

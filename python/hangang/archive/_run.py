@@ -31,9 +31,9 @@ from hangang.archive._sources import Source, find_sources, open_source
 __all__ = ["ManifestError", "SchedulerError", "measure", "run"]
 
 SMALLEST_PART = 16 * 2**20
-LARGEST_PART = 512 * 2**20
+LARGEST_PART = 64 * 2**20
 FEWEST_FILES = 1024
-MOST_FILES = 16 * 1024
+MOST_FILES = 4096
 SPLIT = 128 * 2**20
 """Parquet tables over this size are read by several workers."""
 
@@ -170,13 +170,16 @@ def _client(workers: int, scheduler: str | None, *, in_process: bool) -> Generat
             "hangang archive needs dask and distributed; pip install 'hangang[archive]'"
         ) from error
     settings = {
-        # Freed memory stays with the worker: the next body needs as much again.
-        "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 256 * 2**20,
+        # Freed memory stays with the worker, up to this: the next body needs as much again.
+        "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 16 * 2**20,
         # Parts bound their memory themselves; a worker that is paused or killed for its size loses one.
         "distributed.worker.memory.target": False,
         "distributed.worker.memory.spill": False,
         "distributed.worker.memory.pause": False,
         "distributed.worker.memory.terminate": False,
+        # Dask's own records of what ran: they take time and memory, and nobody reads them here.
+        "distributed.worker.profile.enabled": False,
+        "distributed.admin.low-level-log-length": 100,
         "distributed.comm.timeouts.connect": "10s",
     }
     for name in ("distributed", "tornado", "asyncio"):

@@ -98,27 +98,43 @@ def _find_local(argument: str, exclude: str) -> Iterator[Source]:
 
 def _walk(path: str, exclude: str) -> Iterator[Source]:
     """A file, or the files in a folder at any depth, in the order of their names."""
-    pending = [path]  # a stack, last name first: folders may be nested deeper than Python recurses
-    while pending:
-        name = pending.pop()
-        full = os.path.abspath(name)
-        if full == exclude:
-            continue
+    root = os.path.abspath(path)
+    if not os.path.isdir(path):
         try:
-            if name != path and os.path.islink(name) and os.path.isdir(name):
-                continue
-            if not os.path.isdir(name):
+            yield Source(path, root, os.stat(path).st_size)
+        except OSError:
+            yield Source(path, root, -1)  # reading it will name the error
+        return
+    # A stack, last name first: folders may be nested deeper than Python recurses. Names only, and one
+    # system call a file: there may be millions.
+    pending = [(path, True)]
+    while pending:
+        name, is_folder = pending.pop()
+        full = os.path.join(root, name[len(path) :].lstrip(os.sep)) if name != path else root
+        try:
+            if not is_folder:
                 status = os.stat(name)
-                # Of a folder only files: opening a pipe would wait for a writer.
-                if name == path or stat.S_ISREG(status.st_mode):
+                # No links to folders, and no pipes: opening one would wait for a writer.
+                if stat.S_ISREG(status.st_mode):
                     yield Source(name, full, status.st_size)
                 continue
-            entries = [entry for entry in os.listdir(name) if not entry.startswith(".")]
+            if full == exclude:
+                continue
+            with os.scandir(name) as scanned:
+                entries = [
+                    (entry.path, entry.is_dir(follow_symlinks=False))
+                    for entry in scanned
+                    if not entry.name.startswith(".")
+                ]
         except OSError:
-            yield Source(name, full, -1)  # reading it will name the error
+            yield Source(name, full, -1)
             continue
-        entries.sort(key=os.fsencode, reverse=True)
-        pending.extend([os.path.join(name, entry) for entry in entries])
+        entries.sort(key=_encoded, reverse=True)
+        pending.extend(entries)
+
+
+def _encoded(entry: tuple[str, bool]) -> bytes:
+    return os.fsencode(entry[0])
 
 
 # --- fsspec
