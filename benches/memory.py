@@ -50,7 +50,7 @@ def parser_of(what: str, backend: str) -> Any:
 
 
 def peak(what: str, backend: str) -> tuple[int, int]:
-    """The peak, and what of it stood there before the first byte was fed."""
+    """The peak, and what of it was there before the first byte was fed."""
     parser = parser_of(what, backend)
     before = memory("VmHWM")
     found: list[Any] = []

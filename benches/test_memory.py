@@ -1,4 +1,4 @@
-"""Memory of a child process: the peak for one huge frame, and what ten million events leave behind."""
+"""Memory of a child process: the peak for one huge frame, and what ten million events leave allocated."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ sys.path[:0] = [str(Path(__file__).parent / "support"), str(Path(__file__).paren
 
 import support  # noqa: E402 - found by the line above
 
-# A run in the background may have been told to ignore Ctrl-C, and its children would inherit that.
+# A run in the background may be set to ignore Ctrl-C, and its children would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

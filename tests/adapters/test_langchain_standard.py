@@ -1,7 +1,7 @@
 """LangChain's own standard tests, unit and integration, for each class, against the emulator.
 
 - What a service does not have is switched off by the tests' own properties; the comment beside each names the
-  page that says so.
+  page that documents it.
 - The emulator calls tools as these tests want them called (`answers`); everything else it makes up.
 - Async tests run by anyio's plugin: that of pytest-asyncio would need a mode that takes every async test of the suite.
 - `test_serdes` is skipped: `langchain_core.load.load` takes only the classes in langchain-core's own list, so ours

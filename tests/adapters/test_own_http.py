@@ -155,7 +155,7 @@ RECIPES: list[Callable[[Server], str]] = [
     with_aiohttp,
     with_the_standard_library,
 ]
-#: These are live only where the body is chunked; the page says so.
+#: These are live only where the body is chunked; the page has a note about it.
 CHUNKED_ONLY = [with_requests, with_urllib3]
 
 

@@ -87,7 +87,7 @@ def test_a_race_is_even() -> None:
 
     comparison = Comparison({name: contender(name) for name in "abc"}, 10, sample=0.0).run(6)
     assert {name: len(samples) for name, samples in comparison.samples.items()} == dict.fromkeys("abc", 6)
-    rounds = order[6:]  # behind the first run and its timing
+    rounds = order[6:]  # after the first run and its timing
     assert all(sorted(rounds[at : at + 6]) == list("aabbcc") for at in range(0, 36, 6))  # warm, then timed
     assert len({tuple(rounds[at : at + 6]) for at in range(0, 36, 6)}) > 1  # shuffled
     assert comparison.ratio("a", "a") == pytest.approx(1)

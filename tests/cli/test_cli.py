@@ -84,7 +84,7 @@ EXPECTED: dict[str, tuple[str, int, str, str]] = {
 }
 
 
-# --- what comes out
+# --- output
 
 
 @pytest.mark.parametrize("name", EXPECTED)

@@ -1,4 +1,4 @@
-"""What a call can be told, and what its errors say: over a real socket, with each library, sync and async.
+"""Options of a call, and the texts of its errors: over a real socket, with each library, sync and async.
 
 `Face` hides which kind of client runs: each test is written once.
 """
@@ -338,7 +338,7 @@ def test_forms(face: Face) -> None:
 
 
 def test_record(face: Face, tmp_path: Path) -> None:
-    """The body as it came, byte for byte; a retry begins the file anew; no key and no header in it."""
+    """The body as received, byte for byte; a retry begins the file anew; no key and no header in it."""
     path = tmp_path / "capture.sse"
     broken: list[Step] = [head(chunked=True), chunk(PING * 3), RESET]
     with RawHTTPServer([broken, WHOLE]) as server:
@@ -374,7 +374,7 @@ def test_a_recording_that_was_left_early_is_what_came(face: Face, tmp_path: Path
     assert path.read_bytes() == FRAMES[0]
 
 
-# --- answers that are no chat
+# --- answers other than chats
 
 
 def test_max_response_bytes(face: Face) -> None:

@@ -642,7 +642,7 @@ def memory() -> int:
 
 
 async def crowd(clients: dict[str, Any], count: int) -> None:
-    """So many streams at once, of all services; each text is compared with its hash."""
+    """`count` streams at once, of all services; each text is compared with its hash."""
 
     async def one(number: int) -> None:
         name = list(SERVICES)[number % 4]

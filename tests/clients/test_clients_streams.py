@@ -105,7 +105,7 @@ def check_cut(name: str, offset: int, outcome: Outcome, fault: Exception | None)
     elif errors and len(delivered) == errors[0] and isinstance(error, hangang.StreamError):
         assert error.completion.failed  # rule 5: the error event's own blank line was cut off
     elif error is not None:
-        # What came before the cut may be lines without data, which could be of any format.
+        # The bytes before the cut may be lines without data, which could be of any format.
         unrecognized = isinstance(error, hangang.UnrecognizedStreamError) and not delivered
         assert unrecognized or isinstance(error, hangang.TruncatedStreamError), repr(error)
         assert error.events == []
@@ -723,7 +723,7 @@ def test_a_stream_read_in_two_places_loses_nothing() -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_closed_inside_the_loop(mode: str) -> None:
-    """What had come is delivered; then the loop says that the rest is lost."""
+    """Events that have arrived are delivered; then iteration raises, because the rest is lost."""
     data = capture("clova/v3_text.sse")
     script = Script([Answer([data[:700], data[700:]])])
     came = parsed("clova/v3_text.sse")[1][700]

@@ -56,7 +56,7 @@ def capture(service: str) -> bytes:
 
 
 def frames(service: str) -> list[bytes]:
-    """The capture, cut behind each frame."""
+    """The capture, cut after each frame."""
     data = capture(service)
     if service == "exaone":
         parser = support.implementation("pure").parser("JSONStreamParser")
@@ -157,7 +157,7 @@ def test_broken_between_frames(way: tuple[str, str], service: str, end: str) -> 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_broken_inside_a_frame(way: tuple[str, str], service: str) -> None:
-    """A body that ends with its connection looks whole to HTTP: only the parser knows better."""
+    """A body that ends with its connection looks whole to HTTP: only the parser can see that it is not."""
     whole = frames(service)
     part = b"".join(whole[:2]) + whole[2][: len(whole[2]) // 2]
     with RawHTTPServer([[head(), part]]) as server:
@@ -413,7 +413,7 @@ time.sleep(60)
 
 @pytest.mark.parametrize("moment", [0.0, 0.05, 0.12, 0.25])
 def test_a_server_that_is_killed(way: tuple[str, str], moment: float) -> None:
-    """SIGKILL, some time after the request: what came whole is delivered, and the end is an error."""
+    """SIGKILL, some time after the request: whole events are delivered, and the end is an error."""
     library, mode = way
     path = support.CAPTURES / CAPTURES["clova"]
     command = [sys.executable, "-c", textwrap.dedent(SERVER), str(path)]

@@ -70,7 +70,7 @@ FILES = sorted(
 #: There the service itself sends the key back, and the events of a stream are what the service sent.
 ECHOED = "not test_a_key_is_in_no_text"
 CLIENT = "records errors frames clients streams events"
-#: What a file must show to the watch: of its tests, outputs and errors of parsers nothing is asked elsewhere.
+#: What a file must show to the watch. Outputs and errors of parsers are required of these files only.
 SHOWN = {
     "test_bench": "records clients streams events outputs",
     "test_cli": "outputs",
@@ -203,7 +203,7 @@ ASKED = {
 
 
 def leaks(error: BaseException) -> list[str]:
-    """The places in an error, its causes and the locals of their tracebacks where the key stands."""
+    """The places in an error, its causes and the locals of their tracebacks that contain the key."""
     secret_leak_plugin.look_at_error(error)
     here = [f"{kind}: {text[:200]}" for kind, _, text in secret_leak_plugin.found]
     secret_leak_plugin.found.clear()
@@ -405,7 +405,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture
 def tls_server(certificate: tuple[Path, Path]) -> Iterator[tuple[int, list[bytes]]]:
-    """Answers 404 to whoever completes the handshake; remembers what it was sent."""
+    """Answers 404 to every client that completes the handshake; records the bytes it received."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
     listener = socket.create_server(("127.0.0.1", 0))

@@ -237,7 +237,7 @@ def test_a_client_that_we_make_keeps_no_cookie(way: tuple[str, str]) -> None:
 
         def jar(http: Any) -> list[Any]:
             if library == "urllib3":
-                return []  # it knows no cookies
+                return []  # it has no cookies
             return list(http.cookie_jar if library == "aiohttp" else http.cookies.jar)
 
         kept = sync() if mode == "sync" else asyncio.run(awaited())
@@ -648,7 +648,7 @@ def dripping(status: str) -> list[Any]:
     return [*steps, LAST_CHUNK]
 
 
-#: A stream, a chat in one piece, and what is no chat.
+#: A stream, a chat in one piece, and an answer that is not a chat.
 CALLS: dict[str, Callable[[Any], Any]] = {
     "stream": lambda client: client.stream("HCX-005", "질문").read(),
     "chat": lambda client: client.chat("HCX-005", "질문"),

@@ -702,7 +702,7 @@ def test_folding_is_linear() -> None:
     small, large = _fold_lines(500), _fold_lines(1000)
     assert small > 500
     assert large <= 2.05 * small
-    # What is joined in C is joined once: until it is asked for, the deltas themselves are kept.
+    # What is joined in C is joined once: until it is read, the deltas themselves are kept.
     deltas = [token(text=f"{number}") for number in range(100)]
     fold = Fold()
     fold.extend(deltas)

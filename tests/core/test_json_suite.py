@@ -2,7 +2,7 @@
 
 A label is that of the text alone. `accepted` and `refused` are RFC 8259's; `free` texts may be either, and
 `DECISIONS` says what the contract makes of them. A text alone is validated as the payload of an SSE frame, where
-a scalar may stand, and a container also as bare JSON. Then texts are glued in pairs, with and without white
+a scalar is allowed, and a container also as bare JSON. Then texts are glued in pairs, with and without white
 space between them, and the whole streams compared with the naive reference, at every split.
 """
 
@@ -273,7 +273,7 @@ def test_a_text_alone(name: str, text: bytes, label: str) -> None:
     except (ValueError, RecursionError, pytest.fail.Exception):
         valid = False
     if label != FREE and not text.startswith(b"\xff\xfe") and b"\x00" not in text:
-        # json guesses UTF-16 and UTF-32, which RFC 8259 has left behind.
+        # json guesses UTF-16 and UTF-32, which RFC 8259 does not allow.
         assert valid == (label == ACCEPTED), "the label is wrong"
     wanted = {ACCEPTED: None, REFUSED: "refused"}.get(label, label)
     for impl in support.implementations():

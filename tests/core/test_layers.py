@@ -8,8 +8,8 @@ and this test reads them from there. Every kind of import counts, and a problem 
 - `typing`: below `if TYPE_CHECKING:`, seen by type checkers only;
 - `use`: any path of the crate that begins with `crate::` or `super::`, outside of its tests.
 
-`KNOWN` lists what is not yet as it should be, each with the issue that mends it. The list only shrinks: an entry that is no
-longer true fails the test. The planted packages at the end show that each check can fail.
+`KNOWN` lists what is not yet as it should be, each with the issue that fixes it. The list only shrinks: an outdated
+entry fails the test. The planted packages at the end show that each check can fail.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ def table(text: str, column: int = PYTHON) -> list[tuple[str, list[str]]]:
 
 
 def neighbours(folder: Path) -> list[Import]:
-    """Imports between the modules of a folder that is no package."""
+    """Imports between the modules of a folder without `__init__.py`."""
     files = {path.stem: path for path in sorted(folder.glob("*.py"))}
     found = set()
     for source, path in files.items():

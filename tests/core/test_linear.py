@@ -151,7 +151,7 @@ def test_idle_input_is_not_held(name: str, impl: Implementation) -> None:
 
 
 def memory_of(parser: Any, pieces: list[bytes]) -> int:
-    """Bytes of Python memory that feeding the pieces, twice, leaves behind the second time."""
+    """Bytes of Python memory that feeding the pieces, twice, does not give back the second time."""
     from hangang._errors import ParseError
 
     def feed() -> None:

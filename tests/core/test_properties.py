@@ -47,7 +47,7 @@ def without_events(shown: dict[str, Any]) -> dict[str, Any]:
 def together(
     kind: str, options: dict[str, Any], calls: list[tuple[Any, ...]]
 ) -> tuple[list[Any], Any, list[bytes]]:
-    """Runs the calls on all implementations at once; what came out: data of events, the error's data, payloads."""
+    """Runs the calls on all implementations at once; the results: data of events, the error's data, payloads."""
     parsers = [impl.parser(kind, **options) for impl in support.implementations()]
     events: list[Any] = []
     error = None

@@ -279,7 +279,7 @@ ABSENT = "ModuleNotFoundError(\"No module named 'hangang._native'\", name='hanga
 
 
 def test_only_absence_falls_back() -> None:
-    """An error inside the native module is shown, never hidden behind a quiet pure package."""
+    """An error inside the native module is shown, never hidden by falling back to pure."""
     assert run(HIDE.format(error=ABSENT), HANGANG_BACKEND="") == "pure"
     error = fails(HIDE.format(error=ABSENT), HANGANG_BACKEND="native")
     assert "ImportError: HANGANG_BACKEND=native, but" in error

@@ -86,7 +86,7 @@ def test_one_parser_from_many_threads(impl: Implementation, kind: str) -> None:
     assert not wrong
     assert [len(events) for events in seen] == fed, "an accepted call gave all its events, to its caller"
     assert sum(fed) + 20 * sum(refused) == 8 * 60 * 20
-    # The parser is whole: nothing pending, and it goes on.
+    # The parser is whole: nothing is pending, and it continues.
     assert parser.pending == 0
     assert len(parser.feed(frame)) == 20
 
@@ -207,7 +207,7 @@ def test_cancelled_at_every_await(impl: Implementation) -> None:
 
 
 def cancelled_client(turns: int) -> Callable[[Any], Awaitable[bool]]:
-    """A client's stream, cancelled after so many turns of the loop; False when it had ended before."""
+    """A client's stream, cancelled after `turns` turns of the loop; False when it had ended before."""
     from transports import KEY, QUESTION, Answer, Script
 
     from hangang import clova

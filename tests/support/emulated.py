@@ -1,4 +1,4 @@
-"""What the emulator's tests share: keys, requests, and decoding what came back with our own parsers."""
+"""What the emulator's tests share: keys, requests, and decoding the answers with our own parsers."""
 
 from __future__ import annotations
 

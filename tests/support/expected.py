@@ -29,7 +29,7 @@ STREAM_OF_THREE: Events = [
 
 @dataclass(frozen=True)
 class Expected:
-    """One capture: its dialect and what comes out of it."""
+    """One capture: its dialect and the expected result."""
 
     dialect: str
     size: int

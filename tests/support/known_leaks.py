@@ -63,7 +63,7 @@ def test_attributes_of_APIError() -> None:
 
 
 def planted(function: Any) -> Any:
-    """The same function, as if it stood in a module of ours."""
+    """The same function, as if a module of ours defined it."""
     return type(function)(function.__code__, {"__name__": "hangang.planted", "hangang": hangang, "KEY": KEY})
 
 

@@ -2,7 +2,7 @@
 
     python limits_child.py native endless_line
 
-prints a JSON object: the error's class and offset, what came out, and the kilobytes by which the peak grew.
+prints a JSON object: the error's class and offset, the results, and the kilobytes by which the peak grew.
 A scenario is a parser and an iterable of chunks, made lazily: nothing of the stream is held here.
 """
 
@@ -49,7 +49,7 @@ def times(unit: bytes, count: int, *before: bytes, after: bytes = b"") -> Iterat
 
 
 def drip(unit: bytes, count: int, *behind: bytes) -> Iterator[bytes]:
-    """About so many bytes one at a time, and what follows."""
+    """About `count` bytes one at a time, and what follows."""
     single = [unit[at : at + 1] for at in range(len(unit))]
     for _ in range(count // len(unit)):
         yield from single
@@ -69,7 +69,7 @@ def dripped(unit: bytes) -> Callable[[str, Any, int], Scenario]:
 
 
 def deep(kind: str, make: Any, count: int) -> Scenario:
-    """So many open containers, allowed by max_depth: nothing may recurse on them."""
+    """A value of many open containers, allowed by max_depth: nothing may recurse on them."""
     payload = b'{"metadata":{"a":' + b"[" * count + b"]" * count + b"},"
     payload += b'"result":{"kind":"message","parts":[{"data":' + b"[" * count + b"]" * count + b"}]}}"
     wire = payload if kind == "JSONStreamParser" else b"event: x\ndata: " + payload + b"\n\n" + END[kind]

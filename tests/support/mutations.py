@@ -16,7 +16,7 @@ import support
 
 SUFFIXES = (".sse", ".json", ".ndjson", ".jsonstream")
 
-#: What may stand in the place of any value, as JSON text.
+#: What may replace any value, as JSON text.
 VALUES = (  # noqa: SIM905 - JSON full of quotes reads better this way
     "null true false 0 -1 1 200 400 42901 1.50 1e400 -0.0 123456789012345678901234567890 "
     '"" "x" "stop" "[DONE]" "answering" "token" "completed" "\\ud800" "\\ud83d\\ude00" "\\u0000" "한" "<think>" '
@@ -24,7 +24,7 @@ VALUES = (  # noqa: SIM905 - JSON full of quotes reads better this way
     '{"role":"assistant","content":"z"} {"index":1,"delta":{"content":"w"}}'
 ).split(" ")
 
-#: Lines that may stand between any two others.
+#: Lines that may be inserted between any two others.
 LINES = (
     b"",
     b":",

@@ -29,7 +29,7 @@ class End:
 
 
 RESET = End("reset")  # a TCP reset: the connection is gone
-HALF = End("half")  # our side is shut, the other may go on: the connection stays until the client leaves
+HALF = End("half")  # our side is shut, the other may send more: the connection stays until the client leaves
 HANG = End("hang")  # silence, until the client leaves
 Step = bytes | Sleep | End
 

@@ -126,7 +126,7 @@ class Node:
     def integer(self) -> int | None:
         if not re.fullmatch(r"-?[0-9]+", self.text):
             return None
-        # Told from the digits, because int() refuses more than 4,300 of them.
+        # Counted from the digits, because int() refuses more than 4,300 of them.
         if len(self.text) > 20 or not -(2**63) <= int(self.text) < 2**63:
             return None
         return int(self.text)
@@ -300,7 +300,7 @@ def accepted(payload: bytes) -> bool:
 
 
 def validate(payload: bytes, places: list[int], max_depth: int | None) -> Node:
-    """The payload's value, or the first fault by rule 2. `places[i]` is where byte i stands in the stream."""
+    """The payload's value, or the first fault by rule 2. `places[i]` is the offset of byte i in the stream."""
     stop: tuple[int, int, Fault] | None = None
     node = None
     try:
@@ -342,7 +342,7 @@ class Framed:
 
 
 def json_frames(data: bytes, start: int, limit: int, depth: int) -> Iterator[Framed]:
-    """Each frame of `data[start:]` in order; a Fault where one stands."""
+    """Each frame of `data[start:]` in order; a `Fault` in place of a bad one."""
     at = start
     while True:
         while data[at : at + 1] and data[at : at + 1] in WHITE:
@@ -419,7 +419,7 @@ class SSE:
     inside: bool = False
     #: Inside a frame the last line was not terminated, and was no `data` line.
     loose: bool = False
-    #: White space before the stream's first other byte opens no frame: here that byte stands.
+    #: White space before the stream's first other byte opens no frame: here is the position of that byte.
     first: int = 0
     #: A line other than a comment or data had other bytes than white space.
     came: bool = False

@@ -5,7 +5,7 @@
 Read along are: log records of every library, at DEBUG; every error of ours and every exception that leaves a
 request or that a test catches (text, repr, attributes, the chain of causes, the traceback with the locals of
 every frame); what shows of clients, streams, metrics and events; the emulator's answers; warnings; what a test
-prints, what its child processes write, and what pytest reports of it. Where the test key stands in one of them the
+prints, what its child processes write, and what pytest reports of it. If one of them contains the test key, the
 run fails, and names the test. `test_keys.py` runs every file of the suite under it, and the leaks of
 `known_leaks.py`, each of which it must find.
 """
@@ -138,7 +138,7 @@ def around(cls: type, name: str, make: Callable[[Any], Any]) -> None:
 
 
 def after(cls: type, name: str, see: Callable[..., None]) -> None:
-    """Call `see` behind a method, with its object."""
+    """Call `see` after a method, with its object."""
 
     def make(original: Any) -> Any:
         def method(self: Any, *args: Any, **kwargs: Any) -> Any:

@@ -191,7 +191,7 @@ async def work(kind: str, loop: str, seconds: float, count: int, port: int) -> d
         gc.collect()
         await anyio.sleep(0.01)
         connections = run.connections()
-        # What was cancelled left nothing behind: a stream of each service still works.
+        # Cancelled streams left no damage: a stream of each service still works.
         numbers = iter(range(10**9, sys.maxsize))
         for service in SERVICES:
             number = next(

@@ -478,7 +478,7 @@ inner_numbers = st.sampled_from(
 
 @st.composite
 def filled(draw: st.DrawFn, seed: bytes) -> bytes:
-    """The frame with its holes filled: mostly well, now and then so that it is no JSON, or another shape."""
+    """The frame with its holes filled: mostly well, now and then so that it is invalid JSON, or of another shape."""
     text = b""
     for byte in seed:
         if byte == 0x40:

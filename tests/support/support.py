@@ -208,7 +208,7 @@ def drive_text(parser: Any, chunks: Iterable[Any]) -> TextOutcome:
 
 
 def expected_text(parser: Any, chunks: Iterable[Any]) -> TextOutcome:
-    """What `feed_text` must give, told from a run of `feed` over the same chunks."""
+    """What `feed_text` must give, derived from a run of `feed` over the same chunks."""
     from hangang._errors import ParseError
 
     fed: list[Any] = []
@@ -256,7 +256,7 @@ def to_data(value: Any) -> Any:
     if names is None or value is None:
         return value
     data = {name: to_data(getattr(value, name)) for name in names}
-    # Shared types inside an event are told by their field; only events carry their kind.
+    # The field of an event tells its shared types apart; only events carry their kind.
     if type(value).__name__ in ("ToolCallDelta", "Usage", "AIFilter", "Choice", "ServerSentEvent"):
         return data
     return {"kind": type(value).__name__, **data}

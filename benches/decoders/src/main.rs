@@ -164,8 +164,8 @@ fn main() {
                         .iter()
                         .map(|payload| {
                             let token: Token = serde_json::from_str(payload).expect("a token");
-                            let rest = token.created.unwrap_or(0) + token.seed.unwrap_or(0);
-                            black_box((rest, token.finish_reason, token.message.role));
+                            let others = token.created.unwrap_or(0) + token.seed.unwrap_or(0);
+                            black_box((others, token.finish_reason, token.message.role));
                             token.message.content.map_or(0, |content| content.len())
                         })
                         .sum()
@@ -178,8 +178,8 @@ fn main() {
                         .iter()
                         .map(|payload| {
                             let token: Token = sonic_rs::from_str(payload).expect("a token");
-                            let rest = token.created.unwrap_or(0) + token.seed.unwrap_or(0);
-                            black_box((rest, token.finish_reason, token.message.role));
+                            let others = token.created.unwrap_or(0) + token.seed.unwrap_or(0);
+                            black_box((others, token.finish_reason, token.message.role));
                             token.message.content.map_or(0, |content| content.len())
                         })
                         .sum()
