@@ -2,19 +2,35 @@
 
 `RETIRED` are names, with what replaced them; the glossary of CONTRIBUTING.md has the words to use. `TICS` are turns of phrase that
 make a reader stop: most are translated English, where the plain word is shorter. Both are looked for in code, comments, messages
-and documents alike. `ALLOWED` lists what is meant, each with its reason; an entry that matches nothing any more fails the test.
+and documents alike; in the Python files of `PROSE_ONLY`, in comments and docstrings. `ALLOWED` lists what is meant, each with its
+reason; an entry that matches nothing any more fails the test.
 """
 
 from __future__ import annotations
 
+import ast
+import io
 import re
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("python", "rust", "docs", "CONTRIBUTING.md")
+ROOMS = (
+    *("python", "rust", "docs", "tests", "examples", "benches"),
+    *(
+        "README.md",
+        "README.ko.md",
+        "CONTRIBUTING.md",
+        "BENCHMARKS.md",
+        "CONFORMANCE.md",
+        "SECURITY.md",
+        "CHANGELOG.md",
+    ),
+)
+PROSE_ONLY = ("tests/", "examples/", "benches/")
 SUFFIXES = (".py", ".pyi", ".rs", ".md")
 SKIPPED = ("/target/", "/fuzz/work/", "/__pycache__/")
 
@@ -78,6 +94,9 @@ ALLOWED: list[tuple[str, str, str]] = [
     ("python/hangang/emulator/", "ident", "an id of the protocol"),
     ("python/hangang/emulator/", "Place", "a place of a fault"),
     ("python/hangang/_pickle.py", "restore", "pickles of 0.1 name hangang._backend.restore"),
+    ("tests/core/test_objects.py", "restore", "pickles of 0.1 name hangang._backend.restore"),
+    ("tests/support/reference.py", "Fault", "the reference's own class, independent of the code it checks"),
+    ("tests/captures/README.md", "behind vLLM", "plain English: the server in front of a model"),
     ("python/hangang/_client/", "HTTP libraries behind one", "plain English: an interface hides them"),
     ("rust/hangang/benches/streams/mod.rs", "let rest", "the other members of a frame"),
     ("rust/fuzz/src/lib.rs", "rest", "has one meaning in that file: the input that is left"),
@@ -93,8 +112,26 @@ def files(root: Path) -> Iterator[tuple[str, str]]:
                 yield name, path.read_text(encoding="utf-8")
 
 
+def lines(name: str, text: str) -> Iterator[tuple[int, str]]:
+    """The lines that are searched, with their numbers."""
+    every = text.splitlines()
+    if not (name.startswith(PROSE_ONLY) and name.endswith(".py")):
+        yield from enumerate(every, 1)
+        return
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.start[0], token.string
+    for node in ast.walk(ast.parse(text)):
+        if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        if ast.get_docstring(node, clean=False) is not None:
+            first = node.body[0]
+            for number in range(first.lineno, (first.end_lineno or first.lineno) + 1):
+                yield number, every[number - 1]
+
+
 def problems(name: str, text: str, used: set[int]) -> Iterator[str]:
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in lines(name, text):
         for patterns, flags in ((RETIRED, 0), (TICS, re.IGNORECASE)):
             for pattern, instead in patterns.items():
                 found = re.search(pattern, line, flags)
@@ -126,7 +163,7 @@ def test_the_glossary_names_what_exists() -> None:
     assert 20 <= len(rows) <= 35
     code = {".rs": "", ".py": ""}
     for name, text in files(ROOT):
-        if Path(name).suffix in code:
+        if Path(name).suffix in code and not name.startswith(PROSE_ONLY):
             code[Path(name).suffix] += text
     missing = [
         f"{word.strip()}: `{ticked}`"
@@ -154,6 +191,12 @@ def test_the_glossary_names_what_exists() -> None:
 )
 def test_retired_words_are_found(line: str) -> None:
     assert list(problems("python/hangang/planted.py", line, set())), line
+
+
+def test_tests_are_searched_for_prose_only() -> None:
+    text = '"""What came."""\n\n\ndef told() -> str:\n    return "told"  # told\n'
+    found = list(problems("tests/planted.py", text, set()))
+    assert [problem.split(":")[1] for problem in sorted(found)] == ["1", "5"]
 
 
 @pytest.mark.parametrize(
