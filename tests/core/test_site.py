@@ -1,0 +1,152 @@
+"""The documentation site: both languages have the same pages, and what is built asks no other host for anything.
+
+The code of docs/en runs in test_pages.py; a Korean page has the same code, so it need not run twice.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from types import ModuleType
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import support
+
+DOCS = support.REPO / "docs"
+ENGLISH = sorted(path.name for path in (DOCS / "en").glob("*.md"))
+SITE = "https://hangang-dev.github.io/hangang/"
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+HANGUL = re.compile(r"[가-힣]")
+
+
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("build_site", support.REPO / "scripts" / "site.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def page(language: str, name: str) -> str:
+    return (DOCS / language / name).read_text(encoding="utf-8")
+
+
+def code(text: str) -> list[tuple[str, str]]:
+    """The blocks of a page without comments, which are in the page's language."""
+    return [(language, re.sub(r" *# .*", "", block)) for language, block in FENCE.findall(text)]
+
+
+def shape(text: str) -> list[str]:
+    """The headings (their depth only) and the table rows of a page, in order."""
+    bare = FENCE.sub("", text)
+    return re.findall(r"^(?:#{1,6} |\|)", bare, re.MULTILINE)
+
+
+def targets(text: str) -> list[str]:
+    """The pages and files that a page links to. Anchors follow the headings' language."""
+    bare = FENCE.sub("", text)
+    links = re.findall(r"\]\(([^)\s#]+)(?:#[^)\s]*)?\)|^\[[^\]]+\]: (\S+)$", bare, re.MULTILINE)
+    return sorted(first or second for first, second in links)
+
+
+def test_both_languages_have_the_same_pages() -> None:
+    assert sorted(path.name for path in (DOCS / "ko").glob("*.md")) == ENGLISH
+
+
+@pytest.mark.parametrize("name", ENGLISH)
+def test_a_korean_page_has_the_content_of_the_english_one(name: str) -> None:
+    english, korean = page("en", name), page("ko", name)
+    assert code(korean) == code(english)
+    assert shape(korean) == shape(english)
+    assert targets(korean) == targets(english)
+    prose = FENCE.sub("", korean)
+    assert len(HANGUL.findall(prose)) > len(prose) / 10, "not in Korean"
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    site = script()
+    assert set(ENGLISH) == {name for name in site.pages() if "/" not in name} - set(site.ELSEWHERE)
+
+
+class Links(HTMLParser):
+    """What a page loads, where it links to, and the anchors that it has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+        self.links: list[str] = []
+        self.anchors: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        if name := values.get("id"):
+            self.anchors.add(name)
+        if tag == "a" and (href := values.get("href")):
+            self.links.append(href)
+        elif tag in {"script", "img", "iframe", "source"} and (src := values.get("src")):
+            self.loads.append(src)
+        elif tag == "link" and values.get("rel") not in {"canonical", "alternate", "next", "prev"}:
+            self.loads.append(values.get("href") or "")
+
+
+def read(path: Path) -> Links:
+    found = Links()
+    found.feed(path.read_text(encoding="utf-8"))
+    return found
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    out = tmp_path_factory.mktemp("site")
+    done = subprocess.run(
+        [sys.executable, support.REPO / "scripts" / "site.py", "--out", out],
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    yield out
+
+
+@pytest.mark.xdist_group("site")
+def test_the_site_builds_and_its_links_lead_somewhere(built: Path) -> None:
+    pages = {path: read(path) for path in built.rglob("*.html")}
+    assert len(pages) > 2 * len(script().pages())
+    for path, found in pages.items():
+        for link in found.loads:
+            assert not urlsplit(link).netloc, f"{path} loads {link}"
+        if path.name == "404.html":  # its links are absolute, for it is shown at any address
+            continue
+        for link in found.links:
+            address = link.removeprefix(SITE) if link.startswith(SITE) else link
+            parts = urlsplit(address)
+            if parts.scheme or parts.netloc or parts.path.startswith("/hangang/"):
+                continue
+            target = path.parent / unquote(parts.path) if parts.path else path
+            target = target / "index.html" if target.is_dir() else target
+            target = target.resolve()
+            assert target.is_file(), f"{path.relative_to(built)}: {link}"
+            if parts.fragment and target in pages:
+                assert unquote(parts.fragment) in pages[target].anchors, f"{path.relative_to(built)}: {link}"
+
+
+@pytest.mark.xdist_group("site")
+def test_the_reference_has_every_public_name(built: Path) -> None:
+    site = script()
+    for name in site.pages():
+        if not name.startswith("api/"):
+            continue
+        stem = Path(name).stem
+        module = importlib.import_module("hangang" if stem == "hangang" else f"hangang.{stem}")
+        text = (built / "api" / stem / "index.html").read_text(encoding="utf-8")
+        missing = [public for public in module.__all__ if f">{public}</span>" not in text]
+        assert not missing, f"{name}: {missing}"
