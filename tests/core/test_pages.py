@@ -1,4 +1,4 @@
-"""The English pages, docs/en/: every Python block runs as printed, against the emulator.
+"""The English pages, docs/en/ and the README: every Python block runs as printed, against the emulator.
 
 - The blocks of a page run in order and share their names. A `text` block right after a Python block is what it prints.
 - `sh` blocks that call `hangang` or `pytest` run too, in the same folder; pytest finds our plugin.
@@ -31,7 +31,7 @@ from hangang._client import observer
 from hangang._client.base import ClientBase
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted((ROOT / "docs" / "en").glob("*.md"))
+PAGES = [*sorted((ROOT / "docs" / "en").glob("*.md")), ROOT / "README.md"]
 NAMES = [
     "clova.md",
     "errors.md",
@@ -47,6 +47,7 @@ NAMES = [
     "own-http.md",
     "streams.md",
     "testing.md",
+    "README.md",
 ]
 
 #: The fewest Python blocks of a page, where it is not eight.
@@ -60,10 +61,10 @@ FEWEST = {
 }
 
 #: Blocks of a page that do not run. Change a number only together with a marker and its reason.
-NOT_RUN = {"gov.md": 1, "index.md": 1, "streams.md": 1, "testing.md": 1}
+NOT_RUN = {"README.md": 1, "gov.md": 1, "index.md": 1, "streams.md": 1, "testing.md": 1}
 
 #: Servers on the reader's machine, and the path of the emulator that takes their place.
-LOCAL = {"http://localhost:11434/v1": "/v1/openai"}
+LOCAL = {"http://localhost:11434/v1": "/openai/v1"}
 
 #: Files that the blocks read.
 FILES = {
@@ -228,7 +229,7 @@ def test_every_page_is_linked_from_the_first() -> None:
     linked = {
         link.partition("#")[0] for link in links((ROOT / "docs/en/index.md").read_text(encoding="utf-8"))
     }
-    assert {page.name for page in PAGES} - {"index.md"} <= linked
+    assert {page.name for page in PAGES} - {"README.md", "index.md"} <= linked
 
 
 PLANTED = """# Page
