@@ -29,12 +29,14 @@ PAGES = {
     "a2a": "docs/protocol/a2a.md",
     "gov": "docs/protocol/gov.md",
 }
+#: A page in Korean has the sections and the rules of the English one.
+KOREAN = {page: path.replace("docs/", "docs/ko/", 1) for page, path in PAGES.items()}
 ROOMS = ("python", "rust", "tests", "benches", "docs", "scripts", "examples", ".ci", ".github")
 SUFFIXES = {".py", ".pyi", ".rs", ".md", ".toml", ".json", ".sh", ".yml", ".yaml", ".txt", ".dict", ""}
 SKIPPED = ("target", "corpus", "seeds", "work", "captures/", "__pycache__")
 
 CITATION = re.compile(
-    r"\[(\w+) (§[\d.]+(?:(?:, | and |, and )§[\d.]+)*)\](?:,? rules? (\d+)(?:(?:,| and| to|–) (\d+))?)?"
+    r"\[(\w+) (§[\d.]+(?:(?:, | and |, and )§[\d.]+)*)\](?:,? (?:rules?|규칙) (\d+)(?:(?:,| and| to|–) (\d+))?)?"
 )
 SECTION = re.compile(r"§ ?(\d+(?:\.\d+)*)")
 HEADING = re.compile(r"^#{2,6} (\d+(?:\.\d+)*)\.? ", re.MULTILINE)
@@ -101,7 +103,7 @@ def exists(name: str) -> bool:
 
 
 def problems(name: str, text: str, known: dict[str, dict[str, int]]) -> Iterator[str]:
-    own = next((page for page, path in PAGES.items() if path == name), None)
+    own = next((page for page in PAGES if name in (PAGES[page], KOREAN[page])), None)
     for number, line in enumerate(text.splitlines(), 1):
         where = f"{name}:{number}: "
         cited = list(CITATION.finditer(line))
@@ -165,6 +167,12 @@ def test_sections_are_numbered_once() -> None:
         numbers = HEADING.findall((ROOT / path).read_text(encoding="utf-8"))
         assert len(numbers) == len(set(numbers)), page
         assert {"1", "2"} <= set(numbers), page
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_korean_page_has_the_same_sections_and_rules(page: str) -> None:
+    korean = sections((ROOT / KOREAN[page]).read_text(encoding="utf-8"))
+    assert korean == pages()[page]
 
 
 def test_the_rules_of_error_are_nine() -> None:
