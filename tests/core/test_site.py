@@ -1,12 +1,16 @@
 """The documentation site: both languages have the same pages, and what is built asks no other host for anything.
 
 The code of docs/en runs in test_pages.py; a Korean page has the same code, so it need not run twice.
+
+Documents that have their place elsewhere in the repository (design, protocol notes, ...) are translated in docs/ko too. A change of
+their headings, table rows, code or links is a change of both languages.
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import re
 import subprocess
 import sys
@@ -35,8 +39,8 @@ def script() -> ModuleType:
     return module
 
 
-def page(language: str, name: str) -> str:
-    return (DOCS / language / name).read_text(encoding="utf-8")
+#: Documents that are not in docs/en and have a translation in docs/ko.
+TRANSLATED = sorted(set(script().ELSEWHERE) - {"changelog.md", "conformance.md", "performance.md", "rust.md"})
 
 
 def code(text: str) -> list[tuple[str, str]]:
@@ -50,25 +54,84 @@ def shape(text: str) -> list[str]:
     return re.findall(r"^(?:#{1,6} |\|)", bare, re.MULTILINE)
 
 
-def targets(text: str) -> list[str]:
-    """The pages and files that a page links to. Anchors follow the headings' language."""
-    bare = FENCE.sub("", text)
-    links = re.findall(r"\]\(([^)\s#]+)(?:#[^)\s]*)?\)|^\[[^\]]+\]: (\S+)$", bare, re.MULTILINE)
-    return sorted(first or second for first, second in links)
+def anchors(text: str) -> set[str]:
+    """The anchors of a page: of its headings, made as GitHub makes them, and those that it sets itself."""
+    headings = re.findall(r"^#{1,6} (.*)$", FENCE.sub("", text), re.MULTILINE)
+    made = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return made | set(re.findall(r'<a id="([^"]+)"></a>', text))
+
+
+def cells(text: str) -> list[list[str]]:
+    """The inline code of each table row, sorted: word order is the language's."""
+    rows = re.findall(r"^\|.*$", FENCE.sub("", text), re.MULTILINE)
+    return [sorted(re.findall(r"`[^`]*`", row)) for row in rows]
+
+
+def in_english(path: Path) -> Path:
+    """The English source of a file below docs/ko; any other file as it is."""
+    if not path.is_relative_to(DOCS / "ko"):
+        return path
+    name = path.relative_to(DOCS / "ko").as_posix()
+    known = (support.REPO / script().ELSEWHERE.get(name, "docs/en/" + name), DOCS / name)
+    return next((source for source in known if source.exists()), path)
+
+
+def targets(path: Path) -> list[str]:
+    """What a page links to: addresses, and the English sources of files. Anchors follow the headings' language."""
+    bare = FENCE.sub("", path.read_text(encoding="utf-8"))
+    links = re.findall(r"\]\(([^)\s#]+)(?:#[^)\s]*)?\)|^\[[^\]]+\]: ([^\s#]+)", bare, re.MULTILINE)
+    return sorted(
+        link
+        if re.match(r"[a-z]+:", link)
+        else in_english(Path(os.path.normpath(path.parent / link))).relative_to(support.REPO).as_posix()
+        for link in (first or second for first, second in links)
+    )
+
+
+def references(text: str) -> list[tuple[str, str]]:
+    """The labels that a page defines, with the anchors they lead to: documents have the English anchors in Korean too."""
+    return re.findall(r"^\[([^\]]+)\]: [^\s#]*#(\S+)$", FENCE.sub("", text), re.MULTILINE)
+
+
+def assert_same_content(english: Path, korean: Path) -> None:
+    ours, theirs = korean.read_text(encoding="utf-8"), english.read_text(encoding="utf-8")
+    assert code(ours) == code(theirs)
+    assert shape(ours) == shape(theirs)
+    assert targets(korean) == targets(english)
+    assert references(ours) == references(theirs)
+    prose = re.sub(r"`[^`]*`|\]\([^)]*\)|<a [^>]*>", "", FENCE.sub("", ours))
+    assert len(HANGUL.findall(prose)) > len(prose) / 10, "not in Korean"
 
 
 def test_both_languages_have_the_same_pages() -> None:
-    assert sorted(path.name for path in (DOCS / "ko").glob("*.md")) == ENGLISH
+    korean = {path.relative_to(DOCS / "ko").as_posix() for path in (DOCS / "ko").rglob("*.md")}
+    assert korean == {*ENGLISH, *TRANSLATED}
 
 
 @pytest.mark.parametrize("name", ENGLISH)
 def test_a_korean_page_has_the_content_of_the_english_one(name: str) -> None:
-    english, korean = page("en", name), page("ko", name)
-    assert code(korean) == code(english)
-    assert shape(korean) == shape(english)
-    assert targets(korean) == targets(english)
-    prose = FENCE.sub("", korean)
-    assert len(HANGUL.findall(prose)) > len(prose) / 10, "not in Korean"
+    assert_same_content(DOCS / "en" / name, DOCS / "ko" / name)
+
+
+@pytest.mark.parametrize("name", TRANSLATED)
+def test_a_korean_document_has_the_content_of_the_english_one(name: str) -> None:
+    source, translation = support.REPO / script().ELSEWHERE[name], DOCS / "ko" / name
+    assert_same_content(source, translation)
+    english, korean = source.read_text(encoding="utf-8"), translation.read_text(encoding="utf-8")
+    assert cells(korean) == cells(english)
+    sections = [
+        re.findall(r"^#{2,6} (\d[\d.]*)?", FENCE.sub("", text), re.MULTILINE) for text in (korean, english)
+    ]
+    assert sections[0] == sections[1]
+
+
+@pytest.mark.parametrize("name", TRANSLATED)
+def test_links_to_headings_of_the_english_document_work_in_korean(name: str) -> None:
+    english = (support.REPO / script().ELSEWHERE[name]).read_text(encoding="utf-8")
+    title = english.partition("\n")[0]
+    wanted = anchors(english) - anchors(title)
+    assert wanted
+    assert not wanted - anchors((DOCS / "ko" / name).read_text(encoding="utf-8"))
 
 
 def test_every_page_is_in_the_navigation() -> None:
