@@ -34,6 +34,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = [*sorted((ROOT / "docs" / "en").glob("*.md")), ROOT / "README.md"]
 NAMES = [
     "clova.md",
+    "conformance.md",
     "errors.md",
     "exaone.md",
     "from-httpx-sse.md",
@@ -45,6 +46,7 @@ NAMES = [
     "openai.md",
     "otel.md",
     "own-http.md",
+    "performance.md",
     "streams.md",
     "testing.md",
     "README.md",
@@ -52,16 +54,18 @@ NAMES = [
 
 #: The fewest Python blocks of a page, where it is not eight.
 FEWEST = {
+    "conformance.md": 3,
     "from-httpx-sse.md": 4,
     "from-sseclient.md": 3,
     "index.md": 1,
     "openai-sdk.md": 6,
     "otel.md": 5,
+    "performance.md": 3,
     "streams.md": 5,
 }
 
 #: Blocks of a page that do not run. Change a number only together with a marker and its reason.
-NOT_RUN = {"README.md": 1, "gov.md": 1, "index.md": 1, "streams.md": 1, "testing.md": 1}
+NOT_RUN = {"README.md": 1, "gov.md": 1, "index.md": 1, "performance.md": 1, "streams.md": 1, "testing.md": 1}
 
 #: Servers on the reader's machine, and the path of the emulator that takes their place.
 LOCAL = {"http://localhost:11434/v1": "/openai/v1"}
