@@ -591,7 +591,7 @@ def parts(out: Path) -> int:
 
 
 def kill_after(process: subprocess.Popen[Any], out: Path, count: int, how: int) -> bool:
-    """Ends the process once the manifest has `parts` parts; returns whether it was still running."""
+    """Ends the process once the manifest has `count` parts; returns whether it was still running."""
     while parts(out) < count:
         if process.poll() is not None:
             return False
