@@ -354,7 +354,7 @@ def test_memory_of_tags_keys_files_and_tasks_is_bounded(emulator: Any) -> None:
     path, body, headers, _ = STREAMS["agent-v2"]
     task = json.loads(json.dumps(STREAMS["a2a-1.0"][1]))
     state = emulator.state
-    for number in range(MOST):  # as if so many clients had been here
+    for number in range(MOST):  # as many clients as the store has room for
         for store, value in (("windows", (0.0, 1)), ("tags", 1), ("files", StoredFile("id", "old", 1, 0.0))):
             state.store(store).put(f"old {number}", value)
     with httpx.Client(base_url=emulator.url) as client:
