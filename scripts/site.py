@@ -106,8 +106,6 @@ NAV: list[tuple[str, str, list[tuple[str, str, str]]]] = [
 
 #: Pages whose source is elsewhere in the repository.
 ELSEWHERE = {
-    "performance.md": "BENCHMARKS.md",
-    "conformance.md": "CONFORMANCE.md",
     "design.md": "docs/design.md",
     "security.md": "SECURITY.md",
     "contributing.md": "CONTRIBUTING.md",
