@@ -33,7 +33,7 @@ setup: ## the environment and the native module, in this folder
 ifeq ($(CARGO)$(HANGANG_BACKEND),)
 demo: export HANGANG_BACKEND := pure
 endif
-demo: ## live streams of all four services, without a key
+demo: ## live streams of all services, without a key
 	@$(if $(CARGO)$(HANGANG_BACKEND),,echo "cargo was not found: running on the pure Python twin (same events, slower)")
 	$(SETUP) run demo
 	@$(PY) -m hangang demo
