@@ -106,11 +106,8 @@ async def _each(frames: Iterable[Frame] | AsyncIterable[Frame]) -> AsyncIterator
             yield frame
 
 
-Messages = asyncio.Queue["Message | Exception | None"]
-
-
 class Faults:
-    """The middleware. The application runs in a task of its own, which stops when the client leaves."""
+    """The middleware. The application runs in a task of its own, which is stopped when the client leaves."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -120,80 +117,132 @@ class Faults:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        messages: Messages = asyncio.Queue(1)
-
-        async def work() -> None:
-            try:
-                await self.app(scope, receive, messages.put)
-                await messages.put(None)
-            except Exception as error:
-                await messages.put(error)
-
-        working = asyncio.ensure_future(work())
+        answer = _Answer(scope, send)
+        working = asyncio.ensure_future(self.app(scope, receive, answer.send))
+        tasks: set[asyncio.Future[Any]] = {working, answer.over}
         try:
-            start = await _next(messages)
-            plan: Plan | None = scope.get("extensions", {}).get(PLAN)
-            if plan is not None and start is not None:
-                await _answer(plan, scope, receive, send, start, messages)
-                return
-            while start is not None:
-                await send(start)
-                start = await _next(messages)
+            await asyncio.wait((working, answer.begun), return_when=asyncio.FIRST_COMPLETED)
+            # The request's body has been read, so the next message can only be the disconnect.
+            tasks.add(asyncio.ensure_future(_until_disconnect(receive)))
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            await _stop(working)
+            answer.close()
+            for task in tasks:
+                await _stop(task)
+        if not working.cancelled():
+            working.result()
 
 
-async def _next(messages: Messages) -> Message | None:
-    found = await messages.get()
-    if isinstance(found, Exception):
-        raise found
-    return found
+class _Answer:
+    """One answer on its way. `begun`: its first message was sent; `over`: a fault ended it."""
 
+    def __init__(self, scope: Scope, send: Send) -> None:
+        loop = asyncio.get_running_loop()
+        self.begun: asyncio.Future[None] = loop.create_future()
+        self.over: asyncio.Future[None] = loop.create_future()
+        self._extensions: dict[str, Any] = scope.setdefault("extensions", {})
+        self._send = send
+        self._plan: Plan | None = None
+        self._start: Message = {}
+        self._writer: _Writer | None = None
+        self._ticker: asyncio.Future[None] | None = None
+        self._writing = asyncio.Lock()
+        self._count = 0
+        self._due = 0.0
 
-async def _answer(
-    plan: Plan, scope: Scope, receive: Receive, send: Send, start: Message, messages: Messages
-) -> None:
-    plan.state.open_streams += 1
-    # The request's body has been read, so the next message can only be the disconnect.
-    leaving = asyncio.ensure_future(_until_disconnect(receive))
-    sending = asyncio.ensure_future(_send(plan, scope, send, start, messages))
-    try:
-        await asyncio.wait((leaving, sending), return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        plan.state.open_streams -= 1
-        await _stop(leaving)
-        await _stop(sending)
-    if not sending.cancelled():
-        sending.result()
-
-
-async def _send(plan: Plan, scope: Scope, send: Send, start: Message, messages: Messages) -> None:
-    controls = plan.controls
-    if controls.delay:
-        await asyncio.sleep(controls.delay)
-    body: list[Frame] = []
-    if plan.whole:
-        data = _whole(controls, (await _next(messages) or {}).get("body", b""))
-        MutableHeaders(scope=start)["content-length"] = str(len(data))
-        body = [Frame(data, paced=False)]
-        controls = replace(controls, error=None, no_end=False, malformed=None, truncate=None)
-    await send(start)
-    writer = _Writer(send, replace(plan, controls=controls), scope.get("extensions", {}).get(CONNECTION))
-    if not await writer.begin():
-        return
-    frames = _each(body) if plan.whole else writer.received(messages)
-    interval = 1 / controls.rate if controls.rate else 0.0
-    clock = asyncio.get_running_loop().time
-    due = clock()
-    async for frame in _planned(frames, controls, plan):
-        if interval and frame.paced:
-            if due > clock():
-                await writer.wait(due - clock())
-            # After a stall the rate continues from now: the lost time is not made up for.
-            due = max(due + interval, clock())
-        if not await writer.frame(frame.data):
+    async def send(self, message: Message) -> None:
+        """Take a message of the application."""
+        if not self.begun.done():
+            self.begun.set_result(None)
+            self._plan = self._extensions.get(PLAN)
+            if self._plan is not None:
+                self._plan.state.open_streams += 1
+        if self._plan is None:
+            await self._send(message)
             return
-    await writer.finish()
+        async with self._writing:  # a keep-alive that is being written is finished first
+            if self._ticker is not None:
+                self._ticker.cancel()
+                self._ticker = None
+            is_over = await self._planned(self._plan, message)
+        if is_over:
+            self.over.set_result(None)
+            await asyncio.Event().wait()  # until the application is stopped
+        if self._writer is not None and self._plan.controls.keepalive and self._plan.comment is not None:
+            self._ticker = asyncio.ensure_future(self._tick(self._writer, self._plan.controls.keepalive))
+
+    def close(self) -> None:
+        """The answer has ended, in whatever way."""
+        if self._plan is not None:
+            self._plan.state.open_streams -= 1
+        if self._ticker is not None:
+            self._ticker.cancel()
+
+    async def _tick(self, writer: _Writer, interval: float) -> None:
+        """While the application is silent, a keep-alive at each interval."""
+        while True:
+            await asyncio.sleep(interval)
+            async with self._writing:
+                await writer.comment()
+
+    async def _planned(self, plan: Plan, message: Message) -> bool:
+        """Send a message by the plan; True if a fault ends the answer before the application does."""
+        if message["type"] == "http.response.start":
+            self._start = message
+            if plan.controls.delay:
+                await asyncio.sleep(plan.controls.delay)
+            return not plan.whole and not await self._begin(plan)
+        body: bytes = message.get("body", b"")
+        if plan.whole:
+            body = _whole(plan.controls, body)
+            MutableHeaders(scope=self._start)["content-length"] = str(len(body))
+            controls = replace(plan.controls, error=None, no_end=False, malformed=None, truncate=None)
+            self._plan = plan = replace(plan, controls=controls)
+            if not await self._begin(plan):
+                return True
+        if body and not await self._frame(
+            plan, message.get(FRAME) or Frame(body, paced=not plan.whole), body
+        ):
+            return True
+        if not message.get("more_body", False) and self._writer is not None:
+            await self._writer.finish()
+        return False
+
+    async def _begin(self, plan: Plan) -> bool:
+        await self._send(self._start)
+        self._due = asyncio.get_running_loop().time()
+        self._writer = _Writer(self._send, plan, self._extensions.get(CONNECTION))
+        return await self._writer.begin()
+
+    async def _frame(self, plan: Plan, frame: Frame, body: bytes) -> bool:
+        """Send a frame after `error`, `malformed` and `no_end`, at its time; False when the body is over."""
+        controls, writer = plan.controls, self._writer
+        assert writer is not None
+        if (
+            plan.error_frames is not None
+            and controls.error is not None
+            and self._count == controls.error.after
+        ):
+            for failed in plan.error_frames(controls.error.code):
+                if not await self._paced(controls, writer, failed, failed.data):
+                    return False
+            await writer.finish()
+            return False
+        if controls.no_end and frame.end:
+            return True
+        self._count += 1
+        if controls.malformed is not None and controls.malformed.event == self._count:
+            body = spoil(body, controls.malformed)
+        return await self._paced(controls, writer, frame, body)
+
+    async def _paced(self, controls: Controls, writer: _Writer, frame: Frame, body: bytes) -> bool:
+        if controls.rate and frame.paced:
+            clock = asyncio.get_running_loop().time
+            if self._due > clock():
+                await writer.wait(self._due - clock())
+            # After a stall the rate continues from now: the lost time is not made up for.
+            self._due = max(self._due + 1 / controls.rate, clock())
+        return await writer.frame(body)
 
 
 def _whole(controls: Controls, body: bytes) -> bytes:
@@ -204,23 +253,6 @@ def _whole(controls: Controls, body: bytes) -> bytes:
     if end is not None and end.bytes is not None and not controls.cut and not controls.reset:
         body = body[: end.bytes]
     return body
-
-
-async def _planned(frames: AsyncIterator[Frame], controls: Controls, plan: Plan) -> AsyncIterator[Frame]:
-    """The frames after `error`, `malformed` and `no_end`."""
-    count = 0
-    async for frame in frames:
-        if plan.error_frames is not None and controls.error is not None and count == controls.error.after:
-            for failed in plan.error_frames(controls.error.code):
-                yield failed
-            return
-        if controls.no_end and frame.end:
-            continue
-        count += 1
-        if controls.malformed is not None and controls.malformed.event == count:
-            yield replace(frame, data=spoil(frame.data, controls.malformed))
-        else:
-            yield frame
 
 
 def spoil(data: bytes, malformed: Malformed) -> bytes:
@@ -281,7 +313,7 @@ class _Writer:
     async def frame(self, data: bytes) -> bool:
         """Write one event; False when the body is over."""
         if self._keepalive == 0:
-            await self._comment()
+            await self.comment()
         await self._put(data.replace(b"\n", self._newline))
         if not self._ended:
             self._events += 1
@@ -308,24 +340,7 @@ class _Writer:
                 continue
             await asyncio.sleep(min(left, self._keepalive))
             if left > self._keepalive:
-                await self._comment()
-
-    async def received(self, messages: Messages) -> AsyncIterator[Frame]:
-        """The application's frames; while it is silent, a keep-alive at each interval."""
-        while (message := await self._next(messages)) is not None:
-            if message.get("body"):
-                yield message.get(FRAME) or Frame(message["body"])
-
-    async def _next(self, messages: Messages) -> Message | None:
-        if not self._keepalive:
-            return await _next(messages)
-        step = asyncio.ensure_future(_next(messages))
-        try:
-            while not (await asyncio.wait((step,), timeout=self._keepalive))[0]:
-                await self._comment()
-        finally:
-            await _stop(step)
-        return step.result()
+                await self.comment()
 
     async def _places(self) -> None:
         """Act on every fault whose place has been reached."""
@@ -336,7 +351,8 @@ class _Writer:
                 self._pending.remove((name, place))
                 await self._act(name)
 
-    async def _comment(self) -> None:
+    async def comment(self) -> None:
+        """Write a keep-alive."""
         if self._comment_of is None or self._ended:
             return
         await self._put(self._comment_of().replace(b"\n", self._newline))
