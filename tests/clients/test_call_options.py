@@ -65,6 +65,10 @@ CALLS: dict[str, tuple[Any, Callable[..., Any]]] = {
     "gov.tools.parse_document": (gov, lambda client, **more: client.tools.parse_document(FILE, **more)),
     "gov.tools.transcribe": (gov, lambda client, **more: client.tools.transcribe(FILE, **more)),
     "gov.tools.speech": (gov, lambda client, **more: client.tools.speech("x", **more)),
+    "gov.models": (gov, lambda client, **more: client.models(**more)),
+    "openai.models": (openai, lambda client, **more: client.models(**more)),
+    "clova.openai.models": (clova, lambda client, **more: client.openai.models(**more)),
+    "exaone.request": (exaone, lambda client, **more: client.request("PUT", "/v1/x", json={}, **more)),
     "openai.embeddings": (openai, lambda client, **more: client.embeddings("x", model="m", **more)),
 }
 
@@ -226,7 +230,8 @@ def test_thinking_and_the_fields_that_it_becomes() -> None:
 @pytest.mark.parametrize("value", [{"effort": "low"}, "deep", 1, 0.5, ["low"]])
 def test_a_wrong_thinking_says_what_to_pass(service: str, value: Any) -> None:
     with pytest.raises(
-        ValueError, match="thinking must be True, False, 'none', 'low', 'medium' or 'high', not"
+        ValueError if isinstance(value, str) else TypeError,
+        match="thinking must be True, False, 'none', 'low', 'medium' or 'high', not",
     ):
         ask("sync", service, Script([CHAT]), "m", thinking=value)
 
@@ -252,3 +257,51 @@ def test_the_message_of_an_unknown_option_is_a_sentence() -> None:
     with pytest.raises(TypeError) as plain:
         run("sync", clova, Script([CHAT]), lambda client: client.chat("HCX-005", "x", temprature=1))
     assert str(plain.value) == "chat() has no option 'temprature'; did you mean temperature?"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"extra_headers": "x"}, "extra_headers must be a dict of strings, not str"),
+        ({"extra_headers": {"a": 1}}, "extra_headers must be a dict of strings; 'a' is int"),
+        ({"extra_query": [("a", 1)]}, "extra_query must be a dict, not list"),
+        ({"extra_body": {1: 2}}, "extra_body must be a dict with names that are strings, not int"),
+        ({"record": 3}, "record must be a path, not int"),
+        ({"record": b"x"}, "record must be a path, not bytes"),
+        ({"timeout": True}, "timeout must be seconds or a Timeout of httpx, not True"),
+        ({"stall_timeout": "9"}, "stall_timeout must be seconds above 0, or None, not '9'"),
+        ({"total_timeout": False}, "total_timeout must be seconds above 0, or None, not False"),
+        ({"max_retries": 1.0}, "max_retries must be an int of 0 or more, not 1.0"),
+    ],
+)
+@pytest.mark.parametrize("service", ["clova", "exaone", "gov", "openai"])
+def test_a_wrong_type_is_named(service: str, options: dict[str, Any], message: str) -> None:
+    module = {"clova": clova, "exaone": exaone, "gov": gov, "openai": openai}[service]
+    arguments = ("x",) if service == "exaone" else ("HCX-005", "x")
+    with module.Client(KEY, base_url="http://127.0.0.1:9") as client, pytest.raises(TypeError) as error:
+        client.chat(*arguments, **options)
+    assert str(error.value) == message
+
+
+@pytest.mark.parametrize("service", ["clova", "gov", "openai"])
+def test_a_model_is_a_str(service: str) -> None:
+    module = {"clova": clova, "gov": gov, "openai": openai}[service]
+    with module.Client(KEY, base_url="http://127.0.0.1:9") as client, pytest.raises(TypeError) as error:
+        client.chat(3, "x")
+    assert str(error.value) == "model must be a str, not int"
+
+
+def test_options_of_with_options_are_checked() -> None:
+    with clova.Client(KEY) as client:
+        with pytest.raises(TypeError) as near:
+            client.with_options(timout=1)
+        assert str(near.value) == "with_options() has no option 'timout'; did you mean timeout?"
+        with pytest.raises(TypeError, match=r"^with_options\(\) has no option 'zzz'$"):
+            client.with_options(zzz=1)
+        with pytest.raises(TypeError, match=r"^headers must be a dict of strings; 'a' is int$"):
+            client.with_options(headers={"a": 1})
+
+
+def test_extra_body_needs_an_object() -> None:
+    with exaone.Client(KEY) as client, pytest.raises(TypeError, match="to a body that is an object"):
+        client.request("POST", "/v1/x", json=[1], extra_body={"a": 1})

@@ -10,8 +10,8 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from .messages import Messages, checked_tools, to_openai
-from .options import CALL_OPTIONS, CallOptions, Effort, check_options
-from .request import OPENAI, Call, Operation, body_of, split_options, strings
+from .options import CallOptions, Effort, check_options, checked_str, checked_thinking
+from .request import OPENAI, Call, Operation, body_of, split_options, strings, with_call_options
 
 __all__ = [
     "CompatibleOptions",
@@ -100,8 +100,7 @@ def _with_thinking(members: dict[str, Any], model: str, fields_of: Thinking) -> 
     thinking: Any = members.pop("thinking", None)
     if thinking is None:
         return members
-    if not isinstance(thinking, bool) and thinking not in ("none", "low", "medium", "high"):
-        raise ValueError(f"thinking must be True, False, 'none', 'low', 'medium' or 'high', not {thinking!r}")
+    thinking = checked_thinking(thinking)
     for name, value in fields_of(model, thinking).items():
         given = members.get(name)
         if name == "chat_template_kwargs":
@@ -145,7 +144,7 @@ def chat_call(
     query: Mapping[str, Any] | None = members.pop("extra_query", None)
     body = body_of(
         extra_body,
-        model=model,
+        model=checked_str("model", model),
         messages=to_openai(messages),
         stream=True if streaming else None,
         **members,
@@ -175,7 +174,7 @@ def embeddings_call(
     check_options("embeddings", options, sorted(CallOptions.__annotations__), _HINT)
     handled, others = split_options(options)
     texts = input if isinstance(input, str) else strings(input, "input")
-    body = body_of(others.get("extra_body"), input=texts, model=model, **members)
+    body = body_of(others.get("extra_body"), input=texts, model=checked_str("model", model), **members)
     return Call(
         "POST",
         path,
@@ -189,12 +188,4 @@ def embeddings_call(
 
 def models_call(path: str, options: Mapping[str, Any]) -> Call:
     """The models that a key can use."""
-    check_options("models", options, sorted({*CALL_OPTIONS, "extra_headers", "extra_query"}))
-    handled, others = split_options(options)
-    return Call(
-        "GET",
-        path,
-        params=others.get("extra_query"),
-        headers=others.get("extra_headers") or {},
-        options=handled,
-    )
+    return with_call_options(Call("GET", path), "models", options)

@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal, Protocol, TypeAlias, TypedDict
+from typing import Any, Literal, Protocol, TypeAlias, TypedDict, cast, get_args
 from urllib.parse import urlsplit
 
 from .http.interface import Timeouts, is_loopback
@@ -21,9 +21,12 @@ __all__ = [
     "HTTPClient",
     "Settings",
     "TimeoutLike",
+    "check_mapping",
     "check_options",
     "checked_base_url",
     "checked_headers",
+    "checked_str",
+    "checked_thinking",
     "insecure_is_allowed",
 ]
 
@@ -151,10 +154,11 @@ class Settings:
                     new["timeouts"] = _timeouts(value)
             elif name == "headers":
                 if value is not None:
+                    check_mapping("headers", value, of_strings=True)
                     more = {key.lower(): text for key, text in checked_headers(value).items()}
                     new["headers"] = {**self.headers, **more}
             elif name == "record":
-                new["record"] = None if value is None else os.fspath(value)
+                new["record"] = _path_or_none(name, value)
             elif name in _CHECKS:
                 new[name] = _CHECKS[name](name, value)
             else:
@@ -163,24 +167,30 @@ class Settings:
 
 
 def _timeouts(timeout: float | TimeoutLike | Any) -> Timeouts:
-    if isinstance(timeout, int | float):
-        if isinstance(timeout, bool) or not timeout > 0 or math.isinf(timeout):
+    if isinstance(timeout, int | float) and not isinstance(timeout, bool):
+        if not timeout > 0 or math.isinf(timeout):
             raise ValueError(f"timeout must be seconds above 0, not {timeout!r}")
         return dict.fromkeys(("connect", "read", "write", "pool"), float(timeout))
-    if not hasattr(timeout, "as_dict"):
+    if isinstance(timeout, bool) or not hasattr(timeout, "as_dict"):
         raise TypeError(f"timeout must be seconds or a Timeout of httpx, not {timeout!r}")
     return dict(timeout.as_dict())
 
 
+def _fault(name: str, form: str, value: Any, *kinds: type) -> Exception:
+    """A TypeError for a value of another type than `kinds` (a bool is no number), else a ValueError."""
+    fits = isinstance(value, kinds) and not isinstance(value, bool)
+    return (ValueError if fits else TypeError)(f"{name} must be {form}, not {value!r}")
+
+
 def _count(name: str, value: Any) -> int:
     if type(value) is not int or value < 0:
-        raise ValueError(f"{name} must be an int of 0 or more, not {value!r}")
+        raise _fault(name, "an int of 0 or more", value, int)
     return value
 
 
 def _limit(name: str, value: Any) -> int | None:
     if value is not None and (type(value) is not int or value < 1):
-        raise ValueError(f"{name} must be an int above 0, or None, not {value!r}")
+        raise _fault(name, "an int above 0, or None", value, int)
     limit: int | None = value
     return limit
 
@@ -189,14 +199,23 @@ def _seconds_or_none(name: str, value: Any) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-        raise ValueError(f"{name} must be seconds above 0, or None, not {value!r}")
+        raise _fault(name, "seconds above 0, or None", value, int, float)
     return value
 
 
 def _seconds(name: str, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-        raise ValueError(f"{name} must be seconds of 0 or more, not {value!r}")
+        raise _fault(name, "seconds of 0 or more", value, int, float)
     return value
+
+
+def _path_or_none(name: str, value: Any) -> str | None:
+    if value is None:
+        return None
+    path: Any = value.__fspath__() if hasattr(value, "__fspath__") else value
+    if not isinstance(path, str):
+        raise TypeError(f"{name} must be a path, not {type(path).__name__}")
+    return path
 
 
 def _as_it_is(_: str, value: Any) -> Any:
@@ -256,6 +275,39 @@ def checked_headers(headers: Mapping[str, str]) -> Mapping[str, str]:
                 f"the header {name} holds a line break, another control character, or one outside ASCII"
             )
     return headers
+
+
+def check_mapping(name: str, value: Any, *, of_strings: bool = False) -> None:
+    """Raise a TypeError that names the argument unless it is a dict, or None; no value is shown."""
+    form = "a dict of strings" if of_strings else "a dict"
+    if value is None:
+        return
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} must be {form}, not {type(value).__name__}")
+    for key, one in cast("Mapping[object, object]", value).items():
+        if type(key) is not str:
+            raise TypeError(f"{name} must be {form} with names that are strings, not {type(key).__name__}")
+        if of_strings and not isinstance(one, str):
+            raise TypeError(f"{name} must be {form}; {key!r} is {type(one).__name__}")
+
+
+def checked_thinking(value: Any) -> bool | Effort:
+    """`thinking=` that is not None.
+
+    Raises:
+        TypeError, ValueError: neither True, False nor one of `Effort`.
+    """
+    if isinstance(value, bool) or (isinstance(value, str) and value in get_args(Effort)):
+        return cast("bool | Effort", value)
+    kind = ValueError if isinstance(value, str) else TypeError
+    raise kind(f"thinking must be True, False, 'none', 'low', 'medium' or 'high', not {value!r}")
+
+
+def checked_str(name: str, value: Any) -> str:
+    """A string argument; raises a TypeError that names it."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a str, not {type(value).__name__}")
+    return value
 
 
 _HEADER_NAME = re.compile(r"[-!#$%&'*+.^_`|~0-9A-Za-z]++")

@@ -10,12 +10,12 @@ import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from urllib.parse import quote, urlencode
 
 from hangang._backend import impl
 
-from .options import CALL_OPTIONS, CallOptions, check_options
+from .options import CALL_OPTIONS, CallOptions, check_mapping, check_options
 
 __all__ = [
     "A2A",
@@ -138,7 +138,13 @@ class Call:
 
 
 def split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The options of a call in two: those that the transport handles, and the others."""
+    """The options of a call in two: those that the transport handles, and the others.
+
+    Raises:
+        TypeError: `extra_headers`, `extra_query` or `extra_body` is not a dict.
+    """
+    for name in ("extra_headers", "extra_query", "extra_body"):
+        check_mapping(name, options.get(name), of_strings=name == "extra_headers")
     handled = {name: value for name, value in options.items() if name in CALL_OPTIONS}
     others = {name: value for name, value in options.items() if name not in CALL_OPTIONS}
     return handled, others
@@ -159,7 +165,10 @@ def with_call_options(call: Call, method: str, options: Mapping[str, Any]) -> Ca
     more: dict[str, Any] = {}
     if body := others.get("extra_body"):
         is_form = call.files is not None or call.data is not None
-        more["data" if is_form else "json"] = {**((call.data if is_form else call.json) or {}), **body}
+        own = (call.data if is_form else call.json) or {}
+        if not isinstance(own, Mapping):
+            raise TypeError("extra_body adds fields to a body that is an object: this one is not")
+        more["data" if is_form else "json"] = {**cast("Mapping[str, Any]", own), **body}
     if query := others.get("extra_query"):
         more["params"] = {**(call.params or {}), **query}
     if headers := others.get("extra_headers"):

@@ -124,6 +124,7 @@ class Transport:
         other = object.__new__(type(self))
         other.__dict__.update(self.__dict__)
         other._owns_http = False
+        check_options("with_options", changes, ConnectionOptions.__annotations__)
         other.settings = self.settings.changed(changes)
         return other
 

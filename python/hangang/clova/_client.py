@@ -28,7 +28,14 @@ from hangang._client.openai_format import (
     thinking_by_effort,
 )
 from hangang._client.openai_format import chat_call as compatible_call
-from hangang._client.options import CallOptions, ConnectionOptions, Effort, check_options
+from hangang._client.options import (
+    CallOptions,
+    ConnectionOptions,
+    Effort,
+    check_options,
+    checked_str,
+    checked_thinking,
+)
 from hangang._client.request import (
     CLOVA,
     Call,
@@ -204,14 +211,13 @@ def _thinking(thinking: object, model: str | None) -> Mapping[str, Any] | None:
     """`thinking=` as the wire's object, or None to leave it to the model."""
     if thinking is None or isinstance(thinking, Mapping):
         return cast("Mapping[str, Any] | None", thinking)
+    thinking = checked_thinking(thinking)
     if thinking is True:
         return {"effort": "low"}  # the documented default
     if thinking is False:
         # Only HCX-007 takes the field, and only it thinks.
         return {"effort": "none"} if _thinks_by_default(model) or model is None else None
-    if thinking in ("none", "low", "medium", "high"):
-        return {"effort": thinking}
-    raise ValueError(f"thinking must be True, False, 'none', 'low', 'medium' or 'high', not {thinking!r}")
+    return {"effort": thinking}
 
 
 def _thinks_by_default(model: str | None) -> bool:
@@ -265,7 +271,7 @@ def _path(prefix: str, model: str | None, task_id: str | None, version: str | No
     if task_id is not None:
         version = version or "v3"
         return version, f"{prefix}/{version}/tasks/{segment(task_id, 'task_id')}/chat-completions"
-    assert model is not None
+    model = checked_str("model", model)
     version = version or ("v1" if model.upper() in _V1_MODELS else "v3")
     if version == "v2":
         raise ValueError("v2 serves tuned tasks only; there is no v2 path for a model ([clova §1.2])")

@@ -22,7 +22,7 @@ from hangang._client.base import (
 )
 from hangang._client.errors import ERROR_BODY
 from hangang._client.files import FileInput, read_file
-from hangang._client.options import CALL_OPTIONS, CallOptions, ConnectionOptions, check_options
+from hangang._client.options import CallOptions, ConnectionOptions, check_options
 from hangang._client.request import (
     EXAONE,
     Call,
@@ -237,7 +237,6 @@ def request_call(
     """A request to any path of the service."""
     if json is not None and (data is not None or files is not None):
         raise ValueError("json excludes data and files: a body has one form")
-    check_options("request", options, sorted(CALL_OPTIONS))
     parts: Files | None = None
     if files is not None:
         parts = [
@@ -245,7 +244,7 @@ def request_call(
             for name, given in files.items()
             for one in (given if isinstance(given, list) else [given])
         ]
-    return Call(
+    call = Call(
         method.upper(),
         path,
         json=json,
@@ -256,9 +255,9 @@ def request_call(
         dialect=EXAONE,
         streaming=stream,
         decode="any",
-        options=options,
         operation=Operation("chat") if stream else None,
     )
+    return with_call_options(call, "request", options)
 
 
 # --- files
