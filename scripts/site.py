@@ -2,10 +2,10 @@
 
     python scripts/site.py [--out build/site]
 
-The pages are docs/en and docs/ko. Documents that have their place elsewhere in the repository (design, protocol notes,
-changelog, ...) are pages of both languages too, in Korean where docs/ko has a translation. A link between files of the
-repository becomes a link between pages, or leads to the file on GitHub where it is no page. Pages of the API are made from
-the docstrings of every public name.
+The pages are docs/en and docs/ko. Documents that have their place elsewhere in the repository (design,
+protocol notes, changelog, ...) are pages of both languages too, in Korean where docs/ko has a translation. A
+link between files of the repository becomes a link between pages, or leads to the file on GitHub if it is not
+a page. Pages of the API are made from the docstrings of every public name.
 
 A warning of the builder, or a link that leads nowhere, fails the build.
 """
@@ -23,6 +23,7 @@ import string
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 GITHUB = "https://github.com/hangang-dev/hangang"
@@ -111,7 +112,10 @@ ELSEWHERE = {
     "contributing.md": "CONTRIBUTING.md",
     "changelog.md": "CHANGELOG.md",
     "rust.md": "rust/hangang/README.md",
-    **{f"protocol/{name}.md": f"docs/protocol/{name}.md" for name in ("clova", "exaone", "gov", "openai", "a2a")},
+    **{
+        f"protocol/{name}.md": f"docs/protocol/{name}.md"
+        for name in ("clova", "exaone", "gov", "openai", "a2a")
+    },
 }
 
 #: What Korean readers see above a document that exists in English only.
@@ -252,9 +256,7 @@ def build(language: str, out: Path) -> None:
         (docs / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, docs / name)
     column = 1 if language == "ko" else 0
-    nav = [
-        {section[column]: [{page[1 + column]: page[0]} for page in section[2]]} for section in NAV
-    ]
+    nav = [{section[column]: [{page[1 + column]: page[0]} for page in section[2]]} for section in NAV]
     path = WORDS[language]["path"]
     config = string.Template((ROOT / "docs" / "site.toml").read_text(encoding="utf-8")).substitute(
         WORDS[language],
@@ -268,13 +270,13 @@ def build(language: str, out: Path) -> None:
     shutil.copytree(work / "site", out / path, dirs_exist_ok=True)
 
 
-def toml(value: list[dict[str, object]] | dict[str, object] | str) -> str:
+def toml(value: Any) -> str:
     """A value as inline TOML."""
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, list):
         return "[" + ", ".join(map(toml, value)) + "]"
-    return "{" + ", ".join(f"{json.dumps(k, ensure_ascii=False)} = {toml(v)}" for k, v in value.items()) + "}"  # type: ignore[arg-type]
+    return "{" + ", ".join(f"{json.dumps(k, ensure_ascii=False)} = {toml(v)}" for k, v in value.items()) + "}"
 
 
 def main() -> None:

@@ -14,7 +14,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from types import ModuleType
@@ -167,7 +166,7 @@ def read(path: Path) -> Links:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("site")
     done = subprocess.run(
         [sys.executable, support.REPO / "scripts" / "site.py", "--out", out],
@@ -177,7 +176,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    yield out
+    return out
 
 
 @pytest.mark.xdist_group("site")
