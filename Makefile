@@ -88,10 +88,10 @@ fuzz: ## every fuzz target for FUZZ_SECONDS each (needs cargo-fuzz), then native
 	$(SETUP) dev native
 	@scripts/fuzz $(or $(FUZZ_SECONDS),600)
 
-docs: ## API pages: target/doc (Rust) and build/docs (Python)
+docs: ## the site, in build/site, and the crate's pages, in target/doc
 	$(SETUP) dev tests
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps -p hangang
-	$(PY) -m pdoc -o build/docs hangang $(patsubst %,hangang.%._client,clova exaone gov)
+	$(PY) scripts/site.py
 
 wheel: ## the native wheel of this platform, in dist/ (on Linux: manylinux2014)
 	$(SETUP) run zig
