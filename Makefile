@@ -21,7 +21,7 @@ export CARGO_TARGET_DIR := $(CURDIR)/target
 CARGO := $(shell command -v cargo)
 
 # Every target is a command: its set-up and scripts find out what there is to do.
-.PHONY: help setup format lint stubs test test-long asan coverage bench bench-instructions msrv package-test fuzz docs wheel wheel-pure wheels check-wheels check-release audit demo clean
+.PHONY: help setup format lint stubs test test-long asan coverage bench bench-streams bench-instructions msrv package-test fuzz docs wheel wheel-pure wheels check-wheels check-release audit demo clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-18s %s\n", $$1, $$2}' Makefile
@@ -74,6 +74,10 @@ bench: ## figures of this machine, beside other libraries (BENCHMARKS.md)
 	$(SETUP) dev bench native
 	cargo bench --locked -p hangang --bench decode --bench memcmp
 	$(PY) -m pytest benches -m '' --timeout 3600 --benchmark-columns=rounds -q $(PYTEST_ARGS)
+
+bench-streams: ## many live streams beside other clients, and the chart of the README (an hour; openssl for TLS)
+	$(SETUP) dev bench native
+	$(PY) -m benches.streams --out build/streams.json --chart docs/streams.svg $(STREAMS)
 
 bench-instructions: ## instruction counts of the crate against the baseline; ACCEPT=1 writes it (needs valgrind)
 	@$(PYTHON) benches/instructions.py $(if $(ACCEPT),--accept)
