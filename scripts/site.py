@@ -112,10 +112,11 @@ ELSEWHERE = {
     "contributing.md": "CONTRIBUTING.md",
     "changelog.md": "CHANGELOG.md",
     "rust.md": "rust/hangang/README.md",
-    **{
-        f"protocol/{name}.md": f"docs/protocol/{name}.md"
-        for name in ("clova", "exaone", "gov", "openai", "a2a")
-    },
+    "protocol/clova.md": "docs/protocol/clova.md",
+    "protocol/exaone.md": "docs/protocol/exaone.md",
+    "protocol/gov.md": "docs/protocol/gov.md",
+    "protocol/openai.md": "docs/protocol/openai.md",
+    "protocol/a2a.md": "docs/protocol/a2a.md",
 }
 
 #: What Korean readers see above a document that exists in English only.
@@ -230,7 +231,7 @@ def api(module_name: str, where: dict[str, list[str]]) -> str:
 def write(page: str, language: str, folder: Path, assets: dict[Path, str]) -> None:
     path = source(page, language)
     if path is None and not page.startswith("api/"):
-        raise SystemExit(f"docs/en/{page} is missing")
+        raise SystemExit(f"{page} is missing in docs/en")
     if path is None:
         name = Path(page).stem
         text = api("hangang" if name == "hangang" else f"hangang.{name}", definitions())
