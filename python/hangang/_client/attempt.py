@@ -39,7 +39,7 @@ from hangang._rate_limit import RateLimit, request_id_of
 from hangang.streams import take_events
 
 from .deadline import DeadlineError
-from .errors import Secrets, ServiceError, error_of, status_of
+from .errors import WAS_RESET, Secrets, ServiceError, error_of, status_of
 from .request import Call
 
 __all__ = ["Attempt", "AttemptOptions"]
@@ -206,8 +206,11 @@ class Attempt:
         if is_timeout and not isinstance(cause, APITimeoutError | DeadlineError):
             # The HTTP library's own message does not name the limit.
             why = f"no byte for {self._options.read_timeout:g} s"
+        what = f"stream {word} at byte {offset}: {why}"
+        if why == WAS_RESET:
+            what = f"stream {word}: {why} after byte {offset}"
         return kind(
-            f"stream {word} at byte {offset}: {why}; the answer is incomplete",
+            f"{what}; the answer is incomplete",
             offset=offset,
             status=self.status,
             request_id=request_id_of(self.headers),

@@ -18,10 +18,22 @@ from hangang._errors import APIError
 from hangang._rate_limit import request_id_of, retry_after
 from hangang._values import is_object
 
-__all__ = ["CODES", "ERROR_BODY", "Secrets", "ServiceError", "error_of", "service_error", "status_of"]
+__all__ = [
+    "CODES",
+    "ERROR_BODY",
+    "WAS_RESET",
+    "Secrets",
+    "ServiceError",
+    "error_of",
+    "service_error",
+    "status_of",
+]
 
 ERROR_BODY = 1 << 20
 """How many bytes of an answer an error keeps in `body`."""
+
+WAS_RESET = "connection reset by the server"
+"""Instead of the system's words for it, which differ between systems."""
 
 # code -> (HTTP status, whether a retry can help). [clova §7.2]: "R" in its table;
 # 42902 by analogy with 42901; 40063 has four messages of which two are worth a retry.

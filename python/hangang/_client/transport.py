@@ -28,7 +28,7 @@ from hangang._version import __version__
 from . import logs, observer, tracebacks
 from .attempt import AttemptOptions
 from .deadline import Deadline, DeadlineError
-from .errors import ERROR_BODY, Secrets, ServiceError, error_of
+from .errors import ERROR_BODY, WAS_RESET, Secrets, ServiceError, error_of
 from .http.choose import adapter_for, require_retry_library
 from .http.interface import Adapter, AsyncReply, Auth, HTTPRequest, SyncReply
 from .options import (
@@ -604,6 +604,8 @@ def _system_words(error: BaseException) -> str | None:
             return f"certificate verify failed: {verify_message}"
         if _is_of_the_network(one):
             system = cast("OSError", one)
+            if isinstance(system, ConnectionResetError):
+                return WAS_RESET
             is_named = system.errno is None or isinstance(system, socket.gaierror)
             return str(system.strerror) if is_named else os.strerror(cast("int", system.errno))
         if isinstance(one, BaseExceptionGroup):
