@@ -39,6 +39,7 @@ from hangang._errors import (
 from hangang._version import __version__
 
 if TYPE_CHECKING:
+    from hangang import archive as archive
     from hangang import emulator as emulator
     from hangang import langchain as langchain
     from hangang import otel as otel
@@ -110,7 +111,7 @@ if not TYPE_CHECKING:
 
             streams = importlib.import_module("hangang.streams")
             return streams if name == "streams" else getattr(streams, name)
-        if name in ("emulator", "langchain", "otel"):
+        if name in ("archive", "emulator", "langchain", "otel"):
             import importlib
 
             return importlib.import_module(f"hangang.{name}")

@@ -402,6 +402,8 @@ def test_a_response_is_a_mapping_where_its_data_is(face: Face) -> None:
     assert "other" not in response
     assert response.get("other") is None
     assert response.get("other", 3) == 3
+    assert dict(response.items()) == {**response} == response.data
+    assert list(response.values()) == [response[name] for name in response]
     assert list(response) == ["embedding"]
     assert len(response) == 1
     assert dict(response) == response.data

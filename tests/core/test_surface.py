@@ -227,6 +227,28 @@ def test_import_is_lean(native: support.Implementation) -> None:
     assert run(bare, HANGANG_BACKEND="native") == 0
 
 
+@pytest.mark.parametrize(
+    ("name", "needs"),
+    [
+        ("archive", "pyarrow"),
+        ("emulator", None),
+        ("langchain", "langchain_core"),
+        ("otel", None),
+        ("streams", None),
+    ],
+)
+def test_a_submodule_is_an_attribute_of_the_package(name: str, needs: str | None) -> None:
+    """`import hangang; hangang.emulator` works, without the module being imported before."""
+    if needs is not None:
+        pytest.importorskip(needs)
+    code = (
+        "import json, sys, hangang\n"
+        f"before = 'hangang.{name}' in sys.modules\n"
+        f"print(json.dumps([before, hangang.{name} is sys.modules['hangang.{name}']]))"
+    )
+    assert run(code) == [False, True]
+
+
 def test_import_needs_nothing_installed() -> None:
     """Without site-packages the parsers work: there is no dependency."""
     project = tomllib.loads((support.REPO / "pyproject.toml").read_text(encoding="utf-8"))["project"]

@@ -177,7 +177,7 @@ def _timeouts(timeout: float | TimeoutLike | Any) -> Timeouts:
 
 
 def _fault(name: str, form: str, value: Any, *kinds: type) -> Exception:
-    """A TypeError for a value of another type than `kinds` (a bool is no number), else a ValueError."""
+    """A TypeError for a value of another type than `kinds` (a bool is not a number), else a ValueError."""
     fits = isinstance(value, kinds) and not isinstance(value, bool)
     return (ValueError if fits else TypeError)(f"{name} must be {form}, not {value!r}")
 

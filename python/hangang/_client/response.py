@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, KeysView, Mapping
+from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from typing import Any, TypeAlias, cast
 
 from hangang._rate_limit import RateLimit, request_id_of
@@ -32,8 +32,8 @@ class Response:
 
     `data` has the type of any JSON value. Where you know its shape, read it through the response itself,
     whose items are `Any`. Where `data` is a JSON object, the response is a mapping of its members:
-    `response["name"]`, `"name" in response`, `response.get("name")`, iteration, `len`. Where it is a list,
-    `response[0]`, iteration and `len` work on the list.
+    `response["name"]`, `"name" in response`, `response.get("name")`, `response.items()`, iteration, `len`.
+    Where it is a list, `response[0]`, iteration and `len` work on the list.
     """
 
     __slots__ = ("body", "content_type", "data", "rate_limit", "request_id", "status")
@@ -82,6 +82,14 @@ class Response:
     def keys(self) -> KeysView[str]:
         """The names of the members; AttributeError if `data` is not an object."""
         return cast("dict[str, Any]", self.data).keys()
+
+    def values(self) -> ValuesView[Any]:
+        """The members; AttributeError if `data` is not an object."""
+        return cast("dict[str, Any]", self.data).values()
+
+    def items(self) -> ItemsView[str, Any]:
+        """The names and the members; AttributeError if `data` is not an object."""
+        return cast("dict[str, Any]", self.data).items()
 
     def get(self, key: str, default: Any = None) -> Any:
         """A member, or `default` if there is none or `data` is not an object."""
