@@ -27,8 +27,8 @@ PUBLIC = {
         ServerSentEvent StalledStreamError StreamError ToolCall ToolCallDelta ToolCalls TruncatedStreamError
         UnprocessableEntityError UnrecognizedStreamError UnsupportedMediaTypeError Usage __version__ a2a
         aiter_events clova detect exaone gov iter_events openai""",
-    "hangang.clova": f"StreamParser Event Token Result Signal Error Unknown Malformed {CLIENTS} ChatOptions",
-    "hangang.exaone": f"StreamParser Event Answer Error Unknown Malformed {CLIENTS} QueryOptions",
+    "hangang.clova": f"StreamParser Event Token Result Signal Error Unknown Malformed {CLIENTS} ChatOptions CompatibleOptions",
+    "hangang.exaone": f"StreamParser Event Answer Error Unknown Malformed {CLIENTS} QueryOptions StatusOptions",
     "hangang.openai": f"StreamParser Event Chunk Choice Done Error Unknown Malformed to_chunks {CLIENTS} ChatOptions",
     "hangang.a2a": "StreamParser Event Task Message StatusUpdate ArtifactUpdate Error Unknown Malformed",
     "hangang.gov": f"""StreamParser Event Chunk Choice Done Error Unknown Malformed {CLIENTS}

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ._client import CallOptions as CallOptions
     from ._client import ChatOptions as ChatOptions
     from ._client import Client as Client
+    from ._client import CompatibleOptions as CompatibleOptions
     from ._client import ConnectionOptions as ConnectionOptions
     from ._client import Metrics as Metrics
     from ._client import RateLimit as RateLimit
@@ -30,6 +31,7 @@ __all__ = [
     "CallOptions",
     "ChatOptions",
     "Client",
+    "CompatibleOptions",
     "ConnectionOptions",
     "Error",
     "Event",
@@ -55,6 +57,7 @@ if not TYPE_CHECKING:
         "CallOptions",
         "ChatOptions",
         "Client",
+        "CompatibleOptions",
         "ConnectionOptions",
         "Metrics",
         "RateLimit",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ._client import QueryOptions as QueryOptions
     from ._client import RateLimit as RateLimit
     from ._client import Response as Response
+    from ._client import StatusOptions as StatusOptions
     from ._client import Stream as Stream
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "QueryOptions",
     "RateLimit",
     "Response",
+    "StatusOptions",
     "Stream",
     "StreamParser",
     "Unknown",
@@ -57,6 +59,7 @@ if not TYPE_CHECKING:
         "QueryOptions",
         "RateLimit",
         "Response",
+        "StatusOptions",
         "Stream",
     )
 
