@@ -2,10 +2,10 @@
 
     python -m benches.streams [--rounds 3] [--streams 50 200 1000] [--only NAME ...] [--chart FILE]
 
-Every run is a client process of its own against a server process of its own, and runs take turns: a round has
-each contender once. We report medians over the rounds. CPU is that of the client process in the steady part
-of the streams. Lateness is from the server's write of an event to the moment when the client has its text. The
-last column is the memory that the process took for its streams, divided by their number.
+Every run is a client process of its own against a server process of its own, and runs take turns: a round
+has each contender once. We report medians over the rounds. CPU is that of the client process in the steady
+part of the streams. Lateness is from the server's write of an event to the moment when the client has its
+text. The last column is the memory that the process took for its streams, divided by their number.
 """
 
 from __future__ import annotations
