@@ -300,7 +300,7 @@ def test_report_goes_on_after_a_malformed_frame() -> None:
     assert first == "hangang: -: InvalidJSONError: invalid JSON at byte 17: expected 'true', found 'x'"
     assert last.startswith("hangang: -: complete, 1 malformed frame (exaone, 27 events, ")
     row = events(run("decode", "--json", "--errors", "report", "-", stdin=b'{"result_code":trx}' + good))[0]
-    assert (row["source"], row["sequence"], row["kind"]) == ("-", 0, "Malformed")
+    assert (row["source"], row["sequence"], row["dialect"], row["kind"]) == ("-", 0, "exaone", "Malformed")
     assert row["raw"] == '{"result_code":trx}'
     assert row["error"]["class"] == "InvalidJSONError"
     assert row["error"]["offset"] == 17

@@ -196,7 +196,7 @@ def test_stub_names_every_native_class(native: support.Implementation) -> None:
 
 LOADED = """
 import sys, json, hangang
-from hangang import a2a, clova, exaone, gov, openai, otel
+from hangang import a2a, cli, clova, emulator, exaone, gov, openai, otel, streams
 print(json.dumps(sorted(sys.modules)))
 """
 
@@ -211,6 +211,23 @@ def test_import_brings_no_http_library(backend: str) -> None:
     assert not {name for name in loaded if name.split(".")[0] in FOREIGN}
     other = "hangang._pure" if backend == "native" else "hangang._native"
     assert other not in loaded
+
+
+def test_importing_the_archives_brings_no_http_library() -> None:
+    pytest.importorskip("pyarrow")
+    code = "import sys, json, hangang.archive\nprint(json.dumps(sorted(sys.modules)))"
+    loaded = set(run(code))
+    assert "hangang.archive" in loaded
+    assert not loaded & {
+        "httpx",
+        "httpx2",
+        "httpcore",
+        "requests",
+        "urllib3",
+        "aiohttp",
+        "dask",
+        "distributed",
+    }
 
 
 def test_import_is_lean(native: support.Implementation) -> None:

@@ -306,6 +306,7 @@ class _Decoding:
         for event in events:
             if mode == "json":
                 row = {"source": self._name, "sequence": self._events, **event.to_dict()}
+                row["dialect"] = self._format  # a Malformed belongs to none by itself
                 self._unwritten.append(_encode(row) + "\n")
             self._events += 1
             if self._live is not None and event.thinking:
