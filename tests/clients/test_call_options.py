@@ -305,3 +305,40 @@ def test_options_of_with_options_are_checked() -> None:
 def test_extra_body_needs_an_object() -> None:
     with exaone.Client(KEY) as client, pytest.raises(TypeError, match="to a body that is an object"):
         client.request("POST", "/v1/x", json=[1], extra_body={"a": 1})
+
+
+@pytest.mark.parametrize(
+    ("module", "call", "message"),
+    [
+        (clova, lambda c: c.embedding(["a"]), "text must be a str, not list"),
+        (clova, lambda c: c.count_embedding_tokens(3), "text must be a str, not int"),
+        (clova, lambda c: c.count_chat_tokens(3, "x"), "model must be a str, not int"),
+        (clova, lambda c: c.openai.embeddings(3), "input must be a list of strings, not int"),
+        (exaone, lambda c: c.chat("q", model=3), "model must be a str, not int"),
+        (exaone, lambda c: c.files.delete(3), "file_ids must be a list of strings, not int"),
+        (
+            exaone,
+            lambda c: c.request("GET", "/x", headers={"a": 1}),
+            "headers must be a dict of strings; 'a' is int",
+        ),
+        (exaone, lambda c: c.request("GET", "/x", params="q"), "params must be a dict, not str"),
+        (
+            gov,
+            lambda c: c.agents.send(1, 3),
+            "message must be a str or a list of parts such as {'text': '...'}, not int",
+        ),
+        (
+            gov,
+            lambda c: c.agents.send(1, ["x"]),
+            "message must be a str or a list of parts such as {'text': '...'}; message[0] is str",
+        ),
+    ],
+)
+def test_a_wrong_argument_is_named(module: Any, call: Callable[[Any], Any], message: str) -> None:
+    more = {"team_id": 1} if module is gov else {}
+    with (
+        module.Client(KEY, base_url="http://127.0.0.1:9", **more) as client,
+        pytest.raises(TypeError) as error,
+    ):
+        call(client)
+    assert str(error.value) == message

@@ -232,7 +232,10 @@ def strings(values: Sequence[str] | None, name: str) -> list[str] | None:
         return None
     if isinstance(values, str | bytes):
         raise TypeError(f"{name} must be a list of strings, not one string")
-    listed: list[Any] = list(values)
+    try:
+        listed: list[Any] = list(values)
+    except TypeError:
+        raise TypeError(f"{name} must be a list of strings, not {type(values).__name__}") from None
     if not all(isinstance(value, str) for value in listed):
         raise TypeError(f"{name} must be a list of strings")
     return listed

@@ -65,6 +65,7 @@ __all__ = [
     "CallOptions",
     "ChatOptions",
     "Client",
+    "CompatibleOptions",
     "ConnectionOptions",
     "Metrics",
     "RateLimit",
@@ -393,13 +394,17 @@ class _Methods(Generic[S, Q, C, R]):
         """Embedding v2 of up to 8,192 tokens: `response["embedding"]`, 1,024 floats."""
         path = f"{self._prefix}/v1/api-tools/embedding/v2"
         return self._run.execute(
-            _tool_call("embedding", path, {"text": text}, options, Operation("embeddings"))
+            _tool_call(
+                "embedding", path, {"text": checked_str("text", text)}, options, Operation("embeddings")
+            )
         )
 
     def count_embedding_tokens(self, text: str, **options: Unpack[CallOptions]) -> R:
         """Tokens of a text for embedding v2: `response["numTokens"]`."""
         path = f"{self._prefix}/v1/api-tools/embedding/v2/tokenize"
-        return self._run.execute(_tool_call("count_embedding_tokens", path, {"text": text}, options))
+        return self._run.execute(
+            _tool_call("count_embedding_tokens", path, {"text": checked_str("text", text)}, options)
+        )
 
     def count_chat_tokens(
         self,
@@ -412,7 +417,7 @@ class _Methods(Generic[S, Q, C, R]):
         **options: Unpack[CallOptions],
     ) -> R:
         """Tokens of each message, and (v3) of tools and response format ([clova §9])."""
-        version = "v1" if model.upper() in _V1_MODELS else "v3"
+        version = "v1" if checked_str("model", model).upper() in _V1_MODELS else "v3"
         path = f"{self._prefix}/{version}/api-tools/chat-tokenize/{segment(model, 'model')}"
         body = body_of(
             None,

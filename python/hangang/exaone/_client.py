@@ -22,7 +22,7 @@ from hangang._client.base import (
 )
 from hangang._client.errors import ERROR_BODY
 from hangang._client.files import FileInput, read_file
-from hangang._client.options import CallOptions, ConnectionOptions, check_options
+from hangang._client.options import CallOptions, ConnectionOptions, check_mapping, check_options, checked_str
 from hangang._client.request import (
     EXAONE,
     Call,
@@ -119,7 +119,7 @@ def query_call(
     body = body_of(
         None,
         query=query,
-        model=model,
+        model=None if model is None else checked_str("model", model),
         doc_ids=strings(doc_ids, "doc_ids"),
         temperature=others.get("temperature"),
     )
@@ -237,6 +237,8 @@ def request_call(
     """A request to any path of the service."""
     if json is not None and (data is not None or files is not None):
         raise ValueError("json excludes data and files: a body has one form")
+    for name, value in (("data", data), ("params", params), ("headers", headers)):
+        check_mapping(name, value, of_strings=name == "headers")
     parts: Files | None = None
     if files is not None:
         parts = [

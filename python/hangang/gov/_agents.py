@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeAlias, TypeVar, Unpack
+from typing import Any, Generic, Literal, TypeAlias, TypeVar, Unpack, cast
 
 from hangang._client.options import CallOptions, check_options
 from hangang._client.request import A2A, A2A_LAST_CHUNK, Call, Operation, body_of, segment, split_options
@@ -148,6 +148,16 @@ def agent_call(
     )
 
 
+def _listed(parts: Any) -> list[Mapping[str, Any]]:
+    form = "message must be a str or a list of parts such as {'text': '...'}"
+    if not isinstance(parts, list | tuple):
+        raise TypeError(f"{form}, not {type(parts).__name__}")
+    for place, part in enumerate(cast("Sequence[object]", parts)):
+        if not isinstance(part, Mapping):
+            raise TypeError(f"{form}; message[{place}] is {type(part).__name__}")
+    return list(cast("Sequence[Mapping[str, Any]]", parts))
+
+
 def _params(profile: AgentProfile, parts: Parts, chosen: Mapping[str, Any]) -> dict[str, Any]:
     """The message with its context, and what goes beside it."""
     previous: Completion | None = chosen.get("previous")
@@ -164,7 +174,7 @@ def _params(profile: AgentProfile, parts: Parts, chosen: Mapping[str, Any]) -> d
         {"kind": "message"} if profile.kind else None,
         role=profile.role,
         messageId=chosen.get("message_id") or str(uuid.uuid4()),
-        parts=[{**kind, "text": parts}] if isinstance(parts, str) else list(parts),
+        parts=[{**kind, "text": parts}] if isinstance(parts, str) else _listed(parts),
         contextId=context_id,
         taskId=task_id,
     )
