@@ -61,7 +61,7 @@ def command(
     pairs: tuple[str, ...],
     lists: bool,
 ) -> int:
-    """Serve CLOVA Studio, EXAONE and CLOVA Studio Gov on this machine.
+    """Serve CLOVA Studio, EXAONE, CLOVA Studio Gov and an OpenAI-compatible server on this machine.
 
     For tests, load tests and work without a key or a network. Answers are made up, or yours:
     --answers takes a file with lines such as {"text": "안녕하세요"}, {"tool_calls": [["add", {"a": 1}]]},

@@ -1,4 +1,4 @@
-"""A local server that speaks CLOVA Studio, EXAONE and CLOVA Studio Gov.
+"""A local server that speaks CLOVA Studio, EXAONE, CLOVA Studio Gov and the OpenAI-compatible format.
 
 For tests, load tests and development without a key or a network:
 
@@ -8,7 +8,8 @@ For tests, load tests and development without a key or a network:
         print(emulator.url)
 
 or `hangang serve`, or `python -m hangang.emulator`. All services live at the root of one host, so
-`emulator.url` is the `base_url` of every client. Answers are made up, the same for the same
+`emulator.url` is the `base_url` of every client; of `hangang.openai.Client` it is
+`emulator.url + "/openai/v1"`. Answers are made up, the same for the same
 request and seed; keys of a documented form are accepted, unless they end in `-wrong` (401),
 `-forbidden` (403), `-limited` (429) or, for CLOVA, `-expired` and `-nosub`.
 

@@ -13,7 +13,7 @@ def main() -> int:
     """Serve until Ctrl-C."""
     parser = argparse.ArgumentParser(
         prog="python -m hangang.emulator",
-        description="CLOVA Studio, EXAONE and CLOVA Studio Gov on this machine.",
+        description="CLOVA Studio, EXAONE, CLOVA Studio Gov and an OpenAI-compatible server on this machine.",
         epilog=CONTROLS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
