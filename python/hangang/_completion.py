@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 from ._backend import impl
+from ._json_types import JSONObject
 from ._openai_shape import call_id, error, finish_reason, new_id, tool_call, usage
 from ._tool_calls import ToolCall, ToolCalls, whole_call
 from ._values import is_object, to_dict
@@ -51,9 +52,9 @@ class Artifact:
     artifact_id: str | None = None
     name: str | None = None
     text: str = ""
-    parts: tuple[dict[str, Any], ...] = ()
+    parts: tuple[JSONObject, ...] = ()
     last_chunk: bool = False
-    metadata: dict[str, Any] | None = None
+    metadata: JSONObject | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as plain values."""
@@ -102,7 +103,7 @@ class Completion:
     finish_reason: str | None = None
     usage: Usage | None = None
     tool_calls: tuple[ToolCall, ...] = ()
-    references: tuple[dict[str, Any], ...] = ()
+    references: tuple[JSONObject, ...] = ()
     intent: str = ""
     ai_filter: tuple[AIFilter, ...] = ()
     role: str | None = None
@@ -115,7 +116,7 @@ class Completion:
     artifacts: tuple[Artifact, ...] = ()
     task_id: str | None = None
     context_id: str | None = None
-    metadata: dict[str, Any] | None = None
+    metadata: JSONObject | None = None
     rate_limit: RateLimit | None = field(default=None, compare=False)
     request_id: str | None = field(default=None, compare=False)
 
@@ -316,7 +317,7 @@ class _Artifact:
         self.texts: list[str] = []
         self.parts: list[dict[str, Any]] = []
         self.last_chunk: bool = False
-        self.metadata: dict[str, Any] | None = None
+        self.metadata: JSONObject | None = None
 
 
 class _HasCommon(Protocol):
@@ -367,7 +368,7 @@ class Fold:
         self.completed_message: str = ""  # of the status that completed the task
         self.task_id: str | None = None
         self.context_id: str | None = None
-        self.metadata: dict[str, Any] | None = None
+        self.metadata: JSONObject | None = None
 
     def extend(self, events: Iterable[object]) -> None:
         """Take events in order."""

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ._backend import impl
+from ._json_types import JSONObject
 from ._values import is_object, replace_surrogates, scan
 
 __all__ = ["ToolCall", "ToolCalls"]
@@ -54,7 +55,7 @@ class ToolCall:
     type: str | None = None
 
     @property
-    def args(self) -> dict[str, Any]:
+    def args(self) -> JSONObject:
         """The arguments, decoded; `{}` if there are none. A new dict each time.
 
         Raises:

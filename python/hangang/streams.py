@@ -8,7 +8,8 @@ The rules of this file:
   is raised without them, with the completion so far.
 - With `completion=False` no event is kept once it was yielded: memory stays flat.
 
-Folding is in `_completion`, metrics are in `_metrics`; their public names are exported here too.
+Folding is in `_completion`, metrics are in `_metrics`; their public names are exported here too, and
+`JSONValue`, the type of JSON inside events.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any, Protocol, TypeVar
 from ._completion import Artifact, Completion
 from ._completion import Fold as Fold  # for the clients
 from ._errors import ParseError
+from ._json_types import JSONValue
 from ._metrics import Gaps, LatencyHistogram, Metrics
 from ._tool_calls import ToolCall, ToolCalls
 
@@ -27,6 +29,7 @@ __all__ = [
     "Completion",
     "Event",
     "Gaps",
+    "JSONValue",
     "LatencyHistogram",
     "Metrics",
     "Parser",

@@ -8,7 +8,7 @@ from typing import Any, assert_never, assert_type
 
 import hangang
 from hangang import a2a, clova, exaone, gov, openai
-from hangang._client.response import JSONValue
+from hangang.streams import JSONValue
 
 
 def clova_events(client: clova.Client) -> str:

@@ -10,6 +10,7 @@ from typing import Any, assert_never, assert_type
 
 import hangang
 from hangang import a2a, clova, exaone, openai
+from hangang.streams import JSONValue
 
 
 def sse(chunk: bytes) -> None:
@@ -103,7 +104,7 @@ def of_exaone(events: Iterable[exaone.Event]) -> Iterator[str]:
                 yield text
                 assert_type(event.query, str)
                 assert_type(event.intent, str)
-                assert_type(event.references, tuple[dict[str, Any], ...])
+                assert_type(event.references, tuple[dict[str, JSONValue], ...])
                 assert_type(event.result_code, int)
                 assert_type(event.description, str | None)
             case exaone.Answer():
@@ -159,13 +160,13 @@ def of_a2a(chunk: bytes) -> None:
                 assert_type(event.context_id, str | None)
                 assert_type(event.state, str)
                 assert_type(event.content, str)
-                assert_type(event.artifacts, tuple[dict[str, Any], ...])
-                assert_type(event.history, tuple[dict[str, Any], ...])
-                assert_type(event.metadata, dict[str, Any] | None)
+                assert_type(event.artifacts, tuple[dict[str, JSONValue], ...])
+                assert_type(event.history, tuple[dict[str, JSONValue], ...])
+                assert_type(event.metadata, dict[str, JSONValue] | None)
             case a2a.Message():
                 assert_type(event.role, str | None)
                 assert_type(event.message_id, str | None)
-                assert_type(event.parts, tuple[dict[str, Any], ...])
+                assert_type(event.parts, tuple[dict[str, JSONValue], ...])
             case a2a.StatusUpdate():
                 assert_type(event.message, str | None)
                 assert_type(event.final, bool)
@@ -176,7 +177,7 @@ def of_a2a(chunk: bytes) -> None:
                 assert_type(event.last_chunk, bool)
             case a2a.Error():
                 assert_type(event.code, int | str | None)
-                assert_type(event.data, Any)
+                assert_type(event.data, JSONValue)
             case a2a.Unknown():
                 assert_type(event.data, str)
             case hangang.Malformed():
@@ -194,12 +195,12 @@ def driven(chunks: Iterable[bytes]) -> hangang.Completion:
     assert_type(completion.refusal, str)
     assert_type(completion.status_message, str | None)
     assert_type(completion.tool_calls, tuple[hangang.ToolCall, ...])
-    assert_type(completion.references, tuple[dict[str, Any], ...])
+    assert_type(completion.references, tuple[dict[str, JSONValue], ...])
     for call in completion.tool_calls:
         assert_type(call.id, str | None)
         assert_type(call.name, str | None)
         assert_type(call.arguments, str)
-        assert_type(call.args, dict[str, Any])
+        assert_type(call.args, dict[str, JSONValue])
         assert_type(call.index, int | None)
         assert_type(completion.tool_message(call, ""), dict[str, Any])
     assert_type(completion.to_openai("m"), dict[str, Any])

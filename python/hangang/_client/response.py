@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
-from typing import Any, TypeAlias, cast
+from typing import Any, cast
 
+from hangang._json_types import JSONValue
 from hangang._rate_limit import RateLimit, request_id_of
 from hangang._values import is_object
 
 from .errors import Secrets, ServiceError, error_of, service_error, status_of
 from .request import Call
 
-__all__ = ["JSONValue", "Response", "response_of"]
-
-JSONValue: TypeAlias = "bool | int | float | str | list[JSONValue] | dict[str, JSONValue] | None"
-"""Decoded JSON."""
+__all__ = ["Response", "response_of"]
 
 
 class Response:

@@ -17,6 +17,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
+from hangang._json_types import JSONObject, JSONValue
+
 from ..base import DEFAULT_DEPTH, DEFAULT_FRAME_BYTES
 from ..dialect import Dialect
 from ..error import Missing
@@ -41,7 +43,7 @@ __all__ = [
     "Unknown",
 ]
 
-Object: TypeAlias = dict[str, Any]
+Object: TypeAlias = dict[str, Any]  # what is read, as opposed to `JSONObject`, what users get
 
 # Terminal and interrupted states ([a2a §3]): after the last one the server may close.
 _END_STATES = frozenset(("completed", "failed", "canceled", "rejected", "input-required", "auth-required"))
@@ -63,9 +65,9 @@ class Task(Event):
         "`working`, `completed`, `input-required` and the like, whatever the protocol's version.", default=""
     )
     content: str = field("The joined text of all artifacts.", default="")
-    artifacts: tuple[Object, ...] = field("The artifacts as received.", default=())
-    history: tuple[Object, ...] = field("The messages so far, as received.", default=())
-    metadata: Object | None = field("The task's metadata.", default=None)
+    artifacts: tuple[JSONObject, ...] = field("The artifacts as received.", default=())
+    history: tuple[JSONObject, ...] = field("The messages so far, as received.", default=())
+    metadata: JSONObject | None = field("The task's metadata.", default=None)
     message: str | None = field(
         "The text of the status message: the agent's question, or why it failed.", default=None
     )
@@ -80,8 +82,8 @@ class Message(Event):
     message_id: str | None = field("The message's id.", default=None)
     task_id: str | None = field("The task's id.", default=None)
     context_id: str | None = field("The conversation's id.", default=None)
-    parts: tuple[Object, ...] = field("The parts as received.", default=())
-    metadata: Object | None = field("The message's metadata.", default=None)
+    parts: tuple[JSONObject, ...] = field("The parts as received.", default=())
+    metadata: JSONObject | None = field("The message's metadata.", default=None)
 
 
 @event("a2a")
@@ -95,11 +97,11 @@ class StatusUpdate(Event):
     )
     message: str | None = field("Progress text, which is no part of the answer.", default=None)
     final: bool = field("Whether the stream ends here (protocols 0.2 and 0.3).", default=False)
-    metadata: Object | None = field("The update's metadata.", default=None)
+    metadata: JSONObject | None = field("The update's metadata.", default=None)
 
 
-def _parts(update: Any) -> tuple[Object, ...]:
-    parts: tuple[Object, ...] = update._common[4]
+def _parts(update: Any) -> tuple[JSONObject, ...]:
+    parts: tuple[JSONObject, ...] = update._common[4]
     if update._common[-1] is not None:  # from a template: its one part with this event's text
         return ({**parts[0], "text": update.text},)
     return parts
@@ -117,14 +119,14 @@ class ArtifactUpdate(PredictableEvent):
     context_id: str | None = common("The conversation's id.", default=None)
     artifact_id: str | None = common("The artifact's id.", default=None)
     name: str | None = common("The artifact's name.", default=None)
-    parts: tuple[Object, ...] = common(
+    parts: tuple[JSONObject, ...] = common(
         "The parts as received: text, data, raw, url, file.", default=(), read=_parts
     )
     append: bool = common(
         "Whether the parts are added to the artifact instead of replacing it.", default=False
     )
     last_chunk: bool = common("Whether this completes the artifact.", default=False)
-    metadata: Object | None = common("The update's metadata, or the artifact's.", default=None)
+    metadata: JSONObject | None = common("The update's metadata, or the artifact's.", default=None)
 
 
 @event("a2a")
@@ -133,7 +135,7 @@ class Error(Event):
 
     code: int | str | None = field("A number or a name.", default=None)
     message: str = field("The server's message.", default="")
-    data: Any = field("Any JSON value.", default=None)
+    data: JSONValue = field("Any JSON value.", default=None)
 
 
 @event("a2a")
@@ -383,7 +385,7 @@ def error(found: Any, payload: bytes) -> Error:
     return Error._make(code(found.get("code")), text or "", data, payload)  # type: ignore[no-any-return]
 
 
-def message_parts(value: Object) -> tuple[Object, ...]:
+def message_parts(value: Object) -> tuple[JSONObject, ...]:
     """The parts of a message: `parts`, or 0.3's proto JSON `content`."""
     parts = value.get("parts")
     return objects(parts if type(parts) is list else value.get("content"))
@@ -410,14 +412,14 @@ def fold(value: Any) -> str | None:
     return folded.removeprefix("task_state_").removeprefix("role_").replace("_", "-")
 
 
-def objects(value: Any) -> tuple[Object, ...]:
+def objects(value: Any) -> tuple[JSONObject, ...]:
     """The objects of a list; `()` for anything else."""
     if type(value) is not list:
         return ()
     return tuple([item for item in value if type(item) is dict])
 
 
-def metadata_of(value: Object, beside: Any) -> Object | None:
+def metadata_of(value: Object, beside: Any) -> JSONObject | None:
     """The object's own metadata, else what is beside it."""
     own = value.get("metadata")
     if type(own) is dict:

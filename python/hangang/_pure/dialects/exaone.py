@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
+from hangang._json_types import JSONObject
+
 from ..dialect import Dialect
 from ..error import Missing
 from ..framing.frame import RawFrame
@@ -36,7 +38,7 @@ class Answer(PredictableEvent):
     text: str = field('The answer delta; `""` while the service plans and searches.', default="")
     query: str = common("The request's query, which every frame repeats.", default="")
     intent: str = common('What the service took the query for; `""` while planning.', default="")
-    references: tuple[dict[str, Any], ...] = common(
+    references: tuple[JSONObject, ...] = common(
         "Sources of the answer; one object for all answers that repeat them.", default=()
     )
     progress_state: str = common("`planning`, `optimizing`, `answering`, or another state.", default="")
