@@ -167,6 +167,28 @@ def test_model_and_system_change_the_next_question(emulator: Any) -> None:
     assert third.body["messages"] == [{"role": "user", "content": "셋"}]
 
 
+@pytest.mark.parametrize(
+    ("service", "thinking", "sent"),
+    [
+        ("clova", "on", {"thinking": {"effort": "low"}}),
+        ("clova", "none", {"thinking": {"effort": "none"}}),
+        ("clova", "high", {"thinking": {"effort": "high"}}),
+        ("gov", "on", {"chat_template_kwargs": {"force_reasoning": True}}),
+        ("gov", "none", {"chat_template_kwargs": {"skip_reasoning": True}}),
+        ("openai", "on", {"chat_template_kwargs": {"force_reasoning": True}}),
+        ("openai", "medium", {"reasoning_effort": "medium"}),
+    ],
+)
+def test_thinking_is_asked_for_in_the_words_of_the_service(
+    emulator: Any, service: str, thinking: str, sent: dict[str, Any]
+) -> None:
+    model = () if service == "gov" else ("--model", "HCX-007")
+    done = chat(emulator, service, *model, "--thinking", thinking, stdin="안녕?\n")
+    assert (done.returncode, done.stderr) == (0, "")
+    (request,) = emulator.requests
+    assert {name: request.body.get(name) for name in sent} == sent
+
+
 def test_save_writes_what_can_be_sent_again_and_no_file_over_another(emulator: Any, tmp_path: Path) -> None:
     path = tmp_path / "대화.json"
     done = chat(emulator, "clova", "--system", "짧게", stdin=f"안녕?\n/save {path}\n/save {path}\n/save\n")
@@ -262,7 +284,9 @@ def test_every_kind_of_agent(emulator: Any, profile: str) -> None:
             "no API key: set OPENAI_API_KEY",
         ),
         (("--service", "exaone", "--system", "x"), 2, "EXAONE has no system message"),
-        (("--service", "gov", "--thinking", "low"), 2, "--thinking is for CLOVA Studio"),
+        (("--service", "gov", "--thinking", "low"), 2, "--thinking is on or none for CLOVA Studio Gov"),
+        (("--service", "exaone", "--thinking", "on"), 2, "--thinking is not for EXAONE"),
+        (("--service", "gov", "--agent", "x", "--thinking", "on"), 2, "--thinking is not for an agent"),
         (("--service", "clova", "--agent", "x"), 2, "--agent is for --service gov"),
         (("--service", "gov", "--team", "1"), 2, "--team is for --agent"),
         (("--service", "gov", "--agent", "x", "--model", "y"), 2, "--agent and --model exclude each other"),

@@ -255,12 +255,12 @@ def opened(stack: ExitStack, setup: Setup, emulator_url: str | None = None) -> C
     client: clova.Client | gov.Client | openai.Client
     if service == "clova":
         client = stack.enter_context(clova.Client(**options))
-        if setup.thinking is not None:
-            more["thinking"] = setup.thinking
     else:
         client = gov.Client(**options) if service == "gov" else openai.Client(**options)
         stack.enter_context(client)
         more["stream_options"] = {"include_usage": True}
+    if setup.thinking is not None:
+        more["thinking"] = True if setup.thinking == "on" else setup.thinking
     if isinstance(client, openai.Client) and setup.model is None:
         setup.model = _only_model(client) if emulator_url is None else "HCX-007"
     return _Messages(client, setup, more)
@@ -269,8 +269,11 @@ def opened(stack: ExitStack, setup: Setup, emulator_url: str | None = None) -> C
 def _check(setup: Setup) -> None:
     if setup.system is not None and (setup.service == "exaone" or setup.agent is not None):
         raise UsageError(f"{'an agent' if setup.agent is not None else 'EXAONE'} has no system message")
-    if setup.thinking is not None and setup.service != "clova":
-        raise UsageError("--thinking is for CLOVA Studio")
+    if setup.thinking is not None:
+        if setup.service == "exaone" or setup.agent is not None:
+            raise UsageError(f"--thinking is not for {'an agent' if setup.agent is not None else 'EXAONE'}")
+        if setup.service == "gov" and setup.thinking not in ("on", "none"):
+            raise UsageError("--thinking is on or none for CLOVA Studio Gov")
     if setup.agent is None:
         for name, value in (("--profile", setup.profile), ("--team", setup.team)):
             if value is not None:

@@ -39,7 +39,9 @@ _COMMAND = re.compile(r"/([A-Za-z]+)(?:\s+(.*))?\Z", re.DOTALL)
 )
 @click.option("--system", metavar="TEXT", help="System message (not EXAONE).")
 @click.option(
-    "--thinking", type=click.Choice(("none", "low", "medium", "high")), help="How long HCX-007 thinks."
+    "--thinking",
+    type=click.Choice(("on", "none", "low", "medium", "high")),
+    help="Whether and how long the model reasons; gov: on or none; not EXAONE.",
 )
 @click.option("--agent", metavar="ID", help="Talk to an agent of CLOVA Studio Gov.")
 @click.option("--profile", type=click.Choice(("faq", "v1", "v2", "1.0", "0.3")), help="The kind of agent.")
