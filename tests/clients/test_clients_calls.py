@@ -690,6 +690,99 @@ def test_log_by_variable(level: str) -> None:
         assert secret not in text, secret
 
 
+LOGGED_BY_ALL = """
+import asyncio, sys
+import hangang
+from hangang import clova, exaone, gov, openai
+from hangang._client import retry
+retry.FIRST_WAIT = retry.JITTER = 0.001
+library, mode, *urls = sys.argv[1:]
+key = sys.stdin.readline().strip()
+kinds = dict(clova=clova, exaone=exaone, gov=gov, openai=openai)
+options = dict(headers={"x-mine": "header-secret"}, timeout=5, http_client=library, max_retries=1)
+call = dict(extra_query={"q": "query-secret"}, extra_headers={"x-two": "header-secret"})
+
+async def main():
+    for name, url in zip(kinds, urls):
+        module = kinds[name]
+        client = (module.AsyncClient if mode == "async" else module.Client)(key, base_url=url, **options)
+        arguments = ("body-secret",) if name == "exaone" else ("HCX-005", "body-secret")
+        for number in range(4):
+            try:
+                answer = client.chat(*arguments, **call)
+                if mode == "async":
+                    await answer
+            except hangang.HangangError as error:
+                print(type(error).__name__)
+        if name == "exaone":
+            answer = client.request("get", "/v1/x?q=query-secret", **call)
+            if mode == "async":
+                await answer
+        if mode == "async":
+            await client.aclose()
+        else:
+            client.close()
+
+asyncio.run(main())
+"""
+
+
+def test_no_secret_is_logged_by_any_client(face: Face) -> None:
+    """Every service: an answer, a broken one, an error that repeats what was sent, and retries."""
+    echo = f'{{"error": {{"message": "answer-secret {KEY}", "code": "{KEY}"}}, "key": "{KEY}"}}'.encode()
+    answers = {
+        "clova": DATA,
+        "exaone": b'{"result_code":200,"data":{"answer":"answer-secret","progress_state":"answering"}}',
+        "gov": (
+            chat := b'{"choices":[{"index":0,"message":{"content":"answer-secret"},"finish_reason":"stop"}]}'
+        ),
+        "openai": chat,
+    }
+    oops = head("503 Oops", length=len(echo), headers=f"retry-after: 0\r\nx-request-id: {KEY}\r\n")
+    refused = head("401 No", length=len(echo), headers="x-answer: header-secret\r\n")
+    data = b'{"result_code":200,"data":{"answer":"answer-secret"}}'
+    kinds = {name: "text/event-stream" if name == "clova" else "application/json" for name in answers}
+    with contextlib.ExitStack() as stack:
+        servers = [
+            stack.enter_context(
+                RawHTTPServer(
+                    [
+                        [oops, echo],
+                        [head(kind=kinds[name], length=len(body)), body],
+                        [head(kind=kinds[name], length=len(body)), body[:20], RESET],
+                        [head(kind=kinds[name], length=len(body)), body[:20], RESET],
+                        [refused, echo],
+                        [oops, echo],
+                        [oops, echo],
+                        [head(kind="application/json", length=len(data)), data],
+                    ]
+                )
+            )
+            for name, body in answers.items()
+        ]
+        done = subprocess.run(
+            [
+                *(sys.executable, "-c", LOGGED_BY_ALL, face.library, "async" if face.is_async else "sync"),
+                *(server.url for server in servers),
+            ],
+            env={**os.environ, "HANGANG_LOG": "debug", "PYTHONPATH": os.pathsep.join(sys.path)},
+            input=KEY + "\n",
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    text = done.stdout + done.stderr
+    assert done.returncode == 0, text
+    assert done.stdout.count("ServerError") == len(answers), text
+    assert done.stdout.count("AuthenticationError") == len(answers), text
+    for name in answers:
+        assert re.search(f"{name}: (POST|GET) [^ ]+: attempt 1 of 2 failed", text), text
+        assert re.search(f"{name}: (POST|GET) [^ ]+: 200 in", text), text
+    for secret in (KEY, KEY[3:], "header-secret", "query-secret", "body-secret", "answer-secret"):
+        assert secret not in text, secret
+
+
 # --- errors in words
 
 
