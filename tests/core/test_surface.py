@@ -175,6 +175,12 @@ def test_both_implementations_have_the_same_surface(
     for name in members(one):
         if callable(getattr(one, name)):
             assert parameters(getattr(one, name)) == parameters(getattr(two, name)), name
+    assert inspect.getdoc(one) == inspect.getdoc(two)
+    for name in members(one):
+        described = inspect.getdoc(getattr(two, name))
+        assert described, name
+        if not isinstance(getattr(one, name), str):  # natively, a field that is always `""` is a constant
+            assert inspect.getdoc(getattr(one, name)) == described, name
 
 
 def parameters(function: Any) -> list[tuple[str, Any, bool]]:

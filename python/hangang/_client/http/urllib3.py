@@ -159,6 +159,11 @@ class SyncURLLib3:
         """Close the connections that nobody uses."""
         self._closed = True
         for manager in self._managers.values() if self._process == os.getpid() else ():
+            # `clear` alone leaves them to the garbage collection of the pools, which an error that the caller
+            # keeps prevents: its frames hold the response, and the response its pool.
+            for key in manager.pools.keys():  # noqa: SIM118  # the container cannot be iterated
+                if (pool := manager.pools.get(key)) is not None:
+                    pool.close()
             manager.clear()
 
 
