@@ -227,6 +227,22 @@ def test_serve_tells_what_is_wrong(server: Any) -> None:
     assert (listed.returncode, "| `fragments` |" in listed.stdout) == (0, True)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device here")
+def test_serve_ends_where_its_address_cannot_be_written() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*HANGANG, "serve", "--port", "0"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            timeout=60,
+            check=False,
+            env=ENVIRONMENT,
+        )
+    assert done.returncode == 2
+    assert done.stderr == "hangang: the output cannot be written: No space left on device\n"
+
+
 @pytest.mark.parametrize("command", ["demo", "chat", "serve"])
 def test_help_fits_sixty_columns(terminals: Any, command: str) -> None:
     terminal = terminals(command, "--help")

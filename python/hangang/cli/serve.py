@@ -90,7 +90,11 @@ def command(
         except ValueError as error:
             raise click.UsageError(str(error)) from None
 
+    is_listening = False
+
     def started(url: str) -> None:
+        nonlocal is_listening
+        is_listening = True
         output.write(_greeting(url, keys[0] if keys else "nv-try"))
         output.flush()
         if (warned := warning(host, url)) is not None:
@@ -108,6 +112,8 @@ def command(
             controls=controls,
         )
     except OSError as error:
+        if is_listening:
+            raise  # of the output
         reason = error.strerror or error
         raise click.ClickException(f"cannot listen on {joined(host, port)}: {reason}") from None
     output.write("\n" if output.is_terminal else "")  # after the terminal's ^C

@@ -86,6 +86,7 @@ class Server(uvicorn.Server):
     def __init__(self, config: Config, on_start: Callable[[], None] | None = None) -> None:
         super().__init__(config)
         self.ready = threading.Event()
+        self.failed: Exception | None = None  # by `on_start`
         self._on_start = on_start
         self._stopping = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -103,10 +104,16 @@ class Server(uvicorn.Server):
         await super().startup(sockets=sockets)
         self.ready.set()
         if self._on_start is not None and self.started:
-            self._on_start()
+            try:
+                self._on_start()
+            except Exception as error:
+                # Out of here uvicorn would log it as a fault of the application and skip the shutdown.
+                self.failed = error
 
     async def main_loop(self) -> None:
         """As uvicorn's, a tick each 0.1 s, but `stop` ends it at once."""
+        if self.failed is not None:
+            return
         tick = 0
         while not await self.on_tick(tick % 10):
             tick += 1
@@ -259,4 +266,7 @@ def serve(
     url = url_of(*sock.getsockname()[:2])
     with contextlib.closing(sock), contextlib.suppress(KeyboardInterrupt):
         started = None if on_start is None else lambda: on_start(url)
-        make_server(app, log_level=log_level, on_start=started).run(sockets=[sock])
+        server = make_server(app, log_level=log_level, on_start=started)
+        server.run(sockets=[sock])
+        if server.failed is not None:
+            raise server.failed
