@@ -28,7 +28,7 @@ A2A_TEXT = "안녕하세요, A2A 😊\n둘째 줄"
 EXPECTED: dict[str, tuple[str, int, str, str]] = {
     "clova/v3_text.sse": ("clova", 0, CLOVA_TEXT, "complete"),
     "clova/v1_text.sse": ("clova", 0, "변환이 완료되었습니다.\n감사합니다.", "complete"),
-    "clova/v3_tool_call.sse": ("clova", 0, "", "complete"),
+    "clova/v3_tool_call.sse": ("clova", 0, "", "complete, no text; --summary shows the rest"),
     "clova/error_midstream.sse": (
         "clova",
         1,
@@ -62,7 +62,7 @@ EXPECTED: dict[str, tuple[str, int, str, str]] = {
     "a2a/sdk-1.3.0_v1.0_stream.sse": ("a2a", 0, A2A_TEXT, "complete"),
     "a2a/sdk-1.3.0_v1.0_stream_messageonly.sse": ("a2a", 0, "직접 답변입니다.", "complete"),
     "a2a/sdk-1.3.0_v1.0_stream_parts.sse": ("a2a", 0, A2A_TEXT, "complete"),
-    "a2a/sdk-1.3.0_v1.0_stream_failed.sse": ("a2a", 1, "", "failed with state failed: 실패"),
+    "a2a/sdk-1.3.0_v1.0_stream_failed.sse": ("a2a", 1, "", "the task failed: 실패"),
     "a2a/sdk-1.3.0_v1.0_stream_errfirst.json": (
         "a2a",
         1,

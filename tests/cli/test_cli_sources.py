@@ -411,8 +411,8 @@ TASK = {"kind": "task", "id": "t", "contextId": "c", "status": {"state": "submit
             "complete, the task is input-required: 어느 도시인가요?",
         ),
         (status("auth-required", None), 0, "complete, the task is auth-required"),
-        (status("failed", "모델이 없습니다\x1b[2J"), 1, "failed with state failed: 모델이 없습니다\\x1b[2J"),
-        (status("rejected", None), 1, "failed with state rejected"),
+        (status("failed", "모델이 없습니다\x1b[2J"), 1, "the task failed: 모델이 없습니다\\x1b[2J"),
+        (status("rejected", None), 1, "the task was rejected"),
     ],
 )
 def test_the_question_of_a_task_and_the_reason_of_a_failed_one(

@@ -322,7 +322,7 @@ class _Decoding:
         """Text of the answer."""
         if self._options.mode != "text":
             return
-        self._wrote_any = True
+        self._wrote_any = self._wrote_any or text != ""
         if self._live is not None:
             self._pieces.append((False, text))
         else:
@@ -388,12 +388,18 @@ class _Decoding:
         if self._error is not None:
             ending = how_it_failed(self._error)
         elif self._state in _app.TASK_FAILURES:
-            ending = f"failed with state {self._state}"
+            ending = "the task failed" if self._state == "failed" else f"the task was {self._state}"
         elif self._state in _app.TASK_INTERRUPTIONS:
             ending = f"complete, the task is {self._state}"
         else:
             ending = "complete"
-        if self._error is None and self._status_message and ending != "complete":
+            if self._options.mode == "text" and not self._wrote_any:
+                ending += ", no text; --summary shows the rest"
+        if (
+            self._error is None
+            and self._status_message
+            and self._state in _app.TASK_FAILURES + _app.TASK_INTERRUPTIONS
+        ):
             ending += f": {self._status_message}"
         return ending + (f", {_count(self._malformed, 'malformed frame')}" if self._malformed else "")
 
