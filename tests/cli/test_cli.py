@@ -221,6 +221,12 @@ def test_ctrl_c_ends_quietly_with_130() -> None:
         assert process.stderr.read() == b""
 
 
+def test_a_missing_option_lists_its_values_on_one_line() -> None:
+    done = run("chat")
+    assert done.returncode == 2
+    assert messages(done)[-1] == "Error: Missing option '--service'. Choose from: clova, exaone, gov, openai"
+
+
 def test_a_closed_pipe_ends_quietly(tmp_path: Path) -> None:
     path = tmp_path / "long.sse"
     path.write_bytes(CLOVA.read_bytes() * 3000)

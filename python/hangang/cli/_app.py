@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import click
 
 import hangang
-from hangang.cli._terminal import discard, lost_messages, say, say_lines, use_utf8
+from hangang.cli._terminal import discard, end_interrupted_line, lost_messages, say, say_lines, use_utf8
 
 OK = 0
 FAILED = 1
@@ -134,7 +134,10 @@ def _run(arguments: Sequence[str] | None) -> int:
         context = error.ctx
         usage = [] if context is None else context.get_usage().splitlines()
         hint = [] if context is None else [f"Try '{context.command_path} --help' for help.", ""]
-        say_lines([*usage, *hint, f"Error: {error.format_message()}"])
+        message = error.format_message()
+        if isinstance(error, click.MissingParameter):
+            message = " ".join(message.split())  # click writes each choice on a line of its own
+        say_lines([*usage, *hint, f"Error: {message}"])
         return USAGE
     except click.ClickException as error:
         say(error.format_message())
@@ -142,8 +145,11 @@ def _run(arguments: Sequence[str] | None) -> int:
     except _EndedError as end:
         if end.code == CLOSED_PIPE:
             _drop_output()
+        if end.code == INTERRUPTED:
+            end_interrupted_line()
         return end.code
     except click.Abort:
+        end_interrupted_line()
         return INTERRUPTED
     except OSError as error:
         # Errors of reading are reported with the file's name elsewhere, so this one is about the output.

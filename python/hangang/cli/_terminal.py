@@ -7,6 +7,7 @@ or that is invisible, is shown as an escape. Only line feed and tab pass.
 from __future__ import annotations
 
 import codecs
+import contextlib
 import io
 import os
 import re
@@ -21,6 +22,7 @@ __all__ = [
     "clip",
     "columns",
     "discard",
+    "end_interrupted_line",
     "file_name",
     "lost_messages",
     "read_utf8",
@@ -144,6 +146,15 @@ def say(message: str, *, prefix: str = "hangang: ") -> None:
 def say_lines(lines: Iterable[str]) -> None:
     """Several lines to standard error, without a prefix."""
     _to_stderr([visible(line) for line in lines])
+
+
+def end_interrupted_line() -> None:
+    """End the line where a terminal shows ^C: the next prompt of the shell belongs on a line of its own."""
+    for file in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # the terminal is gone
+            if file is not None and file.isatty():
+                print(file=file, flush=True)
+                return
 
 
 def _to_stderr(lines: list[str]) -> None:

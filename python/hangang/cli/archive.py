@@ -116,7 +116,7 @@ def command(
     except KeyboardInterrupt:
         progress.clear()
         say(f"stopped; {progress.counts()} are in {out}. The same command with --resume continues.")
-        raise
+        return _app.INTERRUPTED
     progress.clear()
     if progress.is_shown:
         say(f"{progress.counts()} in {out}")
