@@ -16,6 +16,7 @@ from terminals import ENVIRONMENT, HANGANG, Terminal, run, stripped
 from transports import KEY
 
 import hangang
+from hangang.cli._live import Live
 from hangang.cli._terminal import width
 
 SERVICES = ("clova", "exaone", "gov")
@@ -83,6 +84,44 @@ def test_the_demo_stops_at_once(terminals: Any) -> None:
     terminal.type("\x03")
     assert terminal.ends() == 130
     assert "Traceback" not in terminal.shown
+    assert terminal.shown.endswith("\n"), "the shell's prompt begins a line"
+
+
+class _Lines:
+    """An output that keeps what is written."""
+
+    is_terminal = False
+
+    def __init__(self) -> None:
+        self.text = ""
+
+    def shown(self, text: str) -> str:
+        return text
+
+    def write_raw(self, text: str) -> None:
+        self.text += text
+
+    def end_line(self) -> None: ...
+
+    def flush(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("가나다.", ["  | 가나다."]),
+        ("가나다라.", ["  | 가나다", "  | 라."]),
+        ("가나다 라", ["  | 가나다", "  | 라"]),
+        ("abcdef?!", ["  | abcdef?", "  | !"]),
+        ("가나다.\n라", ["  | 가나다.", "  | 라"]),
+    ],
+)
+def test_no_line_of_the_demo_begins_with_a_space_or_a_full_stop(text: str, lines: list[str]) -> None:
+    output = _Lines()
+    live = Live(output, columns=11)  # type: ignore[arg-type]
+    for character in text:
+        live.text(character)
+    assert output.text.split("\n") == lines
 
 
 # --- chat

@@ -10,13 +10,15 @@ __all__ = ["Live"]
 
 _TEXT = "  | "
 _THINKING = "  ~ "
+_HANGING = frozenset(".,!?:;)]}\"'”’…")
 
 
 class Live:
     """Writes pieces of text as they arrive.
 
     Thinking is dimmed on a terminal, unless `NO_COLOR` is set or the terminal is a dumb one. With
-    `columns` each line begins with a mark and is broken where it would grow longer. With `titles` a
+    `columns` each line begins with a mark and is broken before it is full: the last column is for
+    punctuation, which does not begin a line. A space where a line is broken is left out. With `titles` a
     line in brackets tells thinking from text where it cannot be dimmed.
     """
 
@@ -82,7 +84,10 @@ class Live:
     def _fitted(self, piece: str, mark: str, columns: int) -> list[str]:
         out: list[str] = []
         for character in piece:
-            if self._column and character != "\n" and self._column + width(character) > columns:
+            room = columns if character in _HANGING else columns - 1
+            if self._column and character != "\n" and self._column + width(character) > room:
+                if character == " ":
+                    continue
                 out.append("\n")
                 self._column = 0
             if not self._column:
