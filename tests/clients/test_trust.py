@@ -826,6 +826,37 @@ def test_a_failed_call_is_freed_without_the_collector(
     assert len(kept) == (1 if reading == "no chat" else 3)
 
 
+@pytest.mark.parametrize("retries", [0, 1])
+@pytest.mark.parametrize("call", ["chat", "embedding"])
+@pytest.mark.parametrize("mode", MODES)
+def test_a_traceback_is_short(mode: str, call: str, retries: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hangang._client.retry.FIRST_WAIT", 0)
+    monkeypatch.setattr("hangang._client.retry.JITTER", 0)
+    arguments = ("HCX-005", "질문") if call == "chat" else ("질문",)
+    transport = failing("no connection")
+    if mode == "sync":
+        with (
+            httpx.Client(transport=transport) as http,
+            clova.Client("key", http_client=http, max_retries=retries) as client,
+            pytest.raises(hangang.APIConnectionError) as caught,
+        ):
+            getattr(client, call)(*arguments)
+    else:
+
+        async def run() -> None:
+            async with (
+                httpx.AsyncClient(transport=transport) as http,
+                clova.AsyncClient("key", http_client=http, max_retries=retries) as client,
+            ):
+                await getattr(client, call)(*arguments)
+
+        with pytest.raises(hangang.APIConnectionError) as caught:
+            asyncio.run(run())
+    shown = [str(frame.path) for frame in caught.traceback]
+    assert not [path for path in shown if "tenacity" in path or "concurrent" in path]
+    assert shown[-1].endswith("transport.py"), "the frames after those of the retry library are there"
+
+
 @pytest.mark.parametrize("failure", FAILURES)
 def test_a_failed_stream_fails_again_in_the_same_way(failure: str) -> None:
     http = httpx.Client(transport=failing(failure))

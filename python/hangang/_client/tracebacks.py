@@ -1,4 +1,4 @@
-"""Keeps keys out of tracebacks.
+"""Keeps keys out of tracebacks, and the frames of the retry library.
 
 Error reporters log tracebacks with the variables of their frames. The frames of what writes to the network
 hold the head of the request, and with it the key: the traceback is cut where it enters them.
@@ -28,6 +28,9 @@ _WRITERS = frozenset(
     )
 )
 
+# tenacity keeps each outcome in a Future of concurrent.futures, and takes it from there.
+_RETRYING = frozenset(("tenacity", "concurrent"))
+
 
 def cut(error: BaseException, handled: BaseException | None) -> None:
     """End the tracebacks of an error and of its causes before the frames that write to the network.
@@ -53,16 +56,24 @@ def cut(error: BaseException, handled: BaseException | None) -> None:
 
 
 def release(error: BaseException) -> None:
-    """Empty the frames of the retry library in a traceback.
+    """Take the frames of the retry library out of a traceback.
 
-    Their variables hold the error: through its traceback it would hold itself until the collector runs.
+    They are half of its lines and show nothing of the request. Their variables also hold the error: through
+    its traceback it would hold itself until the collector runs.
     """
-    trace = error.__traceback__
+    last, trace = None, error.__traceback__
     while trace is not None:
-        if _package(trace) == "tenacity":
+        following = trace.tb_next
+        if _package(trace) not in _RETRYING:
+            last = trace
+        else:
             with suppress(RuntimeError):  # it is still running
                 trace.tb_frame.clear()
-        trace = trace.tb_next
+            if last is None:
+                error.__traceback__ = following
+            else:
+                last.tb_next = following
+        trace = following
 
 
 def _package(trace: TracebackType) -> str:
