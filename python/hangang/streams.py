@@ -134,6 +134,8 @@ class Driver:
     __slots__ = ("_parser", "error", "fold")
 
     def __init__(self, parser: Parser[Any], *, fold: bool = True) -> None:
+        if isinstance(parser, type):
+            raise TypeError(f"parser must be a parser, not its class: {parser.__name__}()")
         self._parser = parser
         self.fold: Fold | None = Fold() if fold else None
         self.error: ParseError | None = None

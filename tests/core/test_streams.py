@@ -36,6 +36,11 @@ def test_iter_events_gives_what_the_parser_gives(size: int) -> None:
     assert list(iter_events(pieces(data, size), clova.StreamParser())) == wanted
 
 
+def test_a_class_is_no_parser() -> None:
+    with pytest.raises(TypeError, match=r"not its class: StreamParser\(\)"):
+        list(iter_events([b"data: {}"], clova.StreamParser))  # type: ignore[arg-type]
+
+
 def test_error_events_are_yielded() -> None:
     events = list(iter_events([capture("openai/error_then_done.sse")], openai.StreamParser()))
     assert [type(e).__name__ for e in events[-2:]] == ["Error", "Done"]
