@@ -682,6 +682,25 @@ def test_keys_and_addresses_from_the_environment(name: str, monkeypatch: pytest.
             assert str(script.requests[0].url).startswith("http://localhost:9/api")
 
 
+def test_a_404_names_the_address() -> None:
+    transport = httpx.MockTransport(lambda request: httpx.Response(404, json={"detail": "Not Found"}))
+    noted = ["POST /chat/completions, base_url http://127.0.0.1:8000"]
+    with httpx.Client(transport=transport) as http, pytest.raises(hangang.NotFoundError) as caught:
+        hangang.openai.Client(base_url="http://127.0.0.1:8000", http_client=http).chat("m", "?")
+    assert caught.value.__notes__ == noted
+
+    async def awaited() -> None:
+        async with httpx.AsyncClient(transport=transport) as http:
+            client = hangang.openai.AsyncClient(base_url="http://127.0.0.1:8000", http_client=http)
+            await client.chat("m", "?")
+
+    with pytest.raises(hangang.NotFoundError) as caught:
+        asyncio.run(awaited())
+    assert caught.value.__notes__ == noted
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (str(again), again.__notes__) == (str(caught.value), noted)
+
+
 @pytest.mark.parametrize(
     ("url", "words"),
     [

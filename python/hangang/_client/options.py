@@ -248,7 +248,7 @@ def checked_base_url(url: str, *, allow_insecure: bool) -> str:
             "base_url must be an absolute http or https URL with a valid host and port"
         ) from None
     if any(char <= " " for char in url) or parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("base_url must be an absolute http or https URL")
+        raise ValueError("base_url must be an absolute http or https URL, such as http://127.0.0.1:8000")
     if parts.username is not None or parts.password is not None:
         raise ValueError("base_url must not hold a user name or a password")
     if "?" in url or "#" in url:  # also empty ones, which `parts` does not show

@@ -235,7 +235,7 @@ class Transport:
         result.__cause__ = error
         return result
 
-    def _answer_error(self, status: int, headers: Mapping[str, str], body: bytes) -> APIError:
+    def _answer_error(self, call: Call, status: int, headers: Mapping[str, str], body: bytes) -> APIError:
         """The error of an answer whose status is not 2xx."""
         if 300 <= status < 400:
             target = urlsplit(str(headers.get("location", "")))
@@ -245,7 +245,11 @@ class Transport:
                 "because the key must not reach another host; set base_url if this is meant"
             )
             return error_of(status=status, headers=headers, stated=stated, secrets=self.secrets)
-        return error_of(status=status, headers=headers, body=body, secrets=self.secrets)
+        error = error_of(status=status, headers=headers, body=body, secrets=self.secrets)
+        if status == 404:
+            # A base URL without its /v1, or with a path too much, is the most frequent reason.
+            error.add_note(f"{call.label}, base_url {self.base_url}")
+        return error
 
     def _check_size(self, size: int, settings: Settings) -> None:
         limit = settings.max_response_bytes
@@ -304,7 +308,7 @@ class SyncTransport(Transport):
             pass  # the status says enough
         finally:
             close_reply(reply)
-        raise self._answer_error(reply.status, reply.headers, bytes(body))
+        raise self._answer_error(call, reply.status, reply.headers, bytes(body))
 
     def execute(self, call: Call) -> Response:
         """Send a request that is not a chat, with retries, and read the whole response."""
@@ -384,7 +388,7 @@ class AsyncTransport(Transport):
             pass  # the status says enough
         finally:
             await aclose_reply(reply)
-        raise self._answer_error(reply.status, reply.headers, bytes(body))
+        raise self._answer_error(call, reply.status, reply.headers, bytes(body))
 
     async def _send_within(self, prepared: Prepared, deadline: Deadline) -> AsyncReply:
         request = self._within(prepared.request, deadline)
