@@ -387,7 +387,16 @@ class _Methods(Generic[S, Q, C, R]):
         return self._run.stream(chat_call("stream", self._prefix, model, messages, options, streaming=True))
 
     def chat(self, model: str | None, messages: Messages, **options: Unpack[ChatOptions]) -> C:
-        """A whole answer at once. Arguments and errors as `stream`."""
+        """A whole answer at once: a `Completion` with `text`, `thinking`, `tool_calls`, `usage`.
+
+        Args:
+            model: `HCX-007`, `HCX-005` and so on, as `stream`; or None with `task_id=`.
+            messages: a str (one user message), or a list of dicts and `Completion`s.
+            **options: see `ChatOptions`.
+
+        Raises:
+            TypeError, ValueError, APIError, APIConnectionError, APITimeoutError: as `stream`.
+        """
         return self._run.complete(chat_call("chat", self._prefix, model, messages, options, streaming=False))
 
     def embedding(self, text: str, **options: Unpack[CallOptions]) -> R:

@@ -422,7 +422,18 @@ class _Methods(Generic[S, C, R]):
         doc_ids: Sequence[str] | None = None,
         **options: Unpack[QueryOptions],
     ) -> C:
-        """A whole answer, from the endpoint that `stream` would use. Arguments and errors as `stream`."""
+        """A whole answer at once: a `Completion` with `text` and, from chat-completion, `references`.
+
+        Args:
+            query: the question; the service refuses an empty one (422).
+            model: with one (`"32b"`) the question goes to text-generation, without to
+                chat-completion.
+            doc_ids: ids of uploaded files, for chat-completion.
+            **options: see `QueryOptions`.
+
+        Raises:
+            TypeError, APIError, APIConnectionError, APITimeoutError: as `stream`.
+        """
         field = self._previous_field
         return self._run.complete(chat_call("chat", field, query, model, doc_ids, options, streaming=False))
 

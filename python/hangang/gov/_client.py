@@ -91,7 +91,16 @@ class _Methods(Generic[S, C, R]):
         return self._run.stream(self._chat("stream", model, messages, options, streaming=True))
 
     def chat(self, model: str, messages: Messages, **options: Unpack[ChatOptions]) -> C:
-        """A whole answer at once. Arguments and errors as `stream`."""
+        """A whole answer at once: a `Completion` with `text`, `thinking`, `tool_calls`, `usage`.
+
+        Args:
+            model: `HCX-GOV-THINK` (it reasons by default), `HCX-GOV`, ... ([gov §1.1]).
+            messages: a str (one user message), or a list of dicts and `Completion`s.
+            **options: see `ChatOptions`.
+
+        Raises:
+            TypeError, APIError, APIConnectionError, APITimeoutError: as `stream`.
+        """
         return self._run.complete(self._chat("chat", model, messages, options, streaming=False))
 
     def _chat(
