@@ -189,15 +189,33 @@ def relinked(text: str, path: Path, page: str, language: str, assets: dict[Path,
         kind = "tree" if file.is_dir() else "blob"
         return f"{GITHUB}/{kind}/main/{file.relative_to(ROOT)}{mark}{anchor}"
 
+    titles = {name: title[column(language)] for _, _, group in NAV for name, *title in group}
+
     def replace(match: re.Match[str]) -> str:
         before, link, after = match.group(1, 2, 3) if match[2] else match.group(4, 5, 6)
+        # A file's name says nothing on the site.
+        named = re.fullmatch(r"\[[\w./-]+\.md\]\(", before)
+        page = table.get(Path(os.path.normpath(path.parent / link.partition("#")[0])))
+        if named and page:
+            before = f"[{titles[page]}]("
         return before + target(link) + after
+
+    def prose(text: str) -> str:
+        # GitHub takes a list right after a line of text for a list, Python-Markdown does not.
+        return LINK.sub(
+            replace, re.sub(r"^(?![-#|>\s]|\d+\. )(.+)\n(?=- |1\. )", r"\1\n\n", text, flags=re.MULTILINE)
+        )
 
     parts, end = [], 0
     for fence in FENCE.finditer(text):  # code is left as it is
-        parts += [LINK.sub(replace, text[end : fence.start()]), fence[0]]
+        parts += [prose(text[end : fence.start()]), fence[0]]
         end = fence.end()
-    return "".join([*parts, LINK.sub(replace, text[end:])])
+    return "".join([*parts, prose(text[end:])])
+
+
+def column(language: str) -> int:
+    """Which of the two titles in `NAV` is in this language."""
+    return 1 if language == "ko" else 0
 
 
 def definitions() -> dict[str, list[str]]:
@@ -256,8 +274,8 @@ def build(language: str, out: Path) -> None:
     for file, name in assets.items():
         (docs / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, docs / name)
-    column = 1 if language == "ko" else 0
-    nav = [{section[column]: [{page[1 + column]: page[0]} for page in section[2]]} for section in NAV]
+    which = column(language)
+    nav = [{section[which]: [{page[1 + which]: page[0]} for page in section[2]]} for section in NAV]
     path = WORDS[language]["path"]
     config = string.Template((ROOT / "docs" / "site.toml").read_text(encoding="utf-8")).substitute(
         WORDS[language],
