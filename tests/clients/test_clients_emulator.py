@@ -668,15 +668,16 @@ def test_500_streams_at_once(other_process: str, library: str) -> None:
             clients = {"clova": c, "exaone": e, "openai": g, "a2a": g}
             await crowd(clients, 500)
             sizes = []
-            for _ in range(2):
+            for _ in range(3):
                 gc.collect()
                 sizes.append(memory())
                 await crowd(clients, 500)
             gc.collect()
             return [*sizes, memory()]
 
-    warm, *later = asyncio.run(go())
-    assert max(later) - warm < 4 * 2**20, f"{warm} bytes, then {later}"
+    # The allocator may still take an arena or two after the first crowd; what leaks grows with each one.
+    _, *later = asyncio.run(go())
+    assert later[-1] - later[0] < 4 * 2**20, later
     with httpx.Client() as http:
         until = time.monotonic() + 3
         while True:

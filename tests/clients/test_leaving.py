@@ -24,7 +24,7 @@ import support
 from raw_http_server import HANG, LAST_CHUNK, RawHTTPServer, Sleep, Step, chunk, head
 from transports import AWAITING, BLOCKING, KEY, QUESTION, WAYS
 
-from hangang import clova
+from hangang import clova, emulator
 
 DATA = (support.CAPTURES / "clova/v3_text.sse").read_bytes()
 FRAMES = [frame + b"\n\n" for frame in DATA.split(b"\n\n") if frame]
@@ -247,12 +247,14 @@ def test_close_from_another_thread_while_a_read_blocks(library: str, framing: st
 @pytest.mark.parametrize("library", BLOCKING)
 def test_closing_an_ended_stream_leaves_the_connection_to_the_next(library: str) -> None:
     """The socket is in the pool then: shutting it down would break the next answer."""
+    # The emulator keeps connections open; RawHTTPServer closes each, and a next request could meet it closing.
     with (
-        RawHTTPServer([WHOLE]) as server,
+        emulator.run_in_thread(answers=[emulator.Reply(text="한강")]) as server,
         clova.Client(KEY, base_url=server.url, http_client=library, max_retries=0) as client,
     ):
         stream = client.stream("HCX-005", QUESTION)
         text = stream.read().text
+        assert text == "한강"
         for _ in range(5):
             thread = threading.Thread(target=stream.close)
             thread.start()

@@ -117,8 +117,8 @@ def test_what_is_only_long_passes_in_flat_memory(
     else:
         assert result["events"] > 1000
     assert result["pending"] < 200
-    # Chunks are of 64 KiB, and the events of one chunk of a million empty ones are ten thousand objects.
-    assert result["grown"] <= 4 * KIB, f"{result['grown']} KiB"
+    # Chunks are of 64 KiB, and the events of one chunk of a million empty ones are ten thousand objects, some 4 MiB.
+    assert result["grown"] <= 6 * KIB, f"{result['grown']} KiB"
 
 
 @needs_peak
