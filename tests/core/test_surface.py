@@ -251,6 +251,16 @@ def test_import_is_lean(native: support.Implementation) -> None:
 
 
 @pytest.mark.parametrize(
+    "name", ["hangang", "hangang.clova", "hangang.exaone", "hangang.gov", "hangang.openai"]
+)
+def test_completion_of_names_offers_what_is_public(name: str) -> None:
+    module = importlib.import_module(name)
+    shown = {one for one in dir(module) if not one.startswith("_")}
+    submodules = {one for one in shown if isinstance(getattr(module, one), ModuleType)}
+    assert shown - submodules == {*module.__all__} - submodules - {"__version__"}
+
+
+@pytest.mark.parametrize(
     ("name", "needs"),
     [
         ("archive", "pyarrow"),
