@@ -215,6 +215,10 @@ def test_wrong_arguments_are_named(decode: Any) -> None:
         ValueError, match="dialect must be 'auto' or one of 'clova', 'exaone', 'openai' and 'a2a'"
     ):
         decode(batch, "answer", dialect="klingon")
+    with pytest.raises(TypeError, match=r"batch must be a pyarrow\.RecordBatch, not list"):
+        decode([STREAM])
+    with pytest.raises(TypeError, match=r"not Table; its to_batches\(\) gives them"):
+        decode(pyarrow.Table.from_batches([batch]), "answer")
     twice = pyarrow.RecordBatch.from_arrays([batch.column("answer")] * 2, ["body", "body"])
     with pytest.raises(ValueError, match="2 columns are called 'body'"):
         decode(twice)

@@ -97,7 +97,7 @@ def decode_batch(
 
     Raises:
         ValueError: no such column, a kept column with a name of `SCHEMA`, or an unknown dialect.
-        TypeError: the column holds neither bytes nor text.
+        TypeError: `batch` is not one, or the column holds neither bytes nor text.
     """
     name = check_dialect(dialect)
     kept = _copied(batch, keep, SCHEMA)
@@ -350,6 +350,10 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _copied(batch: pyarrow.RecordBatch, keep: Iterable[str], schema: pyarrow.Schema) -> list[int]:
+    given: Any = batch
+    if not isinstance(given, pyarrow.RecordBatch):
+        hint = "; its to_batches() gives them" if isinstance(given, pyarrow.Table) else ""
+        raise TypeError(f"batch must be a pyarrow.RecordBatch, not {type(given).__name__}{hint}")
     if isinstance(keep, str):
         raise TypeError("keep must be a list of column names, not a str")
     names = list(keep)
