@@ -656,6 +656,9 @@ def test_a_key_that_cannot_be_one_is_refused_and_not_shown(name: str, bad: str) 
         with pytest.raises(ValueError, match="api_key holds a character") as caught:
             kind("SECRET" + bad)
         assert "SECRET" not in str(caught.value)
+        with pytest.raises(TypeError, match="api_key must be a str, not bytes") as wrong:
+            kind(b"SECRET")
+        assert "SECRET" not in str(wrong.value)
 
 
 VARIABLES = {

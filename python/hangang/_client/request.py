@@ -183,15 +183,18 @@ def checked_key(given: str | None, name: str, *variables: str) -> str | None:
     """A key from the argument or the first variable that is set, or None; never shown in an error.
 
     Raises:
+        TypeError: it is not a str.
         ValueError: it holds something other than visible ASCII. A line break would cut the header in
             two, and the HTTP library's own error would show the key.
     """
     key: Any = given
     if key is None:
         key = next((value for variable in variables if (value := os.environ.get(variable))), None)
+    if not isinstance(key, str | None):
+        raise TypeError(f"{name} must be a str, not {type(key).__name__}")
     if not key:
         return None
-    if not isinstance(key, str) or any(not "!" <= char <= "~" for char in key):
+    if any(not "!" <= char <= "~" for char in key):
         raise ValueError(
             f"{name} holds a character that no key has (a control character, a space, or one outside "
             "ASCII); is there a line break at its end?"
