@@ -407,7 +407,8 @@ class _Decoding:
         """An error of the parser in terms of the command line."""
         text = str(fault).replace("raise max_frame_bytes", "raise --max-frame-bytes")
         text = text.replace("raise max_depth", "raise --max-depth")
-        if isinstance(fault, UnrecognizedStreamError) and self._options.format is None:
+        is_unknown = isinstance(fault, UnrecognizedStreamError) and text.endswith("nothing of the kind")
+        if is_unknown and self._options.format is None:
             text += "; --format chooses one"
         text = re.sub(r"a stream of hangang\.(\w+)$", r"a stream of \1; try --format \1", text)
         return f"{type(fault).__name__}: {text}"
