@@ -396,6 +396,9 @@ class _Methods(Generic[S, C, R]):
     ) -> S:
         """Stream an answer: `Answer` events, whose `progress_state` ends at `answering`.
 
+        EXAONE's format has no end marker ([exaone §5]). If the connection closes cleanly between two frames,
+        the half of the answer that arrived looks like a whole one. Everything else that cuts it short raises.
+
         Args:
             query: the question; the service refuses an empty one (422).
             model: with one (`"32b"`) the question goes to text-generation, without to
@@ -424,6 +427,8 @@ class _Methods(Generic[S, C, R]):
     ) -> C:
         """A whole answer at once: a `Completion` with `text` and, from chat-completion, `references`.
 
+        It can be half of one if the service sends it as a stream, which has no end marker: see `stream`.
+
         Args:
             query: the question; the service refuses an empty one (422).
             model: with one (`"32b"`) the question goes to text-generation, without to
@@ -448,6 +453,8 @@ class _Methods(Generic[S, C, R]):
 
         `completion.references` are the sources, `completion.as_previous_message()` the next turn's
         history. Arguments and errors as `stream`.
+
+        It can be half of one if the service sends it as a stream, which has no end marker: see `stream`.
         """
         call = query_call(
             "chat_completion",
@@ -461,7 +468,10 @@ class _Methods(Generic[S, C, R]):
         return self._run.complete(call)
 
     def text_generation(self, query: str, *, model: str = "32b", **options: Unpack[QueryOptions]) -> C:
-        """A whole answer of text-generation. Arguments and errors as `stream`."""
+        """A whole answer of text-generation. Arguments and errors as `stream`.
+
+        It can be half of one if the service sends it as a stream, which has no end marker: see `stream`.
+        """
         call = query_call(
             "text_generation",
             self._previous_field,
@@ -525,7 +535,7 @@ class _Methods(Generic[S, C, R]):
             data, files: a form: text fields, and files by field name.
             params: for the query string; never put a key there.
             headers: over the usual ones; `accept` is `*/*`.
-            stream: read the answer as a stream of EXAONE frames.
+            stream: read the answer as a stream of EXAONE frames, which has no end marker: see `stream`.
             **options: `timeout`, `stall_timeout`, `total_timeout`, `max_retries`, `record`.
 
         Returns:
