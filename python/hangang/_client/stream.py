@@ -10,7 +10,6 @@ costs more than parsing the chunk.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import threading
@@ -27,6 +26,7 @@ from hangang.streams import Event
 from . import observer, tracebacks
 from .attempt import Attempt
 from .deadline import Deadline
+from .http.guard import is_on_asyncio
 from .http.interface import AsyncReply, SyncReply
 from .logs import log
 from .request import Call
@@ -399,16 +399,16 @@ class AsyncStream(_StreamBase, Generic[E]):
         return self
 
     def __aiter__(self) -> AsyncIterator[E]:
-        return self._iterate(False) if _is_on_asyncio() else _Iterator(self, self.__anext__)
+        return self._iterate(False) if is_on_asyncio() else _Iterator(self, self.__anext__)
 
     def batches(self) -> AsyncIterator[list[E]]:
         """As `Stream.batches`."""
-        return self._iterate(True) if _is_on_asyncio() else _Iterator(self, self._next_batch)
+        return self._iterate(True) if is_on_asyncio() else _Iterator(self, self._next_batch)
 
     @property
     def text_stream(self) -> AsyncIterator[str]:
         """As `Stream.text_stream`."""
-        return self._iterate_texts() if _is_on_asyncio() else _Iterator(self, self._next_text)
+        return self._iterate_texts() if is_on_asyncio() else _Iterator(self, self._next_text)
 
     async def _iterate_texts(self) -> AsyncIterator[str]:
         async for event in self:
@@ -614,14 +614,6 @@ class _Iterator(Generic[T]):
 async def _close_quietly(stream: AsyncStream[Any]) -> None:
     with suppress(Exception):  # nobody could catch it
         await stream.aclose()
-
-
-def _is_on_asyncio() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
 
 
 def _task() -> int:

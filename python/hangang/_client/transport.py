@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import socket
@@ -30,6 +31,7 @@ from .attempt import AttemptOptions
 from .deadline import Deadline, DeadlineError
 from .errors import ERROR_BODY, WAS_RESET, Secrets, ServiceError, error_of
 from .http.choose import adapter_for, require_retry_library
+from .http.guard import is_on_asyncio
 from .http.interface import Adapter, AsyncReply, Auth, HTTPRequest, SyncReply
 from .options import (
     DEFAULT_TIMEOUTS,
@@ -520,32 +522,53 @@ class _EndedBy:
 
 
 class _AsyncEndedBy:
-    """Chunks until a deadline."""
+    """Chunks until a deadline. On asyncio one timer ends the read that waits when it passes."""
 
     def __init__(self, deadline: Deadline, reply: AsyncReply) -> None:
         self._deadline = deadline
         self._chunks = reply.chunks
+        self._interrupt = reply.interrupt
+        self._is_over = False
+        self._timer: asyncio.TimerHandle | None = None
+        if is_on_asyncio():
+            self._timer = asyncio.get_running_loop().call_later(max(0.0, deadline.left or 0.0), self._end)
+
+    def _end(self) -> None:
+        self._is_over = True  # the clock of the loop may be ahead
+        self._interrupt()
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
-        import anyio
-
+        self._check()
         chunk: bytes | None = None
-        with anyio.move_on_after(self._deadline.left):
-            try:
+        try:
+            if self._timer is None:
+                import anyio
+
+                with anyio.move_on_after(self._deadline.left):
+                    chunk = await self._chunks.__anext__()
+            else:
                 chunk = await self._chunks.__anext__()
-            except StopAsyncIteration:
-                pass
-        if self._deadline.is_over:
-            raise self._deadline.error()
+        except StopAsyncIteration:
+            pass
+        except Exception:
+            self._check()
+            raise
+        self._check()
         if chunk is None:
             raise StopAsyncIteration
         return chunk
 
+    def _check(self) -> None:
+        if self._is_over or self._deadline.is_over:
+            raise self._deadline.error() from None
+
     async def aclose(self) -> None:
-        """Close the chunks."""
+        """Stop the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
         await _aclose_chunks(self._chunks)
 
 

@@ -237,14 +237,14 @@ class _Chunks:
         self._gone = protocol.closed
         if self._gone is not None:
             self._gone.add_done_callback(self._lost)
-        if limit is not None:
-            self._timer = self._call_at(self._time() + limit, self._check)
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
         self._since = self._time()
+        if self._timer is None and self._limit is not None:
+            self._timer = self._call_at(self._since + self._limit, self._check)
         try:
             chunk: bytes = await self._readany()
         except Exception as error:
@@ -295,11 +295,11 @@ class _Chunks:
 
     def _check(self) -> None:
         """End a read that has waited too long; else look again when it will have."""
-        assert self._limit is not None
-        now = self._time()
-        until = (now if self._since is None else self._since) + self._limit
-        if until <= now:
-            self._timer = None
+        self._timer = None
+        if self._since is None or self._limit is None:
+            return  # the next read starts the timer again: one that starts itself would keep a dropped stream
+        until = self._since + self._limit
+        if until <= self._time():
             if self._content.exception() is None:
                 self._content.set_exception(self._timeout_error("Timeout on reading data from socket"))
         else:

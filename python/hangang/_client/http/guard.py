@@ -12,15 +12,26 @@ from __future__ import annotations
 
 import asyncio
 import types
-from collections.abc import AsyncIterator, Awaitable, Generator
+import weakref
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import suppress
+from time import monotonic
 from typing import Any, Self, TypeVar
 
-__all__ = ["Connecting", "GuardedChunks", "guarded"]
+__all__ = ["Connecting", "GuardedChunks", "Reads", "guarded", "is_on_asyncio"]
 
 T = TypeVar("T")
 
 _CLEANUP_SECONDS = 5.0  # what has not cleaned up by then is cancelled again
+
+
+def is_on_asyncio() -> bool:
+    """Whether an event loop of asyncio runs here, and not trio."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 class Connecting:
@@ -43,9 +54,75 @@ class Connecting:
             self.is_between = False
 
 
+class Reads:
+    """Ends the reads of a body on asyncio: one that waits longer than `limit`, or any on `end`.
+
+    It has one timer for all of them: httpx starts and cancels one for each read, at 7 % of its whole time.
+    """
+
+    __slots__ = (
+        "_cancelling", "_error", "_limit", "_loop", "_timer", "_was_ended", "since", "task", "waited",
+    )  # fmt: skip
+
+    def __init__(self, limit: float | None, error: Callable[[], Exception]) -> None:
+        self._limit = limit
+        self._error = error
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._cancelling = 0  # requests to cancel the task when a read was ended
+        self._was_ended = False
+        self.task: weakref.ref[Any] | None = None  # which reads; None: see `begin`
+        self.since: float | None = None  # since when a read waits
+        self.waited: Any = None  # for this future
+
+    def begin(self) -> None:
+        """A read is the first, or the first after a pause. Not called for each: `current_task` is slow."""
+        task = asyncio.current_task()
+        self.task = None if task is None else weakref.ref(task)
+        if self._timer is None and self._limit is not None:
+            self._timer = self._loop.call_later(self._limit, self._check)
+
+    def _check(self) -> None:
+        self._timer = None
+        if self.since is None or self._limit is None:
+            self.task = None  # the next read begins anew: a timer of its own would outlive its stream
+            return
+        left = self.since + self._limit - monotonic()
+        if left > 0:
+            self._timer = self._loop.call_later(left, self._check)
+        else:
+            self.end()
+
+    def end(self) -> None:
+        """End a read that waits."""
+        if self.since is None:
+            return
+        if self.waited is None:  # `sleep(0)`
+            self._loop.call_soon(self.end)
+            return
+        task = None if self.task is None else self.task()
+        self._cancelling = 0 if task is None else task.cancelling()
+        self._was_ended = self.waited.cancel()
+
+    def stop(self) -> None:
+        """Nothing is read any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def error(self) -> Exception | None:
+        """What a read that was cancelled raises instead, unless its task was cancelled too."""
+        task = asyncio.current_task()
+        is_ours = self._was_ended and (task is None or task.cancelling() <= self._cancelling)
+        return self._error() if is_ours else None
+
+
 @types.coroutine
 def guarded(
-    work: Awaitable[T], from_start: bool = False, connecting: Connecting | None = None
+    work: Awaitable[T],
+    from_start: bool = False,
+    connecting: Connecting | None = None,
+    reads: Reads | None = None,
 ) -> Generator[Any, Any, T]:
     """Await `work`. With `from_start` even the first cancellation waits until it is done."""
     inner: Any = work.__await__()
@@ -55,6 +132,10 @@ def guarded(
             result: T = yield from _shielded(inner, waited, None)
             return result
         while True:
+            if reads is not None:
+                reads.waited, reads.since = waited, monotonic()
+                if reads.task is None:
+                    reads.begin()
             try:
                 sent = yield waited
             except asyncio.CancelledError as error:
@@ -76,6 +157,13 @@ def guarded(
     except StopIteration as end:
         result = end.value
         return result
+    except asyncio.CancelledError:
+        if reads is not None and (instead := reads.error()) is not None:
+            raise instead from None
+        raise
+    finally:
+        if reads is not None:
+            reads.since = None
 
 
 def _shielded(inner: Any, waited: Any, first: asyncio.CancelledError | None) -> Generator[Any, Any, Any]:
@@ -140,16 +228,17 @@ class GuardedChunks:
     Not for `anext(chunks, default)`, which awaits a step anew each time that it is resumed.
     """
 
-    __slots__ = ("_chunks",)
+    __slots__ = ("_chunks", "_reads")
 
-    def __init__(self, chunks: AsyncIterator[bytes]) -> None:
+    def __init__(self, chunks: AsyncIterator[bytes], reads: Reads | None) -> None:
         self._chunks: Any = chunks
+        self._reads = reads
 
     def __aiter__(self) -> Self:
         return self
 
     def __anext__(self) -> Awaitable[bytes]:
-        return guarded(self._chunks.__anext__())
+        return guarded(self._chunks.__anext__(), reads=self._reads)
 
     async def finish(self, is_disconnected: bool) -> None:
         """Close the iterator; what runs in another task is left alone.
@@ -157,6 +246,8 @@ class GuardedChunks:
         Closing a generator leaves those inside it to the collector: trio warns of each, asyncio makes a task
         for each. After its connection was closed nothing is left to read, and a step ends them all.
         """
+        if self._reads is not None:
+            self._reads.stop()
         with suppress(Exception):  # the error of a closed connection
             while is_disconnected:
                 await guarded(self._chunks.__anext__(), from_start=True)

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from .. import tracebacks
 from . import decode
-from .guard import Connecting, GuardedChunks, guarded
+from .guard import Connecting, GuardedChunks, Reads, guarded, is_on_asyncio
 from .interface import AsyncReply, Auth, HTTPRequest, Reason, Reply, SyncReply, Timeouts, is_loopback
 
 if TYPE_CHECKING:
@@ -214,7 +214,8 @@ class AsyncHTTPX(_HTTPX):
             body = response.aiter_bytes()
         else:
             body = decode.adecoded(response.aiter_raw(), response.headers["content-encoding"])
-        chunks = GuardedChunks(body)
+        reads = self._reads(built.extensions["timeout"])
+        chunks = GuardedChunks(body, reads)
 
         async def close() -> None:
             try:
@@ -224,7 +225,17 @@ class AsyncHTTPX(_HTTPX):
                 await chunks.finish("network_stream" in response.extensions)
 
         reply: AsyncReply = self._reply(response, chunks, close)
+        if reads is not None:
+            reply.interrupt = reads.end
         return reply
+
+    def _reads(self, timeouts: dict[str, float | None]) -> Reads | None:
+        """Take over the limit of each read on asyncio. httpx looks at `timeouts` when it reads the body."""
+        if not is_on_asyncio():
+            return None
+        limit = timeouts.get("read")
+        timeouts["read"] = None
+        return Reads(limit, lambda: self._library.ReadTimeout("nothing arrived"))
 
     async def close(self) -> None:
         """Close the client object."""

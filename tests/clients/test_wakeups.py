@@ -1,0 +1,135 @@
+"""What one wake-up of a live stream may cost: no timer, and no cancel scope, for each read."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+import support
+from raw_http_server import HANG, LAST_CHUNK, RawHTTPServer, Sleep, Step, chunk, head
+from transports import AWAITING, KEY, QUESTION
+
+import hangang
+from hangang import clova
+from hangang._client.http.guard import GuardedChunks, Reads
+
+DATA = (support.CAPTURES / "clova/v3_text.sse").read_bytes()
+FRAMES = [frame + b"\n\n" for frame in DATA.split(b"\n\n") if frame]
+
+
+def apart(frames: list[bytes]) -> list[Step]:
+    """Frames that arrive one by one."""
+    steps: list[Step] = [head(chunked=True)]
+    for frame in frames:
+        steps += [chunk(frame), Sleep(0.002)]
+    return steps
+
+
+@pytest.mark.parametrize("total_timeout", [None, 20.0])
+@pytest.mark.parametrize("library", AWAITING)
+def test_timers_are_of_the_stream_and_not_of_the_read(
+    library: str, total_timeout: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[float] = []
+
+    async def count() -> int:
+        loop = asyncio.get_running_loop()
+        async with (
+            clova.AsyncClient(
+                KEY, base_url=server.url, http_client=library, total_timeout=total_timeout
+            ) as client,
+            client.stream("HCX-005", QUESTION) as stream,
+        ):
+            call_at: Any = loop.call_at
+
+            def counting(when: float, *args: Any, **more: Any) -> Any:
+                started.append(when)
+                return call_at(when, *args, **more)
+
+            monkeypatch.setattr(loop, "call_at", counting)
+            return len([event async for event in stream])
+
+    with RawHTTPServer([[*apart(FRAMES), LAST_CHUNK]]) as server:
+        events = asyncio.run(count())
+    assert events > 10
+    assert len(started) < 3
+
+
+@pytest.mark.parametrize("library", AWAITING)
+def test_a_deadline_ends_a_read_that_waits(library: str) -> None:
+    """The events before it are delivered, and the connection is closed."""
+    texts: list[str] = []
+
+    async def work() -> None:
+        async with clova.AsyncClient(KEY, base_url=server.url, http_client=library) as client:
+            with pytest.raises(hangang.StalledStreamError, match="total_timeout"):
+                async with client.stream("HCX-005", QUESTION, total_timeout=0.3) as stream:
+                    async for event in stream:
+                        texts.append(event.text)
+            assert await asyncio.to_thread(server.settle) == 0
+
+    with RawHTTPServer([[*apart(FRAMES[:4]), HANG]]) as server:
+        asyncio.run(work())
+    assert len(texts) == 4
+
+
+# -- the reads of a body ---------------------------------------------------------------------------------------
+
+
+async def silence(waits: list[asyncio.Future[None]]) -> Any:
+    """Chunks: one, then none."""
+    yield b"x"
+    waits.append(asyncio.get_running_loop().create_future())
+    await waits[0]
+    yield b"y"
+
+
+def test_a_cancellation_is_not_taken_for_the_time_limit() -> None:
+    """Both in the same turn of the loop: the task was cancelled, and has to end."""
+
+    async def work(order: str) -> BaseException:
+        reads = Reads(None, lambda: TimeoutError("nothing arrived"))
+        waits: list[asyncio.Future[None]] = []
+        chunks = GuardedChunks(silence(waits), reads)
+
+        async def read() -> None:
+            async for _ in chunks:
+                pass
+
+        task = asyncio.create_task(read())
+        while not waits:
+            await asyncio.sleep(0)
+        for step in order:
+            if step == "l":
+                reads.end()
+            else:
+                task.cancel()
+        await asyncio.wait([task])
+        if task.cancelled():
+            return asyncio.CancelledError()
+        error = task.exception()
+        assert error is not None
+        return error
+
+    assert isinstance(asyncio.run(work("l")), TimeoutError)
+    assert isinstance(asyncio.run(work("lc")), asyncio.CancelledError)
+    assert isinstance(asyncio.run(work("cl")), asyncio.CancelledError)
+    assert isinstance(asyncio.run(work("c")), asyncio.CancelledError)
+
+
+def test_the_limit_holds_from_the_last_chunk_on() -> None:
+    """A read that waits too long fails, also the first one after a pause in which the timer ran out."""
+
+    async def work() -> None:
+        reads = Reads(0.05, lambda: TimeoutError("nothing arrived"))
+        waits: list[asyncio.Future[None]] = []
+        chunks = GuardedChunks(silence(waits), reads)
+        assert await chunks.__anext__() == b"x"
+        await asyncio.sleep(0.15)
+        assert reads._timer is None, "it would keep a stream that was dropped"
+        with pytest.raises(TimeoutError, match="nothing arrived"):
+            await chunks.__anext__()
+        assert waits[0].cancelled()
+
+    asyncio.run(work())
