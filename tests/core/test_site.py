@@ -184,6 +184,7 @@ def test_the_site_builds_and_its_links_lead_somewhere(built: Path) -> None:
     pages = {path: read(path) for path in built.rglob("*.html")}
     assert len(pages) > 2 * len(script().pages())
     for path, found in pages.items():
+        assert 'data-md-component="source"' not in path.read_text(encoding="utf-8"), "its script asks GitHub"
         for link in found.loads:
             assert not urlsplit(link).netloc, f"{path} loads {link}"
         if path.name == "404.html":  # its links are absolute, for it is shown at any address
