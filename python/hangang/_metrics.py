@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable
 from operator import sub
 from typing import Any
 
-__all__ = ["Gaps", "LatencyHistogram", "Metrics"]
+__all__ = ["MAX_ARRIVALS", "Gaps", "LatencyHistogram", "Metrics"]
 
 _BOUNDS = [2 ** ((k + 1) / 2) * 1e-6 for k in range(63)]  # upper bounds of the buckets, in seconds
-_MAX_ARRIVALS = 256  # arrivals that may wait to be put into buckets
+MAX_ARRIVALS = 64  # arrivals that may wait to be put into buckets
 
 
 class LatencyHistogram:
@@ -156,7 +156,7 @@ class Metrics:
         if events:
             self.events += len(events)
             self._arrivals.append(now)
-            if len(self._arrivals) > _MAX_ARRIVALS:
+            if len(self._arrivals) > MAX_ARRIVALS:
                 self.gaps._flush()
         return now
 
@@ -176,6 +176,7 @@ class Metrics:
         """Stop the clock; later calls change nothing."""
         if self._ended is None:
             self._ended = self._clock()
+            self.gaps._flush()
 
     @property
     def duration(self) -> float:

@@ -8,8 +8,9 @@ What always holds ([design §4]):
 - Only events reset the stall timer; keep-alive comments do not.
 - The iterator over a batch is the only cursor. All readers of the stream take from it, so nothing is
   delivered twice, and what is left in it was not delivered.
-- Folding, and sorting the waiting times, is done for many events at a time, which costs less: on demand, and
-  after every `_FOLD_AFTER` bytes, so that memory stays in proportion to the text.
+- Folding, and sorting the waiting times, is done for several events at a time, which costs less: on demand,
+  and after every `_FOLD_AFTER` bytes or `MAX_ARRIVALS` times. Events that wait, with the payloads they hold,
+  are most of the memory of a live stream.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from hangang._errors import (
     StreamError,
     TruncatedStreamError,
 )
-from hangang._metrics import Metrics
+from hangang._metrics import MAX_ARRIVALS, Metrics
 from hangang._rate_limit import RateLimit, request_id_of
 from hangang.streams import take_events
 
@@ -44,7 +45,7 @@ from .request import Call
 
 __all__ = ["Attempt", "AttemptOptions"]
 
-_FOLD_AFTER = 1 << 16  # bytes of the stream whose events may wait to be folded
+_FOLD_AFTER = 1 << 11  # bytes of the stream whose events may wait to be folded
 
 #: Types that cannot be a chat. Every other is tried: a service's own type may be missing or wrong.
 _FOREIGN_TYPES = ("text/html", "application/xhtml+xml", "image/", "audio/", "video/")
@@ -275,7 +276,7 @@ class Attempt:
         return self.batch
 
     def _fold_delivered(self) -> None:
-        """Fold what was delivered, and sort the waiting times into the histogram."""
+        """Fold what was delivered, and sort the waiting times into the histogram once there are many."""
         self._fold_at = self.metrics.bytes + _FOLD_AFTER
         if not self.waiting:
             self._fold.extend(self._unfolded)
@@ -284,7 +285,8 @@ class Attempt:
             delivered = len(self._unfolded) - self.waiting
             self._fold.extend(self._unfolded[:delivered])
             del self._unfolded[:delivered]
-        self.metrics.gaps._flush()
+        if len(self._arrivals) > MAX_ARRIVALS:
+            self.metrics.gaps._flush()
 
     def _service_error(self, event: Any, *, is_first: bool) -> APIError:
         """An error event as an exception: of the status it means if no event came before it."""
