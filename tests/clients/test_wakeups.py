@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -77,7 +78,7 @@ def test_a_deadline_ends_a_read_that_waits(library: str) -> None:
 # -- the reads of a body ---------------------------------------------------------------------------------------
 
 
-async def silence(waits: list[asyncio.Future[None]]) -> Any:
+async def silence(waits: list[asyncio.Future[None]]) -> AsyncIterator[bytes]:
     """Chunks: one, then none."""
     yield b"x"
     waits.append(asyncio.get_running_loop().create_future())
