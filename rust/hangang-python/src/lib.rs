@@ -24,7 +24,6 @@ mod field;
 mod framing;
 mod lazy;
 mod openai;
-#[cfg_attr(feature = "stubs", allow(dead_code))]
 mod panics;
 mod parser;
 mod payload;
@@ -38,15 +37,6 @@ mod whole;
 #[pymodule]
 mod _native {
     use pyo3::prelude::*;
-
-    // Not while the stub is written: PyO3 takes a module with such a function for one whose names it cannot know.
-    #[cfg(not(feature = "stubs"))]
-    #[pymodule_init]
-    #[allow(clippy::unnecessary_wraps)]
-    fn init(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-        crate::panics::report_without_backtrace();
-        Ok(())
-    }
 
     #[pymodule_export]
     #[allow(non_upper_case_globals)]

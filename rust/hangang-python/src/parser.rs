@@ -26,7 +26,8 @@ struct State<T> {
 }
 
 impl<T> Guarded<T> {
-    pub(crate) const fn new(parser: T) -> Self {
+    pub(crate) fn new(parser: T) -> Self {
+        crate::panics::report_without_backtrace();
         Self(Mutex::new(State { parser, broken: false }))
     }
 

@@ -86,6 +86,7 @@ pub(crate) fn read_bodies<'py>(
     dialect: Option<&str>,
 ) -> PyResult<Bound<'py, PyList>> {
     let py = bodies.py();
+    crate::panics::report_without_backtrace();
     let service = match dialect {
         None => None,
         Some("clova") => Some(Service::Clova),
