@@ -106,7 +106,7 @@ def test_a_call_that_is_not_a_chat_takes_options(mode: str, name: str, tmp_path:
     }
     run(mode, module, script, lambda client: call(client, **options), max_retries=5)
     (request,) = script.requests
-    assert request.extensions["timeout"]["read"] == 7.0
+    assert request.extensions["timeout"]["connect"] == 7.0
     assert request.headers["x-more"] == "header"
     assert request.url.params["more"] == "query"
     content = request.content

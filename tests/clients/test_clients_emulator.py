@@ -474,7 +474,10 @@ def test_a_malformed_frame(face: Blocking, name: str) -> None:
 def address(stream: Any, library: str) -> Any:
     """Our end of the connection that a stream came over."""
     if library.startswith("httpx"):
-        inside = [cell.cell_contents for cell in stream._reply.interrupt.__closure__]
+        closures = (stream._reply.interrupt.__closure__, stream._reply.close.__closure__)
+        inside = {
+            id(cell.cell_contents): cell.cell_contents for cells in closures for cell in cells or ()
+        }.values()
         (response,) = [one for one in inside if hasattr(one, "extensions")]
         return response.extensions["network_stream"].get_extra_info("client_addr")
     response = stream._reply.close.__self__

@@ -329,6 +329,8 @@ class Attempt:
         # The traceback of what is raised holds this attempt: the attempt keeps only an equal error, and this
         # frame keeps none. An error that holds itself would wait for the collector, with the whole answer.
         failure, self.failure = self.failure, copy.copy(self.failure)
+        # tblib, which Dask installs, makes copies of an exception with its cause and traceback.
+        self.failure.__cause__ = self.failure.__context__ = self.failure.__traceback__ = None
         try:
             raise failure
         finally:
