@@ -50,7 +50,7 @@ LINES = (
 
 
 class Text(str):
-    """JSON text that is written as it is, for what no Python value stands for."""
+    """JSON text that is written as it is, for values that Python does not have."""
 
 
 @functools.cache
