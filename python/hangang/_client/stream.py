@@ -26,7 +26,7 @@ from hangang.streams import Event
 from . import observer, tracebacks
 from .attempt import Attempt
 from .deadline import Deadline
-from .http.guard import is_on_asyncio
+from .http.guard import GuardedChunks, is_on_asyncio
 from .http.interface import AsyncReply, SyncReply
 from .logs import log
 from .request import Call
@@ -441,16 +441,25 @@ class AsyncStream(_StreamBase, Generic[E]):
                         break
                     self._require_open()
                     assert self._reply is not None
+                    chunks = self._reply.chunks
+                    # Of our own classes only this one, which costs less than its `__anext__`.
+                    ready = chunks.ready if isinstance(chunks, GuardedChunks) else _nothing
                     try:
-                        async for chunk in self._reply.chunks:
-                            batch = attempt.feed(chunk)
-                            if not in_batches:
-                                for event in batch:
-                                    yield event
-                            elif events := list(batch):
-                                yield events
-                            if batch is not attempt.batch or attempt.done or self._closed:
-                                break  # it was read elsewhere meanwhile, has ended, or was closed
+                        async for first in chunks:
+                            chunk: bytes | None = first
+                            while chunk is not None:
+                                batch = attempt.feed(chunk)
+                                if not in_batches:
+                                    for event in batch:
+                                        yield event
+                                elif events := list(batch):
+                                    yield events
+                                if batch is not attempt.batch or attempt.done or self._closed:
+                                    break  # it was read elsewhere meanwhile, has ended, or was closed
+                                chunk = ready()
+                            else:
+                                continue
+                            break
                         else:
                             self._ended(attempt)
                     except failures as error:
@@ -614,6 +623,10 @@ class _Iterator(Generic[T]):
 async def _close_quietly(stream: AsyncStream[Any]) -> None:
     with suppress(Exception):  # nobody could catch it
         await stream.aclose()
+
+
+def _nothing() -> None:
+    pass
 
 
 def _task() -> int:

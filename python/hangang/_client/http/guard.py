@@ -117,17 +117,47 @@ class Reads:
         return self._error() if is_ours else None
 
 
+class _Begun:
+    """A coroutine that has run to its first wait; awaiting it continues there."""
+
+    __slots__ = ("_step", "_waited", "send")
+
+    def __init__(self, step: Any, waited: Any) -> None:
+        self._step = step
+        self._waited = waited
+        self.send: Callable[[Any], Any] = self._first
+
+    def _first(self, _: None) -> Any:
+        self.send = self._step.send
+        return self._waited
+
+    def __await__(self) -> Any:
+        return self
+
+    def throw(self, error: BaseException) -> Any:
+        return self._step.throw(error)
+
+    def close(self) -> None:
+        self._step.close()
+
+
 @types.coroutine
 def guarded(
     work: Awaitable[T],
     from_start: bool = False,
     connecting: Connecting | None = None,
     reads: Reads | None = None,
+    has_begun: bool = False,
+    waited: Any = None,
 ) -> Generator[Any, Any, T]:
-    """Await `work`. With `from_start` even the first cancellation waits until it is done."""
-    inner: Any = work.__await__()
+    """Await `work`. With `from_start` even the first cancellation waits until it is done.
+
+    With `has_begun`, `work` is a coroutine that was stepped once and waits for `waited`.
+    """
+    inner: Any = work if has_begun else work.__await__()
     try:
-        waited = inner.send(None)
+        if not has_begun:
+            waited = inner.send(None)
         if from_start and (waited is None or isinstance(waited, asyncio.Future)):
             result: T = yield from _shielded(inner, waited, None)
             return result
@@ -228,17 +258,39 @@ class GuardedChunks:
     Not for `anext(chunks, default)`, which awaits a step anew each time that it is resumed.
     """
 
-    __slots__ = ("_chunks", "_reads")
+    __slots__ = ("_begun", "_chunks", "_reads", "_step")
 
     def __init__(self, chunks: AsyncIterator[bytes], reads: Reads | None) -> None:
         self._chunks: Any = chunks
+        self._step: Any = chunks.__anext__
+        self._begun: tuple[Any, Any] | None = None  # see `ready`
         self._reads = reads
 
     def __aiter__(self) -> Self:
         return self
 
     def __anext__(self) -> Awaitable[bytes]:
-        return guarded(self._chunks.__anext__(), reads=self._reads)
+        if self._begun is None:
+            return guarded(self._step(), reads=self._reads)
+        (step, waited), self._begun = self._begun, None
+        return guarded(step, has_begun=True, waited=waited, reads=self._reads)
+
+    def ready(self) -> bytes | None:
+        """The next chunk if it arrived together with the one before it; else None.
+
+        After None the next step must be awaited at once: it has begun, perhaps within a scope of anyio.
+        To await a chunk that needs no wait would cost four times as much as this.
+        """
+        step = self._step().__await__()
+        try:
+            waited = step.send(None)
+        except StopIteration as end:
+            chunk: bytes = end.value
+            return chunk
+        except StopAsyncIteration:
+            return None  # and so says the next step
+        self._begun = step, waited
+        return None
 
     async def finish(self, is_disconnected: bool) -> None:
         """Close the iterator; what runs in another task is left alone.
