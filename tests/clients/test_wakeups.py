@@ -86,17 +86,33 @@ async def silence(waits: list[asyncio.Future[None]]) -> AsyncIterator[bytes]:
     yield b"y"
 
 
-def test_a_cancellation_is_not_taken_for_the_time_limit() -> None:
-    """Both in the same turn of the loop: the task was cancelled, and has to end."""
+@pytest.mark.parametrize("begins", [False, True], ids=["awaited", "begun"])
+@pytest.mark.parametrize(
+    ("order", "raised"),
+    [
+        ("l", TimeoutError),
+        ("ll", TimeoutError),  # the limit of a read, and `total_timeout`
+        ("lc", asyncio.CancelledError),
+        ("lcl", asyncio.CancelledError),
+        ("cl", asyncio.CancelledError),
+        ("c", asyncio.CancelledError),
+    ],
+)
+def test_a_cancellation_is_not_taken_for_the_time_limit(
+    order: str, raised: type[BaseException], begins: bool
+) -> None:
+    """All in the same turn of the loop: a task that was cancelled has to end, and no other."""
 
-    async def work(order: str) -> BaseException:
+    async def work() -> None:
         reads = Reads(None, lambda: TimeoutError("nothing arrived"))
         waits: list[asyncio.Future[None]] = []
         chunks = GuardedChunks(silence(waits), reads)
 
         async def read() -> None:
             async for _ in chunks:
-                pass
+                if begins:
+                    assert chunks.ready() is None
+                    assert waits
 
         task = asyncio.create_task(read())
         while not waits:
@@ -106,17 +122,35 @@ def test_a_cancellation_is_not_taken_for_the_time_limit() -> None:
                 reads.end()
             else:
                 task.cancel()
-        await asyncio.wait([task])
-        if task.cancelled():
-            return asyncio.CancelledError()
-        error = task.exception()
-        assert error is not None
-        return error
+        await task
 
-    assert isinstance(asyncio.run(work("l")), TimeoutError)
-    assert isinstance(asyncio.run(work("lc")), asyncio.CancelledError)
-    assert isinstance(asyncio.run(work("cl")), asyncio.CancelledError)
-    assert isinstance(asyncio.run(work("c")), asyncio.CancelledError)
+    with pytest.raises(raised):
+        asyncio.run(work())
+
+
+async def counted(waits: list[int]) -> AsyncIterator[bytes]:
+    """Ten chunks; before each third one there is a wait."""
+    for n in range(10):
+        if n % 3 == 0:
+            waits.append(n)
+            await asyncio.sleep(0)
+        yield bytes([n])
+
+
+def test_chunks_that_are_ready_are_those_that_need_no_wait() -> None:
+    async def work() -> None:
+        waits: list[int] = []
+        chunks = GuardedChunks(counted(waits), None)
+        runs: list[bytes] = []
+        async for run in chunks:
+            runs.append(run)
+            while (more := chunks.ready()) is not None:
+                runs[-1] += more
+        assert runs == [bytes([0, 1, 2]), bytes([3, 4, 5]), bytes([6, 7, 8]), bytes([9])]
+        assert waits == [0, 3, 6, 9]
+        assert chunks.ready() is None
+
+    asyncio.run(work())
 
 
 def test_the_limit_holds_from_the_last_chunk_on() -> None:

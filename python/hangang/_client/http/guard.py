@@ -95,7 +95,7 @@ class Reads:
 
     def end(self) -> None:
         """End a read that waits."""
-        if self.since is None:
+        if self.since is None or self._was_ended:  # the limit of a read and `total_timeout` may pass together
             return
         if self.waited is None:  # `sleep(0)`
             self._loop.call_soon(self.end)
