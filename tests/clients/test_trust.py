@@ -22,11 +22,12 @@ from typing import Any
 import anyio
 import httpx
 import pytest
-from raw_http_server import LAST_CHUNK, RawHTTPServer, Sleep, chunk, head
+from raw_http_server import HANG, LAST_CHUNK, RawHTTPServer, Sleep, chunk, head
 from transports import SERVICES, WAYS, Answer, Script, json_answer, read
 
 import hangang
 from hangang import clova, exaone
+from hangang._client.deadline import Deadline, done_before
 from hangang._client.errors import Secrets
 from hangang._client.request import Call
 from hangang._rate_limit import RateLimit, duration, retry_after
@@ -695,6 +696,74 @@ def test_total_timeout_ends_an_answer_that_drips(way: tuple[str, str], call: str
         assert isinstance(error, hangang.APITimeoutError)
         assert "total_timeout=0.3" in str(error)
         assert server.settle() == 0
+
+
+class Played(list[Any]):
+    """A script that counts its steps as they are played."""
+
+    count = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        for self.count, step in enumerate(super().__iter__(), 1):
+            yield step
+
+
+DRIPPING_HEAD = [b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-drip: ", *[b"a", Sleep(0.1)] * DRIPS]
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("way", WAYS)
+def test_total_timeout_ends_headers_that_drip(way: tuple[str, str], call: str) -> None:
+    library, mode = way
+    script = Played([*DRIPPING_HEAD, b"\r\n\r\n{}"])
+    with RawHTTPServer([script]) as server:
+        error = refused_by(mode, server, CALLS[call], http_client=library, total_timeout=0.3)
+        assert script.count < DRIPS
+    assert isinstance(error, hangang.APITimeoutError)
+    assert "total_timeout=0.3" in str(error)
+
+
+@pytest.mark.parametrize("end", [[HANG], [b"\r\n\r\n{}", HANG]], ids=["silence", "whole"])
+@pytest.mark.parametrize("way", WAYS)
+def test_what_was_waited_for_too_long_is_closed(way: tuple[str, str], end: list[Any]) -> None:
+    library, mode = way
+    with RawHTTPServer([[*DRIPPING_HEAD[:11], *end]]) as server:
+        error = refused_by(mode, server, CALLS["chat"], http_client=library, total_timeout=0.3)
+        assert isinstance(error, hangang.APITimeoutError)
+        assert server.settle() == 0
+    until = time.monotonic() + 5
+    while any(thread.name.startswith("hangang") for thread in threading.enumerate()):
+        assert time.monotonic() < until, "a thread was left"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("is_late", [False, True], ids=["before", "after"])
+def test_a_result_at_ctrl_c_is_undone(is_late: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    undone: list[str] = []
+    finish = threading.Event()
+    wait = threading.Event.wait
+
+    def interrupted(event: threading.Event, timeout: float | None = None) -> bool:
+        if event is finish or timeout is None:
+            return wait(event, timeout)
+        if not is_late:
+            finish.set()
+            wait(event)
+        raise KeyboardInterrupt
+
+    def work() -> str:
+        finish.wait()
+        return "result"
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Event, "wait", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            done_before(Deadline.after(5), work, undone.append)
+    finish.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith("hangang"):
+            thread.join()
+    assert undone == ["result"]
 
 
 # -- errors that hold themselves -------------------------------------------------------------------------------

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import contextvars
+import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
-__all__ = ["Deadline", "DeadlineError"]
+__all__ = ["Deadline", "DeadlineError", "done_before"]
+
+T = TypeVar("T")
 
 
 class DeadlineError(TimeoutError):
@@ -37,3 +44,50 @@ class Deadline:
     def error(self) -> DeadlineError:
         """The exception to raise once it has passed."""
         return DeadlineError(f"the call took longer than total_timeout={self.total:g} s")
+
+
+def done_before(deadline: Deadline, work: Callable[[], T], undo: Callable[[T], object]) -> T:
+    """What `work` returns or raises, or a `DeadlineError`; a result that comes too late is given to `undo`.
+
+    For blocking work that cannot be interrupted: HTTP libraries do not say on which socket an answer will
+    arrive before its head is whole. With a deadline it runs in a thread, which is given up when the deadline
+    passes or Ctrl-C is pressed.
+    """
+    if deadline.at is None:
+        return work()
+    context, lock, done = contextvars.copy_context(), threading.Lock(), threading.Event()
+    results: list[T] = []
+    errors: list[BaseException] = []
+    is_awaited = True
+
+    def run() -> None:
+        try:
+            results.append(context.run(work))
+        except BaseException as error:
+            errors.append(error)
+        with lock:
+            done.set()
+        if not is_awaited:
+            undo_late()
+
+    def undo_late() -> None:
+        for result in results:
+            with suppress(Exception):  # nobody could catch it
+                undo(result)
+
+    threading.Thread(target=run, name="hangang: total_timeout", daemon=True).start()
+    try:
+        done.wait(deadline.left)
+    except BaseException:  # Ctrl-C
+        with lock:
+            is_awaited = False
+        if done.is_set():
+            undo_late()
+        raise
+    with lock:
+        is_awaited = done.is_set()
+    if not is_awaited:
+        raise deadline.error()
+    if errors:
+        raise errors.pop()  # in no variable: its traceback holds these frames
+    return results.pop()

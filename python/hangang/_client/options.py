@@ -72,8 +72,8 @@ class ConnectionOptions(TypedDict, total=False):
       not count. It is checked when bytes arrive and when a read times out: a silent connection ends
       after this time, one that only sends comments at the first comment after it. None: no limit.
     - `total_timeout`: seconds that a whole call may take, retries and reading included. None: no limit. It is
-      the only limit for an answer that arrives a byte at a time: `timeout` begins anew with each read. In a
-      blocking client, headers that arrive so can exceed it: there it is checked once they are whole.
+      the only limit for an answer that arrives a byte at a time: `timeout` begins anew with each read. A
+      blocking client starts a thread for each attempt of such a call.
     - `max_retries`: tries after the first (2), only before the first event.
     - `max_retry_wait`: the longest wait before a retry, in seconds (30). If the service asks for more,
       its error is raised at once, with `retry_after`.

@@ -28,7 +28,7 @@ from hangang._version import __version__
 
 from . import logs, observer, tracebacks
 from .attempt import AttemptOptions
-from .deadline import Deadline, DeadlineError
+from .deadline import Deadline, DeadlineError, done_before
 from .errors import ERROR_BODY, WAS_RESET, Secrets, ServiceError, error_of
 from .http.choose import adapter_for, require_retry_library
 from .http.guard import is_on_asyncio
@@ -281,7 +281,9 @@ class SyncTransport(Transport):
         call, since = prepared.call, time.monotonic()
         try:
             request = self._within(prepared.request, deadline)
-            reply: SyncReply = self._adapter.send(request, self._auth)
+            reply: SyncReply = done_before(
+                deadline, lambda: self._adapter.send(request, self._auth), close_reply
+            )
         except self.failures as error:
             # No variable may hold what is raised: see `tracebacks.release`.
             raise self.connection_error(
