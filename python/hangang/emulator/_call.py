@@ -11,6 +11,7 @@ from typing import Any, cast
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
 from starlette.types import Message
 
 from ._controls import ControlError, Controls
@@ -27,31 +28,22 @@ JSON = dict[str, Any]
 MAX_BODY = 50 * 2**20  # [clova §7.2] 41300
 
 
+@dataclass(eq=False)
 class Refusal(Exception):
     """The service refuses the request: an HTTP status, the service's own code, and a message."""
 
-    def __init__(
-        self,
-        status: int,
-        code: str | None = None,
-        message: str | None = None,
-        *,
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(status, code, message)
-        self.status = status
-        self.code = code
-        self.message = message
-        self.headers: dict[str, str] = dict(headers or {})
+    status: int
+    code: str | None = None
+    message: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
+@dataclass(eq=False)
 class Replay(Exception):
     """The answer is a capture, to be sent byte for byte."""
 
-    def __init__(self, body: bytes, *, stream: bool) -> None:
-        super().__init__(len(body))
-        self.body = body
-        self.stream = stream
+    body: bytes
+    stream: bool
 
 
 def refusal_of(code: int | str, message: str) -> Refusal:
@@ -182,7 +174,7 @@ class Call:
                 random, prompt=prompt, prompt_tokens=prompt_tokens, call_prefix=call_prefix, **options
             )
         if reply.capture is not None:
-            raise Replay(reply.body(), stream=stream)
+            raise Replay(reply.body(), stream)
         has_content = bool(reply.text or reply.thinking or reply.tool_calls)
         if reply.error is not None and not (stream and has_content):
             raise refuse(*reply.error)
@@ -282,6 +274,18 @@ def endpoint(service: Service, handler: Handler) -> Callable[[Request], Awaitabl
             return call.refuse(Refusal(500, message=str(error)))
 
     return serve
+
+
+def routes(
+    service: Service, handlers: Mapping[str, Handler], prefixes: Iterable[str] = ("",)
+) -> list[BaseRoute]:
+    """A route for each handler under each prefix; its key is a method and a path: `GET /v1/files`."""
+    found: list[BaseRoute] = []
+    for prefix in prefixes:
+        for key, handler in handlers.items():
+            method, path = key.split()
+            found.append(Route(prefix + path, endpoint(service, handler), methods=[method]))
+    return found
 
 
 async def receive_body(request: Request) -> bytes | None:

@@ -44,6 +44,11 @@ def dump(value: object, *, spaced: bool = False) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=separators).encode()
 
 
+def ok(result: object) -> dict[str, Any]:
+    """The envelope of CLOVA Studio and of Gov's tools."""
+    return {"status": {"code": "20000", "message": "OK"}, "result": result}
+
+
 def sse(data: bytes, *, event: str = "", ident: str = "", space: str = " ") -> bytes:
     """One SSE event with LF line ends: `id`, `event`, `data`, a blank line."""
     lines = [

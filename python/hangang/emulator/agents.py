@@ -20,7 +20,7 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from ._a2a import (
     INTERRUPTED,
@@ -36,7 +36,7 @@ from ._a2a import (
     task_0_3,
     to_0_3,
 )
-from ._call import JSON, Call, Service, bearer, check_key, endpoint, keep, no_headers, refusal_of
+from ._call import JSON, Call, Service, bearer, check_key, keep, no_headers, refusal_of, routes
 from ._faults import Frame
 from ._run import Run, work
 from ._store import Store
@@ -70,16 +70,6 @@ def _optional_key(call: Call) -> str:
 
 
 OPEN = Service("a2a", _optional_key, CHAT.error_body, CHAT.complete, rate_headers=no_headers)
-
-
-def routes() -> list[BaseRoute]:
-    """The agent endpoints and the card."""
-    teams = "/api/v1/teams/{team}/agent/{slug}/a2a"
-    return [
-        Route("/.well-known/agent-card.json", _card, methods=["GET"]),
-        Route("/a2a", endpoint(OPEN, _standard), methods=["POST"]),
-        Route(teams, endpoint(CHAT, _standard), methods=["POST"]),
-    ]
 
 
 async def _card(request: Request) -> Response:
@@ -404,3 +394,10 @@ def _stream(call: Call, wire: Wire, frames: Any, headers: Mapping[str, str] | No
         headers={**STREAM_HEADERS, **(headers or {})},
         media_type=STREAM_TYPE,
     )
+
+
+ROUTES = [
+    Route("/.well-known/agent-card.json", _card, methods=["GET"]),
+    *routes(OPEN, {"POST /a2a": _standard}),
+    *routes(CHAT, {"POST /api/v1/teams/{team}/agent/{slug}/a2a": _standard}),
+]

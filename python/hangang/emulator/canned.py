@@ -17,12 +17,11 @@ from collections.abc import Iterator
 
 from starlette.datastructures import FormData, UploadFile
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
-from ._call import JSON, Call, Refusal, endpoint
+from ._call import JSON, Call, Refusal, routes
 from ._faults import Frame
-from ._wire import dump, sse
-from .gov import TOOLS
+from ._wire import dump, ok, sse
+from .gov import PREFIXES, TOOLS
 
 TEXT = "한강은 서울을 동서로 가로지릅니다.\n길이는 약 494km입니다."
 _TEXT_TYPES = (".txt", ".md", ".csv", ".html", ".htm", ".json")
@@ -31,21 +30,6 @@ _PARSED_TYPES = (
     *(".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"),
 )
 _SAMPLE_RATE = 16_000
-
-
-def routes() -> list[BaseRoute]:
-    """Each endpoint under the prefixes of the API reference, the FAQ and the gateway."""
-    table = {
-        "/v1/audio/transcriptions": _transcribe,
-        "/v1/audio/speech": _speak,
-        "/tools/document-parser/{parser}": _parse,
-        "/v1/tools/document-parser/{parser}": _parse,
-    }
-    return [
-        Route(prefix + path, endpoint(TOOLS, handler), methods=["POST"])
-        for prefix in ("", "/api")
-        for path, handler in table.items()
-    ]
 
 
 async def uploaded(call: Call, types: tuple[str, ...] = ()) -> tuple[str, bytes, FormData]:
@@ -93,7 +77,7 @@ async def _parse(call: Call) -> Response:
             {"type": "paragraph", "text": page, "page": number, "bbox": [72, 72, 523, 770]}
             for number, page in enumerate(pages, start=1)
         ]
-    return call.reply({"status": {"code": "20000", "message": "OK"}, "result": result})
+    return call.reply(ok(result))
 
 
 async def _transcribe(call: Call) -> Response:
@@ -176,3 +160,15 @@ def _speech_events(sound: bytes) -> Iterator[Frame]:
         yield Frame(sse(dump({"type": "speech.audio.delta", "audio": piece})))
     usage = {"input_tokens": 8, "output_tokens": 8, "total_tokens": 16}
     yield Frame(sse(dump({"type": "speech.audio.done", "usage": usage})), end=True)
+
+
+ROUTES = routes(
+    TOOLS,
+    {
+        "POST /v1/audio/transcriptions": _transcribe,
+        "POST /v1/audio/speech": _speak,
+        "POST /tools/document-parser/{parser}": _parse,
+        "POST /v1/tools/document-parser/{parser}": _parse,
+    },
+    PREFIXES,
+)

@@ -23,13 +23,12 @@ from random import Random
 from typing import Any
 
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
 from hangang._clova_codes import CLOVA_CODES
 
-from ._call import JSON, Call, Refusal, Service, bearer, check_key, endpoint, refusal_of, status_of
+from ._call import JSON, Call, Refusal, Service, bearer, check_key, refusal_of, routes, status_of
 from ._faults import Frame
-from ._wire import dump, last_user_text, sse, text_of
+from ._wire import dump, last_user_text, ok, sse, text_of
 from .fake_answers import Script, count_tokens
 from .json_types import is_list, is_number, is_object, is_objects
 from .tool_turns import NATIVE, has_tool_turn, wrong_tools, wrong_turn
@@ -101,20 +100,6 @@ def _error_body(_: Call, refusal: Refusal) -> bytes:
 
 
 SERVICE = Service("clova", authenticate, _error_body, complete, _limit, rate_headers)
-
-
-def routes() -> list[BaseRoute]:
-    """The chat routes under every prefix."""
-    found: list[BaseRoute] = []
-    for prefix in PREFIXES:
-        for version in ("v1", "v3"):
-            path = f"{prefix}/{version}/chat-completions/{{model}}"
-            found.append(Route(path, endpoint(SERVICE, _chat(version)), methods=["POST"]))
-        for version in ("v1", "v2", "v3"):
-            path = f"{prefix}/{version}/tasks/{{task}}/chat-completions"
-            shape = "v3" if version == "v3" else "v1"
-            found.append(Route(path, endpoint(SERVICE, _chat(shape)), methods=["POST"]))
-    return found
 
 
 def _chat(version: str) -> Any:
@@ -269,7 +254,7 @@ def _v1(call: Call, model: str, body: JSON, messages: list[JSON], stream: bool) 
         )
     seed = body.get("seed") or random.randrange(1, 2**32)
     whole = {"message": message, "stopReason": reason.upper(), **counts, "seed": seed, **more}
-    return call.reply(_envelope(whole), headers=script.text_hash)
+    return call.reply(ok(whole), headers=script.text_hash)
 
 
 def _v1_frames(script: Script, result: JSON, random: Random) -> Iterator[Frame]:
@@ -346,7 +331,7 @@ def _v3(call: Call, model: str, body: JSON, messages: list[JSON], stream: bool) 
         **({"aiFilter": ai_filters(random, result="OK")} if body.get("includeAiFilters") else {}),
     }
     if not stream:
-        return call.reply(_envelope(result), headers=script.text_hash)
+        return call.reply(ok(result), headers=script.text_hash)
     return call.stream(
         _v3_frames(script, result, created, seed, random),
         error_frames=lambda code: error_frames(code, None, random),
@@ -526,10 +511,6 @@ def _v3_frames(script: Script, result: JSON, created: int, seed: int, random: Ra
 # shared
 
 
-def _envelope(result: JSON) -> JSON:
-    return {"status": {"code": "20000", "message": "OK"}, "result": result}
-
-
 def _event(name: str, data: JSON, random: Random, *, end: bool = False) -> Frame:
     """`id:`, `event:`, `data:` without a space, compact JSON; a fresh UUID for each event."""
     ident = str(uuid.UUID(int=random.getrandbits(128), version=4))
@@ -540,3 +521,16 @@ def error_frames(code: str | None, message: str | None, random: Random) -> Itera
     """The documented ErrorEvent; no real one is public, and nothing follows it here."""
     known = complete(refusal_of(code or "42901", message or ""))
     yield _event("error", {"status": {"code": known.code, "message": known.message}}, random)
+
+
+ROUTES = routes(
+    SERVICE,
+    {
+        "POST /v1/chat-completions/{model}": _chat("v1"),
+        "POST /v3/chat-completions/{model}": _chat("v3"),
+        "POST /v1/tasks/{task}/chat-completions": _chat("v1"),
+        "POST /v2/tasks/{task}/chat-completions": _chat("v1"),
+        "POST /v3/tasks/{task}/chat-completions": _chat("v3"),
+    },
+    PREFIXES,
+)

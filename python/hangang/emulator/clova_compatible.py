@@ -8,10 +8,9 @@ The reasoning field's name is a control (`reasoning`), since the sources disagre
 from __future__ import annotations
 
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
 from . import compatible
-from ._call import JSON, Call, Refusal, Service, endpoint
+from ._call import JSON, Call, Refusal, Service, routes
 from ._wire import dump, last_user_text
 from .clova import (
     MODELS,
@@ -53,19 +52,6 @@ def _error_body(_: Call, refusal: Refusal) -> bytes:
 
 
 SERVICE = Service("clova-openai", authenticate, _error_body, complete, lambda _: 60, rate_headers)
-
-
-def routes() -> list[BaseRoute]:
-    """Chat, embeddings and models under every prefix."""
-    found: list[BaseRoute] = []
-    for prefix in PREFIXES:
-        base = f"{prefix}/v1/openai"
-        found += [
-            Route(f"{base}/chat/completions", endpoint(SERVICE, _chat), methods=["POST"]),
-            Route(f"{base}/embeddings", endpoint(SERVICE, _embeddings), methods=["POST"]),
-            Route(f"{base}/models", endpoint(SERVICE, _models), methods=["GET"]),
-        ]
-    return found
 
 
 async def _models(call: Call) -> Response:
@@ -148,3 +134,10 @@ def _schema(form: object) -> JSON | None:
     if not is_object(schema):
         raise Refusal(400, "40055")
     return schema
+
+
+ROUTES = routes(
+    SERVICE,
+    {"POST /chat/completions": _chat, "POST /embeddings": _embeddings, "GET /models": _models},
+    [f"{prefix}/v1/openai" for prefix in PREFIXES],
+)

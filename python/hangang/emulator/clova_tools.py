@@ -7,33 +7,12 @@ A guess: the code for an empty or over-long text (40004, 40003).
 from __future__ import annotations
 
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
-from ._call import JSON, Call, Refusal, endpoint
-from ._wire import text_of
+from ._call import JSON, Call, Refusal, routes
+from ._wire import ok, text_of
 from .clova import MODELS, PREFIXES, SERVICE
 from .fake_answers import count_tokens, embed
 from .json_types import is_list, is_object, is_objects
-
-
-def routes() -> list[BaseRoute]:
-    """Embeddings and tokenizers under every prefix."""
-    paths = {
-        "/v1/api-tools/embedding/v2": _embedding,
-        "/v1/api-tools/embedding/v2/tokenize": _count_text,
-        "/v1/api-tools/embedding/{model}": _embedding_v1,
-        "/v1/api-tools/chat-tokenize/{model}": _count_chat,
-        "/v3/api-tools/chat-tokenize/{model}": _count_chat_v3,
-    }
-    return [
-        Route(prefix + path, endpoint(SERVICE, handler), methods=["POST"])
-        for prefix in PREFIXES
-        for path, handler in paths.items()
-    ]
-
-
-def _answer(call: Call, result: JSON) -> Response:
-    return call.reply({"status": {"code": "20000", "message": "OK"}, "result": result})
 
 
 async def _text(call: Call, most: int) -> str:
@@ -49,18 +28,18 @@ async def _text(call: Call, most: int) -> str:
 
 async def _embedding(call: Call) -> Response:
     text = await _text(call, 8_192)
-    return _answer(call, {"embedding": embed(text), "inputTokens": count_tokens(text)})
+    return call.reply(ok({"embedding": embed(text), "inputTokens": count_tokens(text)}))
 
 
 async def _embedding_v1(call: Call) -> Response:
     if call.path["model"] not in ("clir-emb-dolphin", "clir-sts-dolphin"):
         raise Refusal(400, "40080")
     text = await _text(call, 500)
-    return _answer(call, {"embedding": embed(text), "inputTokens": count_tokens(text)})
+    return call.reply(ok({"embedding": embed(text), "inputTokens": count_tokens(text)}))
 
 
 async def _count_text(call: Call) -> Response:
-    return _answer(call, {"numTokens": count_tokens(await _text(call, 1_000_000))})
+    return call.reply(ok({"numTokens": count_tokens(await _text(call, 1_000_000))}))
 
 
 async def _chat_body(call: Call) -> tuple[JSON, list[JSON]]:
@@ -83,7 +62,7 @@ async def _count_chat(call: Call) -> Response:
         }
         for message in messages
     ]
-    return _answer(call, {"messages": counted})
+    return call.reply(ok({"messages": counted}))
 
 
 async def _count_chat_v3(call: Call) -> Response:
@@ -92,7 +71,7 @@ async def _count_chat_v3(call: Call) -> Response:
     for name in ("tools", "responseFormat"):
         if body.get(name):
             result[name] = {"count": count_tokens(str(body[name]))}
-    return _answer(call, result)
+    return call.reply(ok(result))
 
 
 def _counted_v3(message: JSON) -> JSON:
@@ -107,3 +86,16 @@ def _counted_v3(message: JSON) -> JSON:
     else:
         counted = {"type": "text", "count": count_tokens(text_of(content))}
     return {"role": message.get("role"), "content": counted}
+
+
+ROUTES = routes(
+    SERVICE,
+    {
+        "POST /v1/api-tools/embedding/v2": _embedding,
+        "POST /v1/api-tools/embedding/v2/tokenize": _count_text,
+        "POST /v1/api-tools/embedding/{model}": _embedding_v1,
+        "POST /v1/api-tools/chat-tokenize/{model}": _count_chat,
+        "POST /v3/api-tools/chat-tokenize/{model}": _count_chat_v3,
+    },
+    PREFIXES,
+)

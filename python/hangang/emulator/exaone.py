@@ -22,9 +22,8 @@ from urllib.parse import quote
 
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
-from ._call import JSON, Call, Refusal, Service, check_key, endpoint, status_of
+from ._call import JSON, Call, Refusal, Service, check_key, routes, status_of
 from ._faults import Frame
 from ._store import Store
 from ._wire import dump
@@ -94,21 +93,6 @@ def _error_body(_: Call, refusal: Refusal) -> bytes:
 
 
 SERVICE = Service("exaone", authenticate, _error_body, _complete)
-
-
-def routes() -> list[BaseRoute]:
-    """The two documented APIs, and files."""
-    chat = "/v1/chatexaone/chat-completion"
-    text = "/v1/chatexaone/text-generation"
-    return [
-        Route(chat, endpoint(SERVICE, _chat_completion), methods=["POST"]),
-        Route(text, endpoint(SERVICE, _text_generation), methods=["POST"]),
-        Route("/v1/files", endpoint(SERVICE, _upload), methods=["POST"]),
-        Route("/v1/files/query", endpoint(SERVICE, _query), methods=["POST"]),
-        Route("/v1/files", endpoint(SERVICE, _list), methods=["GET"]),
-        Route("/v1/files", endpoint(SERVICE, _delete), methods=["DELETE"]),
-        Route("/v1/files/{id}", endpoint(SERVICE, _delete), methods=["DELETE"]),
-    ]
 
 
 # chat
@@ -366,3 +350,17 @@ def _found(call: Call, ids: list[Any]) -> list[StoredFile]:
     if any(file is None for file in found):
         raise Refusal(404)
     return [file for file in found if file is not None]
+
+
+ROUTES = routes(
+    SERVICE,
+    {
+        "POST /v1/chatexaone/chat-completion": _chat_completion,
+        "POST /v1/chatexaone/text-generation": _text_generation,
+        "POST /v1/files": _upload,
+        "POST /v1/files/query": _query,
+        "GET /v1/files": _list,
+        "DELETE /v1/files": _delete,
+        "DELETE /v1/files/{id}": _delete,
+    },
+)

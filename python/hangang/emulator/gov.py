@@ -14,16 +14,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
 from . import compatible, exaone
-from ._call import JSON, Call, Refusal, Service, bearer, check_key, endpoint, status_of
+from ._call import JSON, Call, Refusal, Service, bearer, check_key, routes, status_of
 from ._wire import dump, last_user_text, text_of
 from .clova import chosen_tools
 from .fake_answers import count_tokens
 from .json_types import is_object, is_objects
 from .tool_turns import OPENAI, wrong_turn
 
+PREFIXES = ("", "/api")  # of the API reference, and of the gateway
 MODELS = (
     "HCX-GOV-THINK",
     "HCX-GOV",
@@ -99,17 +99,6 @@ TOOLS = replace(CHAT, error_body=_tool_error)
 CODE_CLI = replace(CHAT, name="exaone-code-cli", authenticate=exaone.authenticate)
 
 
-def routes() -> list[BaseRoute]:
-    """Chat completions."""
-    return [
-        Route("/v1/chat/completions", endpoint(CHAT, _chat), methods=["POST"]),
-        Route("/api/v1/chat/completions", endpoint(CHAT, _chat), methods=["POST"]),
-        Route("/v1/models", endpoint(CHAT, _models), methods=["GET"]),
-        Route("/api/v1/models", endpoint(CHAT, _models), methods=["GET"]),
-        Route("/v1/code-cli/chat/completions", endpoint(CODE_CLI, _code_cli), methods=["POST"]),
-    ]
-
-
 async def _models(call: Call) -> Response:
     return call.reply(compatible.models(MODELS, "CLOVA Studio Gov"))
 
@@ -169,3 +158,9 @@ def _thinks(model: str, body: JSON) -> bool:
         return True
     off = options.get("skip_reasoning") or False in (options.get("thinking"), options.get("enable_thinking"))
     return "THINK" in model.upper() and not off
+
+
+ROUTES = [
+    *routes(CHAT, {"POST /v1/chat/completions": _chat, "GET /v1/models": _models}, PREFIXES),
+    *routes(CODE_CLI, {"POST /v1/code-cli/chat/completions": _code_cli}),
+]

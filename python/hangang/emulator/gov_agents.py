@@ -15,25 +15,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
 from ._a2a import KnownError, Wire, rpc_error
-from ._call import JSON, Call, Refusal, endpoint, refusal_of
+from ._call import JSON, Call, Refusal, refusal_of, routes
 from ._controls import MOST_TOKENS
 from ._faults import Frame
 from ._wire import dump, sse
 from .fake_answers import Script
 from .gov import CHAT
 from .json_types import is_list, is_object
-
-
-def routes() -> list[BaseRoute]:
-    """Both profiles."""
-    external = "/api/v1/external/agents"
-    return [
-        Route(external + "/v2/{slug}/a2a", endpoint(CHAT, _agent_v2), methods=["POST"]),
-        Route(external + "/{slug}/a2a", endpoint(CHAT, _agent_v1), methods=["POST"]),
-    ]
 
 
 def find_agent(call: Call) -> None:
@@ -168,3 +158,10 @@ def _v2_frames(call: Call, script: Script, context: str, ident: object, text: st
         return
     completed = {"state": "TASK_STATE_COMPLETED"}
     yield frame({"statusUpdate": {**where, "status": completed}}, end=True)
+
+
+ROUTES = routes(
+    CHAT,
+    {"POST /v2/{slug}/a2a": _agent_v2, "POST /{slug}/a2a": _agent_v1},
+    ["/api/v1/external/agents"],
+)

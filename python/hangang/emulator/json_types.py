@@ -6,7 +6,7 @@ from typing import Any, TypeGuard
 
 from hangang._values import is_list, is_object
 
-__all__ = ["is_list", "is_number", "is_object", "is_objects", "is_texts"]
+__all__ = ["is_between", "is_list", "is_number", "is_object", "is_objects", "is_texts"]
 
 
 def is_objects(value: object) -> TypeGuard[list[dict[str, Any]]]:
@@ -22,3 +22,8 @@ def is_texts(value: object) -> TypeGuard[list[str]]:
 def is_number(value: object) -> TypeGuard[int | float]:
     """A number; JSON's booleans are not numbers."""
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_between(value: object, low: float, high: float) -> TypeGuard[int | float]:
+    """A number from `low` to `high`."""
+    return is_number(value) and low <= value <= high

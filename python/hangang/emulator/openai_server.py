@@ -6,10 +6,9 @@ For tests of code that takes a base URL. The format is vLLM's (see `compatible`)
 from __future__ import annotations
 
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
 from . import compatible
-from ._call import Call, Refusal, Service, bearer, check_key, endpoint
+from ._call import Call, Refusal, Service, bearer, check_key, routes
 from ._wire import dump
 from .gov import CHAT, vllm
 from .json_types import is_texts
@@ -39,15 +38,6 @@ def _complete(refusal: Refusal) -> Refusal:
 SERVICE = Service("openai", _optional_key, _error_body, _complete)
 
 
-def routes() -> list[BaseRoute]:
-    """Chat, embeddings and models."""
-    return [
-        Route("/openai/v1/chat/completions", endpoint(SERVICE, _chat), methods=["POST"]),
-        Route("/openai/v1/embeddings", endpoint(SERVICE, _embeddings), methods=["POST"]),
-        Route("/openai/v1/models", endpoint(SERVICE, _models), methods=["GET"]),
-    ]
-
-
 async def _chat(call: Call) -> Response:
     body = await call.read_object()
     model = body.get("model")
@@ -68,3 +58,10 @@ async def _embeddings(call: Call) -> Response:
 
 async def _models(call: Call) -> Response:
     return call.reply(compatible.models(("hangang",), "hangang"))
+
+
+ROUTES = routes(
+    SERVICE,
+    {"POST /chat/completions": _chat, "POST /embeddings": _embeddings, "GET /models": _models},
+    ["/openai/v1"],
+)

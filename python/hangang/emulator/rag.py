@@ -13,62 +13,53 @@ Each tenant sees its own. All paths are also served under `/api`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from starlette.datastructures import FormData
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
-from ._call import JSON, Call, Handler, Refusal, endpoint
+from ._call import JSON, Call, Handler, Refusal, routes
 from ._store import Store
-from ._wire import is_whole_text
+from ._wire import is_whole_text, ok
 from .canned import text_in_file, uploaded
-from .gov import TOOLS
-from .json_types import is_list, is_object, is_texts
+from .gov import PREFIXES, TOOLS
+from .json_types import is_between, is_list, is_object, is_texts
 
-CHUNK_CHARACTERS = 400
 TYPES = (".pdf", ".docx", ".hwp", ".hwpx", ".txt", ".md", ".xlsx", ".csv", ".pptx", ".html")
-PARENTS = {"documents": "collections", "chunks": "documents"}
-#: The texts of each kind, with their largest length.
-TEXTS = {
-    "collections": {"name": 200, "description": 2_000},
-    "documents": {"title": 1_000},
-    "chunks": {"title": 1_000, "content": 50_000},
+_CHUNK = re.compile(r".{1,400}(?=\s|$)|.{1,400}", re.DOTALL)  # whole words, if one ends there
+
+
+class Kind(NamedTuple):
+    """What items of a kind are in and hold, their texts with the largest length, and what may be missing."""
+
+    outer: str
+    inner: str
+    texts: dict[str, int]
+    usual: JSON
+
+
+KINDS = {
+    "collections": Kind(
+        "",
+        "documents",
+        {"name": 200, "description": 2_000},
+        {"name": None, "description": "", "search_config": {"mode": "hybrid", "alpha": 0.5}},
+    ),
+    "documents": Kind("collections", "chunks", {"title": 1_000}, {}),
+    "chunks": Kind("documents", "", {"title": 1_000, "content": 50_000}, {"title": "", "content": None}),
 }
 
 
 @dataclass(eq=False)
 class Item:
-    """A collection, a document or a chunk; `parent` is the id of what it is in."""
+    """A collection, a document or a chunk; `outer` is the id of what it is in."""
 
     tenant: str
-    parent: str
+    outer: str
     shown: JSON
-
-
-def routes() -> list[BaseRoute]:
-    """The long paths, and the FAQ's short ones."""
-    table: list[tuple[str, str, Handler]] = [("POST", "/search", _search)]
-    path = ""
-    for kind in TEXTS:
-        one = f"{path}/{kind}/{{{kind}}}"
-        create = ("POST", f"{path}/{kind}", _create(kind))
-        upload = ("POST", f"{path}/{kind}/upload", _upload)
-        table += [upload if kind == "documents" else create, ("GET", f"{path}/{kind}", _list(kind))]
-        table += [("GET", one, _get(kind)), ("PATCH", one, _patch(kind)), ("DELETE", one, _delete(kind))]
-        path = one
-    short: list[tuple[str, str, Handler]] = []
-    for kind in PARENTS:
-        one = f"/{kind}/{{{kind}}}"
-        short += [("PATCH", one, _patch(kind)), ("DELETE", one, _delete(kind))]
-    return [
-        Route(prefix + base + path, endpoint(TOOLS, handler), methods=[method])
-        for base, entries in (("/v1/rag42", table + short), ("/rag42", short))
-        for prefix in ("", "/api")
-        for method, path, handler in entries
-    ]
 
 
 def _store(call: Call, kind: str) -> Store[Item]:
@@ -79,10 +70,10 @@ def _tenant(call: Call) -> str:
     return call.header("csg-tenant-id") or call.header("x-csg-tenant-id")
 
 
-def _items(call: Call, kind: str, parent: str | None = None) -> list[Item]:
+def _items(call: Call, kind: str, outer: str | None = None) -> list[Item]:
     tenant = _tenant(call)
     found = [item for item in _store(call, kind) if item.tenant == tenant]
-    return found if parent is None else [item for item in found if item.parent == parent]
+    return found if outer is None else [item for item in found if item.outer == outer]
 
 
 def _find(call: Call, kind: str, ident: str | None = None) -> Item:
@@ -90,111 +81,89 @@ def _find(call: Call, kind: str, ident: str | None = None) -> Item:
     item = _store(call, kind).get(call.path[kind] if ident is None else ident)
     if item is None or item.tenant != _tenant(call):
         raise Refusal(404)
-    above = PARENTS.get(kind, "")
-    if ident is None and above in call.path and _find(call, above).shown["id"] != item.parent:
+    outer = KINDS[kind].outer
+    if ident is None and outer in call.path and _find(call, outer).shown["id"] != item.outer:
         raise Refusal(404)
     return item
 
 
-def _keep(call: Call, kind: str, parent: str, shown: JSON) -> Item:
-    made = Item(_tenant(call), parent, {"id": call.state.new_id(), **shown})
-    _store(call, kind).put(made.shown["id"], made, len(str(shown)))
-    return made
+def _outer(call: Call, kind: str) -> str:
+    """The id of what a new or listed item is in, by the path."""
+    outer = KINDS[kind].outer
+    return _find(call, outer).shown["id"] if outer else ""
 
 
-def _ok(call: Call, result: object) -> Response:
-    return call.reply({"status": {"code": "20000", "message": "OK"}, "result": result})
+def _keep(call: Call, kind: str, item: Item) -> Item:
+    item.shown = {"id": item.shown.get("id") or call.state.new_id(), **item.shown}
+    _store(call, kind).put(item.shown["id"], item, len(str(item.shown)))
+    return item
 
 
 def _shown(call: Call, kind: str, item: Item) -> JSON:
-    counted = {"collections": "documents", "documents": "chunks"}.get(kind)
-    if counted is None:
-        return item.shown
-    return {**item.shown, f"{counted[:-1]}_count": len(_items(call, counted, item.shown["id"]))}
+    if inner := KINDS[kind].inner:
+        return {**item.shown, f"{inner[:-1]}_count": len(_items(call, inner, item.shown["id"]))}
+    return item.shown
 
 
-def _changes(kind: str, body: JSON, old: JSON) -> JSON:
-    """The members of a body that an item of this kind has, checked; missing ones are as in `old`."""
-    found: JSON = {}
-    for name, most in TEXTS[kind].items():
-        value = body.get(name, old.get(name))
+def _changed(kind: str, body: JSON, old: JSON) -> JSON:
+    """The members of an item with those of a body, checked, in their places."""
+    found = dict(old)
+    for name, most in KINDS[kind].texts.items():
+        found[name] = value = body.get(name, old.get(name))
         if not isinstance(value, str) or len(value) > most:
             raise Refusal(422, message=f"{name} must be text of at most {most} characters")
-        found[name] = value
     for name in ("search_config", "metadata"):
-        if name in old:
-            found[name] = value if is_object(value := body.get(name)) else old[name]
-    if "tags" in old and not is_texts(found.setdefault("tags", body.get("tags", old["tags"]))):
-        raise Refusal(422, message="tags must be a list")
+        if name in old and is_object(value := body.get(name)):
+            found[name] = value
+    if "tags" in old:
+        found["tags"] = body.get("tags", old["tags"])
+        if not is_texts(found["tags"]):
+            raise Refusal(422, message="tags must be a list")
     return found
 
 
-def _create(kind: str) -> Handler:
-    config = {"mode": "hybrid", "alpha": 0.5}
-    old = {"description": "", "search_config": config} if kind == "collections" else {"title": ""}
-
-    async def create(call: Call) -> Response:
-        parent = _find(call, PARENTS[kind]).shown["id"] if kind in PARENTS else ""
-        made = _changes(kind, await call.read_object(), old)
-        if not made.get("name", "-").strip():
-            raise Refusal(422, message="name must not be empty")
-        return _ok(call, _shown(call, kind, _keep(call, kind, parent, made)))
-
-    return create
+async def _create(kind: str, call: Call) -> Response:
+    outer = _outer(call, kind)
+    made = _changed(kind, await call.read_object(), KINDS[kind].usual)
+    if not made.get("name", "-").strip():
+        raise Refusal(422, message="name must not be empty")
+    return call.reply(ok(_shown(call, kind, _keep(call, kind, Item(_tenant(call), outer, made)))))
 
 
-def _get(kind: str) -> Handler:
-    async def get(call: Call) -> Response:
-        return _ok(call, _shown(call, kind, _find(call, kind)))
-
-    return get
-
-
-def _patch(kind: str) -> Handler:
-    async def patch(call: Call) -> Response:
-        item = _find(call, kind)
-        item.shown.update(_changes(kind, await call.read_object(), item.shown))
-        _store(call, kind).put(item.shown["id"], item, len(str(item.shown)))
-        return _ok(call, _shown(call, kind, item))
-
-    return patch
+async def _list(kind: str, call: Call) -> Response:
+    items = _items(call, kind, _outer(call, kind))
+    query = call.request.query_params
+    try:
+        size, start = int(query.get("size", "20")), int(query.get("from", "0"))
+    except ValueError:
+        raise Refusal(400) from None
+    if not 1 <= size <= 100 or start < 0:
+        raise Refusal(422)
+    page = [_shown(call, kind, item) for item in items[start : start + size]]
+    return call.reply(ok({"items": page, "total": len(items), "from": start, "size": size}))
 
 
-def _delete(kind: str) -> Handler:
-    async def delete(call: Call) -> Response:
-        _forget(call, kind, _find(call, kind))
-        return _ok(call, None)
-
-    return delete
+async def _one(kind: str, call: Call) -> Response:
+    """Get, change or delete one item."""
+    item = _find(call, kind)
+    if call.request.method == "DELETE":
+        _forget(call, kind, item)
+        return call.reply(ok(None))
+    if call.request.method == "PATCH":
+        item.shown = _changed(kind, await call.read_object(), item.shown)
+        _keep(call, kind, item)
+    return call.reply(ok(_shown(call, kind, item)))
 
 
 def _forget(call: Call, kind: str, item: Item) -> None:
-    for inner, outer in PARENTS.items():
-        if outer == kind:
-            for child in _items(call, inner, item.shown["id"]):
-                _forget(call, inner, child)
+    if inner := KINDS[kind].inner:
+        for child in _items(call, inner, item.shown["id"]):
+            _forget(call, inner, child)
     _store(call, kind).delete(item.shown["id"])
 
 
-def _list(kind: str) -> Handler:
-    async def listed(call: Call) -> Response:
-        parent = _find(call, PARENTS[kind]).shown["id"] if kind in PARENTS else None
-        query = call.request.query_params
-        try:
-            size, start = int(query.get("size", "20")), int(query.get("from", "0"))
-        except ValueError:
-            raise Refusal(400) from None
-        if not 1 <= size <= 100 or start < 0:
-            raise Refusal(422)
-        items = _items(call, kind, parent)
-        page = [_shown(call, kind, item) for item in items[start : start + size]]
-        return _ok(call, {"items": page, "total": len(items), "from": start, "size": size})
-
-    return listed
-
-
 async def _upload(call: Call) -> Response:
-    collection = _find(call, "collections").shown["id"]
+    collection = _outer(call, "documents")
     name, content, form = await uploaded(call, TYPES)
     document: JSON = {
         "collection_id": collection,
@@ -203,16 +172,20 @@ async def _upload(call: Call) -> Response:
         "status": "completed",
         "size": len(content),
         "tags": _tags(form),
-        "metadata": _metadata(form),
+        "metadata": _json(str(form.get("metadata") or "{}")),
     }
-    made = _keep(call, "documents", collection, document)
-    for number, piece in enumerate(_cut(text_in_file(name, content)), start=1):
-        chunk = {"title": f"{document['title']} ({number})", "content": piece}
-        _keep(call, "chunks", made.shown["id"], chunk)
-    return _ok(call, _shown(call, "documents", made))
+    if not is_object(document["metadata"]):
+        raise Refusal(422, message="metadata must be a JSON object")
+    made = _keep(call, "documents", Item(_tenant(call), collection, document))
+    pieces = _CHUNK.findall(text_in_file(name, content)) or [""]
+    for number, piece in enumerate(pieces, start=1):
+        chunk = {"title": f"{document['title']} ({number})", "content": piece.strip()}
+        _keep(call, "chunks", Item(_tenant(call), made.shown["id"], chunk))
+    return call.reply(ok(_shown(call, "documents", made)))
 
 
 def _tags(form: FormData) -> list[str]:
+    """Tags as fields of their own, or one field: a JSON array, or words between commas."""
     given = [tag for tag in form.getlist("tags") if isinstance(tag, str)]
     if len(given) != 1:
         return given
@@ -224,13 +197,6 @@ def _tags(form: FormData) -> list[str]:
     return [str(tag) for tag in found]
 
 
-def _metadata(form: FormData) -> JSON:
-    found = _json(str(form.get("metadata") or "{}"))
-    if not is_object(found):
-        raise Refusal(422, message="metadata must be a JSON object")
-    return found
-
-
 def _json(text: str) -> Any:
     try:
         found: Any = json.loads(text)
@@ -239,48 +205,29 @@ def _json(text: str) -> Any:
     return found if is_whole_text(found) else None
 
 
-def _cut(text: str) -> Iterator[str]:
-    """Pieces of whole lines and words, near CHUNK_CHARACTERS long."""
-    start = 0
-    while True:
-        end = start + CHUNK_CHARACTERS
-        if end >= len(text):
-            yield text[start:].strip()
-            return
-        end = max(text.rfind(" ", start, end), text.rfind("\n", start, end), start + CHUNK_CHARACTERS // 2)
-        yield text[start:end].strip()
-        start = end
-
-
 async def _search(call: Call) -> Response:
     body = await call.read_object()
-    query, count = body.get("query"), body.get("top_k", 5)
-    wanted: Any = body.get("tags") or []
-    kind, alpha = body.get("search_type", "hybrid"), body.get("alpha", 0.5)
-    for wrong, message in (
-        (not isinstance(query, str) or not query.strip() or len(query) > 10_000, "query must be a text"),
-        (not is_texts(wanted), "tags must be a list"),
-        (
-            isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= 100,
-            "top_k must be 1 to 100",
-        ),
-        (kind not in ("keyword", "vector", "hybrid"), "search_type must be keyword, vector or hybrid"),
-        (not isinstance(alpha, int | float) or not 0 <= alpha <= 1, "alpha must be between 0 and 1"),
+    query, tags, count = body.get("query"), body.get("tags") or [], body.get("top_k", 5)
+    kind = body.get("search_type", "hybrid")
+    for right, message in (
+        (isinstance(query, str) and query.strip() and len(query) <= 10_000, "query must be a text"),
+        (is_texts(tags), "tags must be a list"),
+        (isinstance(count, int) and is_between(count, 1, 100), "top_k must be 1 to 100"),
+        (kind in ("keyword", "vector", "hybrid"), "search_type must be keyword, vector or hybrid"),
+        (is_between(body.get("alpha", 0.5), 0, 1), "alpha must be between 0 and 1"),
     ):
-        if wrong:
+        if not right:
             raise Refusal(422, message=message)
     words = str(query).lower().split()
-    hits: list[JSON] = []
-    for collection in _searched(call, body):
-        for document in _items(call, "documents", collection.shown["id"]):
-            if wanted and not set(wanted) & set(document.shown["tags"]):
-                continue
-            hits += [
-                _hit(chunk, document, words, rerank=bool(body.get("rerank")))
-                for chunk in _items(call, "chunks", document.shown["id"])
-            ]
+    hits = [
+        _hit(chunk, document, words, rerank=bool(body.get("rerank")))
+        for collection in _searched(call, body)
+        for document in _items(call, "documents", collection.shown["id"])
+        if not tags or set(tags) & set(document.shown["tags"])
+        for chunk in _items(call, "chunks", document.shown["id"])
+    ]
     hits = sorted((hit for hit in hits if hit["score"] > 0), key=lambda hit: -hit["score"])
-    return _ok(call, {"items": hits[:count], "total": len(hits)})
+    return call.reply(ok({"items": hits[:count], "total": len(hits)}))
 
 
 def _searched(call: Call, body: JSON) -> list[Item]:
@@ -291,16 +238,43 @@ def _searched(call: Call, body: JSON) -> list[Item]:
 
 
 def _hit(chunk: Item, document: Item, words: list[str], *, rerank: bool) -> JSON:
-    text = f"{chunk.shown['title']} {chunk.shown['content']}".lower()
-    score = round(sum(word in text for word in words) / len(words), 6)
+    title, content = chunk.shown["title"], chunk.shown["content"]
+    score = round(sum(word in f"{title} {content}".lower() for word in words) / len(words), 6)
     return {
         "chunk_id": chunk.shown["id"],
         "document_id": document.shown["id"],
-        "collection_id": document.parent,
-        "title": chunk.shown["title"],
-        "content": chunk.shown["content"],
+        "collection_id": document.outer,
+        "title": title,
+        "content": content,
         "score": score,
         "tags": document.shown["tags"],
         "metadata": document.shown["metadata"],
         **({"rerank_score": score} if rerank else {}),
     }
+
+
+def _handlers() -> tuple[dict[str, Handler], dict[str, Handler]]:
+    """The handlers of the long paths, and of the FAQ's short ones."""
+    long: dict[str, Handler] = {"POST /search": _search}
+    short: dict[str, Handler] = {}
+    path = ""
+    for kind in KINDS:
+        one = partial(_one, kind)
+        path += f"/{kind}"
+        long[f"GET {path}"] = partial(_list, kind)
+        if kind == "documents":
+            long[f"POST {path}/upload"] = _upload
+        else:
+            long[f"POST {path}"] = partial(_create, kind)
+        path += f"/{{{kind}}}"
+        long |= {f"{method} {path}": one for method in ("GET", "PATCH", "DELETE")}
+        if kind != "collections":
+            short |= {f"{method} /{kind}/{{{kind}}}": one for method in ("PATCH", "DELETE")}
+    return long, short
+
+
+_LONG, _SHORT = _handlers()
+ROUTES = [
+    *routes(TOOLS, _LONG | _SHORT, [f"{prefix}/v1/rag42" for prefix in PREFIXES]),
+    *routes(TOOLS, _SHORT, [f"{prefix}/rag42" for prefix in PREFIXES]),
+]

@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
 
 from . import compatible
-from ._call import JSON, Call, Handler, Refusal, endpoint
+from ._call import JSON, Call, Refusal, routes
+from ._wire import ok
 from .fake_answers import count_tokens, embed
-from .gov import TOOLS
+from .gov import PREFIXES, TOOLS
 from .json_types import is_texts
 
 # Kind to the pattern and the mask. The first six are the API reference's, the others the FAQ's. Each text
@@ -33,23 +33,6 @@ PATTERNS: dict[str, tuple[str, str]] = {
 _REFERENCE = {kind: kind for kind in list(PATTERNS)[:6]}
 _FAQ = {"email": "EMAIL", "phone": "PHONE", "rrn": "RRN", "credit_card": "CREDIT_CARD"}
 MOST_CHARACTERS = 200_000
-
-
-def routes() -> list[BaseRoute]:
-    """Each tool under the prefixes of the API reference, the FAQ and the gateway."""
-    table: dict[str, Handler] = {
-        "/v1/text/pii-mask": _mask,
-        "/v1/text/embeddings": _embeddings,
-        "/tools/pii-mask": _mask_faq,
-        "/tools/embeddings": _embeddings_faq,
-        "/v1/tools/pii-mask": _mask_faq,
-        "/v1/tools/embeddings": _embeddings_faq,
-    }
-    return [
-        Route(prefix + path, endpoint(TOOLS, handler), methods=["POST"])
-        for prefix in ("", "/api")
-        for path, handler in table.items()
-    ]
 
 
 def _masked(body: JSON, name: str, kinds: dict[str, str]) -> tuple[str, str, int]:
@@ -72,13 +55,13 @@ async def _mask(call: Call) -> Response:
     result: JSON = {"model": "pii-mask-v1", "original_text": text}
     result |= {"masked_text": masked, "detected_pii_count": count}
     usage = {"total_tokens": count_tokens(text)}
-    return call.reply({"status": {"code": "20000", "message": "OK"}, "result": result, "usage": usage})
+    return call.reply({**ok(result), "usage": usage})
 
 
 async def _mask_faq(call: Call) -> Response:
     _, masked, count = _masked(await call.read_object(), "mask_types", _FAQ)
     result = {"masked_text": masked, "detected_pii_count": count}
-    return call.reply({"status": {"code": "20000", "message": "OK"}, "result": result})
+    return call.reply(ok(result))
 
 
 async def _embeddings(call: Call) -> Response:
@@ -105,3 +88,17 @@ def _texts(given: object) -> list[str]:
     if len(texts) > 1_000 or sum(map(len, texts)) > MOST_CHARACTERS:
         raise Refusal(422, message=f"at most 1000 texts of {MOST_CHARACTERS} characters together")
     return texts
+
+
+ROUTES = routes(
+    TOOLS,
+    {
+        "POST /v1/text/pii-mask": _mask,
+        "POST /v1/text/embeddings": _embeddings,
+        "POST /tools/pii-mask": _mask_faq,
+        "POST /tools/embeddings": _embeddings_faq,
+        "POST /v1/tools/pii-mask": _mask_faq,
+        "POST /v1/tools/embeddings": _embeddings_faq,
+    },
+    PREFIXES,
+)
