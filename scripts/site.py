@@ -3,9 +3,9 @@
     python scripts/site.py [--out build/site]
 
 The pages are docs/en and docs/ko. Documents that have their place elsewhere in the repository (design,
-protocol notes, changelog, ...) are pages of both languages too, in Korean where docs/ko has a translation. A
-link between files of the repository becomes a link between pages, or leads to the file on GitHub if it is not
-a page. Pages of the API are made from the docstrings of every public name.
+protocol notes, changelog, ...) are pages of both languages too; docs/ko has the translations. A link between
+files of the repository becomes a link between pages, or leads to the file on GitHub if it is not a page.
+Pages of the API are made from the docstrings of every public name (public_names.py, docs/templates).
 
 A warning of the builder, or a link that leads nowhere, fails the build.
 """
@@ -13,7 +13,6 @@ A warning of the builder, or a link that leads nowhere, fails the build.
 from __future__ import annotations
 
 import argparse
-import ast
 import importlib
 import json
 import os
@@ -23,6 +22,7 @@ import string
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -119,11 +119,8 @@ ELSEWHERE = {
     "protocol/a2a.md": "docs/protocol/a2a.md",
 }
 
-#: What Korean readers see above a document that exists in English only.
-ENGLISH_ONLY = {
-    "title": "영어 문서",
-    "text": "이 문서는 아직 영어로만 제공됩니다.",
-}
+#: What Korean readers see on a page of the API.
+REFERENCE_IN_ENGLISH = "레퍼런스는 소스 코드의 독스트링에서 만들며, 영어로만 제공합니다."
 
 WORDS = {
     "en": {
@@ -218,31 +215,21 @@ def column(language: str) -> int:
     return 1 if language == "ko" else 0
 
 
-def definitions() -> dict[str, list[str]]:
-    """The modules that define a top-level name by `class`, `def` or assignment."""
-    found: dict[str, list[str]] = {}
-    for path in sorted((ROOT / "python").rglob("*.py")):
-        parts = path.relative_to(ROOT / "python").with_suffix("").parts
-        module = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-                found.setdefault(node.name, []).append(module)
-    return found
-
-
-def api(module_name: str, where: dict[str, list[str]]) -> str:
-    """The page of a public module: a directive for each of its public names, at the place that defines it."""
+def api(module_name: str, language: str) -> str:
+    """The page of a public module: a directive for each of its public names, links for the modules in it."""
     module = importlib.import_module(module_name)
     lines = [f"# {module_name}", ""]
+    if language == "ko":
+        lines += [f'!!! note ""\n    {REFERENCE_IN_ENGLISH}', ""]
     if module.__doc__:
         lines += [module.__doc__.strip(), ""]
     for name in module.__all__:
-        value = getattr(module, name)
-        place = f"{module_name}.{name}"
-        for candidate in where.get(name, []):
-            if candidate in sys.modules and vars(sys.modules[candidate]).get(name) is value:
-                place = f"{candidate}.{name}"
-        lines += [f"::: {place}", ""]
+        if isinstance(getattr(module, name), ModuleType):
+            lines.append(f"- [{module_name}.{name}]({name}.md)")
+    lines.append("")
+    for name in module.__all__:
+        if not isinstance(getattr(module, name), ModuleType):
+            lines += [f"::: {module_name}.{name}", ""]
     return "\n".join(lines)
 
 
@@ -252,13 +239,9 @@ def write(page: str, language: str, folder: Path, assets: dict[Path, str]) -> No
         raise SystemExit(f"{page} is missing in docs/en")
     if path is None:
         name = Path(page).stem
-        text = api("hangang" if name == "hangang" else f"hangang.{name}", definitions())
+        text = api("hangang" if name == "hangang" else f"hangang.{name}", language)
     else:
         text = relinked(path.read_text(encoding="utf-8"), path, page, language, assets)
-        if language == "ko" and not path.is_relative_to(ROOT / "docs" / "ko"):
-            title, _, rest = text.partition("\n")
-            note = f'!!! note "{ENGLISH_ONLY["title"]}"\n    {ENGLISH_ONLY["text"]}\n'
-            text = f"{title}\n\n{note}\n{rest}"
     target = folder / page
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text, encoding="utf-8")
@@ -271,6 +254,7 @@ def build(language: str, out: Path) -> None:
     assets: dict[Path, str] = {}
     for page in pages():
         write(page, language, docs, assets)
+    assets[ROOT / "docs" / "site.css"] = "assets/site.css"
     for file, name in assets.items():
         (docs / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, docs / name)
@@ -283,6 +267,8 @@ def build(language: str, out: Path) -> None:
         nav=toml(nav),
         site_dir="site",  # the builder writes nowhere outside its project
         python=os.path.relpath(ROOT / "python", work),
+        templates=os.path.relpath(ROOT / "docs" / "templates", work),
+        extension=os.path.relpath(ROOT / "scripts" / "public_names.py", work),
     )
     (work / "zensical.toml").write_text(config, encoding="utf-8")
     subprocess.run([sys.executable, "-m", "zensical", "build", "--clean", "--strict"], cwd=work, check=True)

@@ -1,9 +1,10 @@
-"""Hangang decodes the token streams of Korean LLM services into typed events.
+"""Incremental decoder for the streaming APIs of Korean LLM services, and clients for them.
 
-Parsers take bytes cut anywhere (`SSEParser`, `JSONStreamParser`, and `StreamParser` of `clova`,
-`exaone`, `openai`, `a2a`); `iter_events` and `aiter_events` drive one from any iterable of bytes;
-`Completion` folds events into an answer; `clova`, `exaone` and `gov` have clients.
-Importing this package imports no HTTP library, and of the standard library only what parsers need.
+`clova`, `exaone`, `gov` and `openai` have a `StreamParser` and clients; `a2a` has a parser.
+Parsers take bytes split at arbitrary points and return typed events. `iter_events` and `aiter_events` drive
+one from any iterable of bytes; `Completion` is the whole answer. `SSEParser` and `JSONStreamParser` do the
+framing alone. Importing this package imports no HTTP library, and of the standard library only what parsers
+need.
 """
 
 from __future__ import annotations

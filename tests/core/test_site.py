@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
 import os
 import re
 import subprocess
@@ -202,14 +203,37 @@ def test_the_site_builds_and_its_links_lead_somewhere(built: Path) -> None:
                 assert unquote(parts.fragment) in pages[target].anchors, f"{path.relative_to(built)}: {link}"
 
 
+def reference() -> list[tuple[str, ModuleType]]:
+    """The last part of the name of each public module, and the module."""
+    stems = [Path(name).stem for name in script().pages() if name.startswith("api/")]
+    return [
+        (stem, importlib.import_module("hangang" if stem == "hangang" else f"hangang.{stem}"))
+        for stem in stems
+    ]
+
+
 @pytest.mark.xdist_group("site")
 def test_the_reference_has_every_public_name(built: Path) -> None:
-    site = script()
-    for name in site.pages():
-        if not name.startswith("api/"):
-            continue
-        stem = Path(name).stem
-        module = importlib.import_module("hangang" if stem == "hangang" else f"hangang.{stem}")
+    """Under the name that users import, never that of a private module."""
+    for stem, module in reference():
         text = (built / "api" / stem / "index.html").read_text(encoding="utf-8")
-        missing = [public for public in module.__all__ if f">{public}</span>" not in text]
-        assert not missing, f"{name}: {missing}"
+        for name in module.__all__:
+            if isinstance(getattr(module, name), ModuleType):
+                assert f'href="../{name}/"' in text, name
+            else:
+                assert f'id="{module.__name__}.{name}"' in text, f"{module.__name__}.{name}"
+        assert not re.findall(r'id="hangang\.(?:\w+\.)*_[a-z]\w*', text), stem
+
+
+@pytest.mark.xdist_group("site")
+@pytest.mark.parametrize("language", ["", "ko/"])
+def test_a_method_is_found_by_its_class_and_name(built: Path, language: str) -> None:
+    """The search ranks titles first. `StreamParser.feed` is mentioned on many pages, and is the title of its own."""
+    items = json.loads((built / language / "search.json").read_text(encoding="utf-8"))["items"]
+    titles = {item["location"]: item["title"] for item in items}
+    for stem, module in reference():
+        if hasattr(module, "StreamParser"):
+            place = f"api/{stem}/#hangang.{stem}.StreamParser"
+            assert titles[place] == "StreamParser"
+            assert titles[f"{place}.feed"] == "StreamParser.feed"
+    assert titles["api/hangang/#hangang.Usage.completion_tokens"] == "Usage.completion_tokens"

@@ -121,6 +121,7 @@ class Event(Value):
         text: str
         thinking: str
         raw: bytes
+        """The payload's bytes as received, `data` lines joined by LF; `b""` if no parser made the event."""
     else:
 
         @property

@@ -532,7 +532,8 @@ class _Methods(Generic[S, C, R]):
             method: `GET`, `POST`, `PATCH`, `DELETE`.
             path: from the root, e.g. `"/v1/..."`; never another host.
             json: a JSON body; or
-            data, files: a form: text fields, and files by field name.
+            data: the text fields of a form.
+            files: the files of a form, by field name.
             params: for the query string; never put a key there.
             headers: over the usual ones; `accept` is `*/*`.
             stream: read the answer as a stream of EXAONE frames, which has no end marker: see `stream`.
