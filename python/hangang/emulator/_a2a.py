@@ -7,42 +7,33 @@ with a server made with a2a-sdk 1.3.0, 0.3 compatibility on.
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from ._call import JSON
+from ._call import JSON, Refusal, refusal_of
 from ._wire import dump, sse
 from .json_types import is_object
 
 TERMINAL = frozenset(f"TASK_STATE_{name}" for name in ("COMPLETED", "FAILED", "CANCELED", "REJECTED"))
 INTERRUPTED = frozenset(("TASK_STATE_INPUT_REQUIRED", "TASK_STATE_AUTH_REQUIRED"))
 
-_REASONS = {
-    -32600: "INVALID_REQUEST",
-    -32602: "INVALID_PARAMS",
-    -32001: "TASK_NOT_FOUND",
-    -32002: "TASK_NOT_CANCELABLE",
-    -32003: "PUSH_NOTIFICATION_NOT_SUPPORTED",
-    -32004: "UNSUPPORTED_OPERATION",
-    -32005: "CONTENT_TYPE_NOT_SUPPORTED",
-    -32006: "INVALID_AGENT_RESPONSE",
-    -32007: "EXTENDED_AGENT_CARD_NOT_CONFIGURED",
-    -32008: "EXTENSION_SUPPORT_REQUIRED",
-    -32009: "VERSION_NOT_SUPPORTED",
-}
-_MESSAGES = {
-    -32700: "Parse error",
-    -32600: "Invalid Request",
-    -32601: "Method not found",
-    -32602: "Invalid params",
-    -32603: "Internal error",
-    -32001: "Task not found",
-    -32002: "Task cannot be canceled",
-    -32003: "Push notifications are not supported by the agent",
-    -32004: "This operation is not supported",
-    -32005: "Incompatible content types",
+# Code to the SDK's message, and the reason that 1.0 adds.
+_ERRORS = {
+    -32700: ("Parse error", None),
+    -32600: ("Invalid Request", "INVALID_REQUEST"),
+    -32601: ("Method not found", None),
+    -32602: ("Invalid params", "INVALID_PARAMS"),
+    -32603: ("Internal error", None),
+    -32001: ("Task not found", "TASK_NOT_FOUND"),
+    -32002: ("Task cannot be canceled", "TASK_NOT_CANCELABLE"),
+    -32003: ("Push notifications are not supported by the agent", "PUSH_NOTIFICATION_NOT_SUPPORTED"),
+    -32004: ("This operation is not supported", "UNSUPPORTED_OPERATION"),
+    -32005: ("Incompatible content types", "CONTENT_TYPE_NOT_SUPPORTED"),
+    -32006: ("Server error", "INVALID_AGENT_RESPONSE"),
+    -32007: ("Server error", "EXTENDED_AGENT_CARD_NOT_CONFIGURED"),
+    -32008: ("Server error", "EXTENSION_SUPPORT_REQUIRED"),
+    -32009: ("Server error", "VERSION_NOT_SUPPORTED"),
 }
 
 
@@ -55,207 +46,145 @@ STREAM_HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 STREAM_TYPE = "text/event-stream; charset=utf-8"
 
 
+@dataclass(eq=False)
 class RPCError(Exception):
-    """A JSON-RPC error; 1.0 adds an ErrorInfo and, for fields, a BadRequest to it."""
+    """A JSON-RPC error.
 
-    def __init__(
-        self,
-        code: int,
-        message: str | None = None,
-        *,
-        metadata: JSON | None = None,
-        fields: tuple[tuple[str, str], ...] = (),
-        detail: str | None = None,
-    ) -> None:
-        super().__init__(code, message)
-        self.code = code
-        self.message: str = message or _MESSAGES.get(code, "Server error")
-        self.metadata: dict[str, str] = metadata or {}
-        self.fields = fields
-        self.detail = detail
+    1.0 adds an ErrorInfo with `metadata` to it and, for `fields`, a BadRequest; 0.3 has `detail`, and reports
+    an error that is `late` inside the stream, where one was asked for.
+    """
+
+    code: int
+    message: str = ""
+    metadata: JSON = field(default_factory=dict[str, Any])
+    fields: tuple[tuple[str, str], ...] = ()
+    detail: str | None = None
+    late: bool = False
+
+    def __post_init__(self) -> None:
+        self.message = self.message or _ERRORS.get(self.code, ("Server error", None))[0]
 
     def to_1_0(self) -> JSON:
         """The error object of protocol 1.0."""
-        error: JSON = {"code": self.code, "message": self.message}
         details: list[JSON] = []
-        if self.code in _REASONS:
-            metadata: JSON = dict(self.metadata)
+        _, reason = _ERRORS.get(self.code, ("", None))
+        if reason is not None:
+            metadata = dict(self.metadata)
             if self.fields:
                 metadata["errors"] = [{"field": name, "message": text} for name, text in self.fields]
-            details.append(
-                {
-                    "@type": "type.googleapis.com/google.rpc.ErrorInfo",
-                    "reason": _REASONS[self.code],
-                    "domain": "a2a-protocol.org",
-                    "metadata": metadata,
-                }
-            )
+            info = {"reason": reason, "domain": "a2a-protocol.org", "metadata": metadata}
+            details.append({"@type": "type.googleapis.com/google.rpc.ErrorInfo", **info})
         if self.fields:
             violations = [{"field": name, "description": text} for name, text in self.fields]
-            details.append(
-                {"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": violations}
-            )
-        if details:
-            error["data"] = details
-        return error
+            bad_request = "type.googleapis.com/google.rpc.BadRequest"
+            details.append({"@type": bad_request, "fieldViolations": violations})
+        return {"code": self.code, "message": self.message, **({"data": details} if details else {})}
 
 
-def rpc_error(code: int | str, message: str) -> RPCError | None:
-    """A chosen error as JSON-RPC's; None for an HTTP status."""
+def error_number(code: int | str | None) -> int:
+    """A code as JSON-RPC's number: -32603 for any that is none."""
     text = str(code)
-    if not (text.removeprefix("-").isdigit() and text.isascii()):
-        return RPCError(-32603, message)
-    return None if 400 <= int(text) <= 599 else RPCError(int(text), message)
+    return int(text) if text.isascii() and text.removeprefix("-").isdigit() else -32603
+
+
+def chosen_error(code: int | str, message: str) -> RPCError | Refusal:
+    """A chosen error: a refusal for an HTTP status."""
+    number = error_number(code)
+    return refusal_of(code, message) if 400 <= number <= 599 else RPCError(number, message, late=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """How one request is answered: the protocol, and the request's `id`."""
+    """How one request is answered: by protocol 0.3 or 1.0, and with the request's `id`."""
 
-    old: bool
-    ident: Any
+    old: bool = False
+    ident: Any = None
 
     def body(self, result: JSON) -> bytes:
-        """A one-shot result: in 1.0 as it is, in 0.3 with sorted keys."""
-        if self.old:
-            return _sorted({"id": self.ident, "jsonrpc": "2.0", "result": result})
-        return dump({"result": result, "id": self.ident, "jsonrpc": "2.0"})
+        """A one-shot result: in 1.0 as it is, in 0.3 an event in that form, with sorted keys."""
+        return dump(self._answer("result", to_0_3(result) if self.old else result), sort=self.old)
 
     def error_body(self, error: RPCError) -> bytes:
         """A one-shot error."""
-        if self.old:
-            body: JSON = {"code": error.code, "data": None, "message": error.message}
-            if error.detail is not None:
-                body = {"code": error.code, "message": error.message, "data": error.detail}
-            return dump({"jsonrpc": "2.0", "id": self.ident, "error": body})
-        return dump({"error": error.to_1_0(), "id": self.ident, "jsonrpc": "2.0"})
+        if not self.old:
+            return dump(self._answer("error", error.to_1_0()))
+        body: JSON = {"code": error.code, "data": None, "message": error.message}
+        if error.detail is not None:
+            body = {"code": error.code, "message": error.message, "data": error.detail}
+        return dump({"jsonrpc": "2.0", "id": self.ident, "error": body})
 
     def event(self, event: JSON) -> bytes:
         """One event of a stream: 1.0 spaced, 0.3 compact and sorted."""
-        if self.old:
-            result = to_0_3(event)
-            return sse(_sorted({"id": self.ident, "jsonrpc": "2.0", "result": result}))
-        return sse(dump({"result": event, "id": self.ident, "jsonrpc": "2.0"}, spaced=True))
+        result = to_0_3(event) if self.old else event
+        return sse(dump(self._answer("result", result), spaced=not self.old, sort=self.old))
 
     def error_event(self, error: RPCError) -> bytes:
         """An error inside a stream: `event: error` in 1.0, a plain event in 0.3."""
         if self.old:
             body = {"code": error.code, "message": error.message}
-            return sse(_sorted({"error": body, "id": self.ident, "jsonrpc": "2.0"}))
-        body = {"error": error.to_1_0(), "id": self.ident, "jsonrpc": "2.0"}
-        return sse(dump(body, spaced=True), event="error")
+            return sse(dump(self._answer("error", body), sort=True))
+        return sse(dump(self._answer("error", error.to_1_0()), spaced=True), event="error")
+
+    def _answer(self, member: str, value: JSON) -> JSON:
+        return {member: value, "id": self.ident, "jsonrpc": "2.0"}
 
 
-class KnownError(RPCError):
-    """An error found while the envelope was read, when the `id` was known already."""
-
-    def __init__(self, wire: Wire, code: int, message: str | None = None) -> None:
-        super().__init__(code, message)
-        self.wire = wire
-
-
-def _sorted(value: JSON) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode()
-
-
-def state_0_3(state: str) -> str:
-    """`TASK_STATE_INPUT_REQUIRED` as `input-required`."""
-    return state.removeprefix("TASK_STATE_").lower().replace("_", "-")
+_KINDS = {"statusUpdate": "status-update", "artifactUpdate": "artifact-update"}
 
 
 def to_0_3(event: JSON) -> JSON:
     """A 1.0 event as the `result` of protocol 0.3."""
     ((kind, inner),) = event.items()
-    if kind == "task":
-        return task_0_3(inner)
-    if kind == "message":
-        return message_0_3(inner)
+    found: JSON = {"kind": _KINDS.get(kind, kind), **_members_0_3(inner)}
     if kind == "statusUpdate":
-        return {
-            "kind": "status-update",
-            "taskId": inner["taskId"],
-            "contextId": inner["contextId"],
-            "status": _status_0_3(inner["status"]),
-            # An interrupted status has `final: false` even where the stream then closes.
-            "final": inner["status"]["state"] in TERMINAL,
-            **_metadata(inner),
-        }
-    return {
-        "kind": "artifact-update",
-        "taskId": inner["taskId"],
-        "contextId": inner["contextId"],
-        "artifact": _artifact_0_3(inner["artifact"]),
-        "append": inner.get("append", False),
-        "lastChunk": inner.get("lastChunk", False),
-        **_metadata(inner),
-    }
-
-
-def task_0_3(task: JSON) -> JSON:
-    """A 1.0 task in 0.3 form."""
-    found: JSON = {
-        "kind": "task",
-        "id": task["id"],
-        "contextId": task["contextId"],
-        "status": _status_0_3(task["status"]),
-        **_metadata(task),
-    }
-    if task.get("artifacts"):
-        found["artifacts"] = [_artifact_0_3(artifact) for artifact in task["artifacts"]]
-    if task.get("history"):
-        found["history"] = [message_0_3(message) for message in task["history"]]
+        # An interrupted status has `final: false` even where the stream then closes.
+        found["final"] = inner["status"]["state"] in TERMINAL
+    if kind == "artifactUpdate":
+        found = {"append": False, "lastChunk": False, **found}
     return found
 
 
-def message_0_3(message: JSON) -> JSON:
-    """A 1.0 message in 0.3 form."""
-    found = {**message, "kind": "message"}
-    found["role"] = "user" if message["role"] == "ROLE_USER" else "agent"
-    found["parts"] = [part_0_3(part) for part in message["parts"]]
-    return found
+def _members_0_3(value: JSON) -> JSON:
+    return {name: _member_0_3(name, member) for name, member in value.items()}
 
 
-def part_0_3(part: JSON) -> JSON:
-    """A 1.0 part in 0.3 form."""
-    if "text" in part:
-        return {"kind": "text", "text": part["text"]}
-    if "data" in part:
-        return {"kind": "data", "data": part["data"]}
-    file: JSON = {"name": part.get("filename"), "mimeType": part.get("mediaType")}
-    if "raw" in part:
-        file["bytes"] = part["raw"]
-    else:
-        file["uri"] = part.get("url")
-    return {"kind": "file", "file": {key: value for key, value in file.items() if value}}
+def _member_0_3(name: str, value: Any) -> Any:
+    """A member of a 1.0 object in 0.3 form; `metadata` is its sender's own."""
+    match name:
+        case "state":  # `TASK_STATE_INPUT_REQUIRED` is `input-required`
+            return value.removeprefix("TASK_STATE_").lower().replace("_", "-")
+        case "role":
+            return value.removeprefix("ROLE_").lower()
+        case "message":
+            return {"kind": "message", **_members_0_3(value)}
+        case "history":
+            return [_member_0_3("message", message) for message in value]
+        case "status" | "artifact":
+            return _members_0_3(value)
+        case "artifacts":
+            return [_members_0_3(artifact) for artifact in value]
+        case "parts":
+            return [_part_0_3(part) for part in value]
+        case _:
+            return value
+
+
+# The names of a file's members: in a part of 1.0, and in the `file` of 0.3.
+_FILE = {"raw": "bytes", "url": "uri", "filename": "name", "mediaType": "mimeType"}
+
+
+def _part_0_3(part: JSON) -> JSON:
+    for kind in ("text", "data"):
+        if kind in part:
+            return {"kind": kind, kind: part[kind]}
+    other = "url" if "raw" in part else "raw"
+    file = {old: part[new] for new, old in _FILE.items() if part.get(new) and new != other}
+    return {"kind": "file", "file": file}
 
 
 def part_1_0(part: JSON) -> JSON:
     """A part of either protocol, or one without `kind`, in 1.0 form: by its members alone."""
     file = part.get("file")
     if is_object(file):
-        found: JSON = {}
-        if "bytes" in file:
-            found["raw"] = file["bytes"]
-        if "uri" in file:
-            found["url"] = file["uri"]
-        if file.get("name"):
-            found["filename"] = file["name"]
-        if file.get("mimeType"):
-            found["mediaType"] = file["mimeType"]
-        return found
-    return {key: value for key, value in part.items() if key not in ("kind", "type")}
-
-
-def _status_0_3(status: JSON) -> JSON:
-    found = {**status, "state": state_0_3(status["state"])}
-    if "message" in status:
-        found["message"] = message_0_3(status["message"])
-    return found
-
-
-def _artifact_0_3(artifact: JSON) -> JSON:
-    return {**artifact, "parts": [part_0_3(part) for part in artifact["parts"]]}
-
-
-def _metadata(found: JSON) -> JSON:
-    return {"metadata": found["metadata"]} if found.get("metadata") else {}
+        return {new: file[old] for new, old in _FILE.items() if file.get(old)}
+    return {name: member for name, member in part.items() if name not in ("kind", "type")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-from ._a2a import RPCError, rpc_error
+from ._a2a import RPCError, error_number
 from ._call import JSON
 from ._controls import Controls
 from ._state import State
@@ -52,6 +52,12 @@ class Run:
         """No more events will be added."""
         self.done = True
         self._wake()
+
+    def stop(self) -> None:
+        """End the task: it was canceled, or is forgotten because newer ones were kept."""
+        if self.work is not None:
+            self.work.cancel()
+        self.end()
 
     def set_status(self, name: str, text: str | None = None) -> None:
         """Change the state, with progress text or without, and tell the readers."""
@@ -140,7 +146,8 @@ async def work(run: Run, text: str, script: Script, controls: Controls) -> None:
             await asyncio.sleep(0)
         if script.error is not None:
             code, message = script.error
-            run.emit(rpc_error(code, message) or RPCError(-32603, message))
+            number = error_number(code)
+            run.emit(RPCError(-32603 if 400 <= number <= 599 else number, message))
             return
         if text == "data":
             mixed = f"art-{len(run.artifacts) + 1}"

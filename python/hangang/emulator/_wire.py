@@ -38,10 +38,10 @@ def is_whole_text(value: object) -> bool:
     return True
 
 
-def dump(value: object, *, spaced: bool = False) -> bytes:
+def dump(value: object, *, spaced: bool = False, sort: bool = False) -> bytes:
     """JSON as the services write it: raw UTF-8 on one line, compact or in Python's spacing."""
     separators = (", ", ": ") if spaced else (",", ":")
-    return json.dumps(value, ensure_ascii=False, separators=separators).encode()
+    return json.dumps(value, ensure_ascii=False, separators=separators, sort_keys=sort).encode()
 
 
 def ok(result: object) -> dict[str, Any]:

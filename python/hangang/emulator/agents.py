@@ -15,7 +15,7 @@ to the task there.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -27,16 +27,14 @@ from ._a2a import (
     STREAM_HEADERS,
     STREAM_TYPE,
     TERMINAL,
-    KnownError,
     RPCError,
     Wire,
+    chosen_error,
+    error_number,
     part_1_0,
     ping,
-    rpc_error,
-    task_0_3,
-    to_0_3,
 )
-from ._call import JSON, Call, Service, bearer, check_key, keep, no_headers, refusal_of, routes
+from ._call import JSON, Call, Service, bearer, check_key, keep, no_headers, routes
 from ._faults import Frame
 from ._run import Run, work
 from ._store import Store
@@ -59,7 +57,6 @@ _OLD = {
     "agent/getAuthenticatedExtendedCard": "GetExtendedAgentCard",
 }
 MOST_OF_A_TASK = 2**23
-_NEW = {*_OLD.values(), "ListTasks"}
 
 
 def _optional_key(call: Call) -> str:
@@ -76,26 +73,18 @@ async def _card(request: Request) -> Response:
     keep(request, b"", OPEN.name)
     url = str(request.base_url) + "a2a"
     interface = {"url": url, "protocolBinding": "JSONRPC"}
+    about = "Answers any question about the Han river."
+    skill = {"id": "answer", "name": "answer", "description": about, "tags": ["emulator"]}
     return JSONResponse(
         {
             "name": "한강",
             "description": "The agent of the local emulator.",
-            "supportedInterfaces": [
-                {**interface, "protocolVersion": "1.0"},
-                {**interface, "protocolVersion": "0.3"},
-            ],
+            "supportedInterfaces": [{**interface, "protocolVersion": version} for version in ("1.0", "0.3")],
             "version": "1",
             "capabilities": {"streaming": True},
             "defaultInputModes": ["text/plain"],
             "defaultOutputModes": ["text/plain"],
-            "skills": [
-                {
-                    "id": "answer",
-                    "name": "answer",
-                    "description": "Answers any question about the Han river.",
-                    "tags": ["emulator"],
-                }
-            ],
+            "skills": [skill],
             "preferredTransport": "JSONRPC",
             "protocolVersion": "0.3",
             "url": url,
@@ -103,27 +92,29 @@ async def _card(request: Request) -> Response:
     )
 
 
-# The standard server.
+# The JSON-RPC envelope.
 
 
 async def _standard(call: Call) -> Response:
     find_agent(call)
-    wire = Wire(old=False, ident=None)
+    wire, method = Wire(), ""
     try:
-        body, wire, method = await _envelope(call)
-        _check_version(call, wire, method)
+        body = _read(call)
+        given, ident = str(body.get("method") or ""), body.get("id")
+        is_known = isinstance(ident, str | int | None) and not isinstance(ident, bool)
+        wire = Wire(given in _OLD, ident if is_known else None)
+        method = _method(call, wire, body, given)
         params: object = body.get("params") or {}
         if not is_object(params):
             raise _invalid_params(wire, "params must be an object")
-        return await _dispatch(call, wire, method, params)
-    except KnownError as error:
-        return call.whole(error.wire.error_body(error))
+        return await _METHODS[method](call, wire, params)
     except RPCError as error:
+        if error.late and wire.old and method in ("SendStreamingMessage", "SubscribeToTask"):
+            return _stream(call, wire, [Frame(wire.error_event(error))])
         return call.whole(wire.error_body(error))
 
 
-async def _envelope(call: Call) -> tuple[JSON, Wire, str]:
-    """The JSON-RPC request, how to answer it, and the 1.0 name of its method."""
+def _read(call: Call) -> JSON:
     try:
         body = read_json(call.content)
     except RecursionError:
@@ -132,35 +123,19 @@ async def _envelope(call: Call) -> tuple[JSON, Wire, str]:
         raise RPCError(-32700, str(error)) from None
     if not is_object(body):
         raise RPCError(-32600)
-    ident = body.get("id")
-    if isinstance(ident, bool) or not isinstance(ident, str | int | None):
-        ident = None
-    given = body.get("method")
-    given = given if isinstance(given, str) else ""
-    method = _OLD.get(given, given)
-    wire = Wire(old=given in _OLD, ident=ident)
+    return body
+
+
+def _method(call: Call, wire: Wire, body: JSON, given: str) -> str:
+    """The 1.0 name of the method, which the request's version must have."""
     if body.get("jsonrpc") != "2.0":
-        raise KnownError(wire, -32600, "Invalid request: 'jsonrpc' must be exactly '2.0'")
-    if not method:
-        raise KnownError(wire, -32600)
-    if method not in _NEW:
-        raise KnownError(wire, -32601)
-    return body, wire, method
-
-
-def _tasks(call: Call) -> Store[Run]:
-    return call.state.store("tasks", forget=_stop)
-
-
-def _stop(run: Run) -> None:
-    """End a task: it was canceled, or is forgotten because newer ones were kept."""
-    if run.work is not None:
-        run.work.cancel()
-    run.end()
-
-
-def _check_version(call: Call, wire: Wire, method: str) -> None:
-    """1.0 methods need `A2A-Version: 1.x`; absent means 0.3 ([a2a §7])."""
+        raise RPCError(-32600, "Invalid request: 'jsonrpc' must be exactly '2.0'")
+    if not given or not isinstance(body["method"], str):
+        raise RPCError(-32600)
+    method = _OLD.get(given, given)
+    if method not in _METHODS:
+        raise RPCError(-32601)
+    # 1.0 methods need `A2A-Version: 1.x`; absent means 0.3 ([a2a §7]).
     version = call.header("a2a-version") or call.request.query_params.get("A2A-Version") or "0.3"
     wanted = "0.3" if wire.old else "1.0"
     if version.partition(".")[0] != wanted.partition(".")[0]:
@@ -169,6 +144,7 @@ def _check_version(call: Call, wire: Wire, method: str) -> None:
             -32603 if wire.old else -32009,
             f"A2A version '{version}' is not supported by this handler. Expected version '{wanted}'.",
         )
+    return method
 
 
 def _invalid_params(wire: Wire, text: str) -> RPCError:
@@ -177,124 +153,130 @@ def _invalid_params(wire: Wire, text: str) -> RPCError:
     return RPCError(-32602, metadata={"parseError": text})
 
 
-async def _dispatch(call: Call, wire: Wire, method: str, params: JSON) -> Response:
-    if method in ("SendMessage", "SendStreamingMessage"):
-        return await _send(call, wire, params, stream=method == "SendStreamingMessage")
-    if method.endswith(("PushNotificationConfig", "PushNotificationConfigs")):
-        raise RPCError(-32003)
-    if method == "GetExtendedAgentCard":
-        raise RPCError(-32004, "The agent does not support authenticated extended cards")
-    if method == "ListTasks":
-        return _list_tasks(call, wire, params)
+def _missing(wire: Wire, name: str, text: str = "Field is required.") -> RPCError:
+    if wire.old:
+        return RPCError(-32600, detail=f"1 validation error\nparams.{name}\n  Field required")
+    field = name.replace("messageId", "message_id")
+    return RPCError(-32602, "Validation failed", fields=((field, text),))
+
+
+# Tasks.
+
+
+def _tasks(call: Call) -> Store[Run]:
+    return call.state.store("tasks", forget=Run.stop)
+
+
+def _find(call: Call, params: JSON) -> Run:
     run = _tasks(call).get(str(params.get("id")))
-    if method == "SubscribeToTask":
-        return _subscribe(call, wire, run)
     if run is None:
-        raise RPCError(-32001)
-    if method == "CancelTask":
-        _cancel(run)
+        raise RPCError(-32001, late=True)
+    return run
+
+
+def _refuse_terminal(run: Run, *, late: bool) -> None:
+    if run.status["state"] in TERMINAL:
+        raise RPCError(-32004, f"Task {run.id} is in terminal state: {run.status['state']}", late=late)
+
+
+async def _get_task(call: Call, wire: Wire, params: JSON) -> Response:
     history = params.get("historyLength")
-    task = run.task(history if isinstance(history, int) else None)
-    return call.whole(wire.body(task_0_3(task) if wire.old else task))
+    task = _find(call, params).task(history if isinstance(history, int) else None)
+    return call.whole(wire.body({"task": task} if wire.old else task))
 
 
-def _list_tasks(call: Call, wire: Wire, params: JSON) -> Response:
-    context = params.get("contextId")
+async def _cancel_task(call: Call, wire: Wire, params: JSON) -> Response:
+    run = _find(call, params)
+    if run.status["state"] in TERMINAL:
+        raise RPCError(-32002)
+    run.set_status("CANCELED")
+    run.stop()
+    return await _get_task(call, wire, params)
+
+
+async def _list_tasks(call: Call, wire: Wire, params: JSON) -> Response:
+    context, size = params.get("contextId"), params.get("pageSize")
     found = [
         {key: value for key, value in run.task().items() if key != "artifacts"}
         for run in reversed(list(_tasks(call)))
         if context in (None, "", run.context)
     ]
-    size = params.get("pageSize")
     size = size if isinstance(size, int) and size > 0 else 50
     listed = {"tasks": found[:size], "pageSize": size, "totalSize": len(found), "nextPageToken": ""}
     return call.whole(wire.body(listed))
 
 
-def _cancel(run: Run) -> None:
-    if run.status["state"] in TERMINAL:
-        raise RPCError(-32002)
-    run.set_status("CANCELED")
-    _stop(run)
-
-
-def _subscribe(call: Call, wire: Wire, run: Run | None) -> Response:
-    error: RPCError | None = None
-    if run is None:
-        error = RPCError(-32001)
-    elif run.status["state"] in TERMINAL:
-        error = RPCError(-32004, _is_terminal(run))
-    if error is not None or run is None:
-        if wire.old and error is not None:  # 0.3 reports errors inside the stream
-            return _stream(call, wire, [Frame(wire.error_event(error))])
-        raise error or RPCError(-32001)
+async def _subscribe(call: Call, wire: Wire, params: JSON) -> Response:
+    run = _find(call, params)
+    _refuse_terminal(run, late=True)
     return _stream(call, wire, _events(run, wire, len(run.events), first={"task": run.task()}))
 
 
-def _is_terminal(run: Run) -> str:
-    return f"Task {run.id} is in terminal state: {run.status['state']}"
+async def _no_push(*_: object) -> Response:
+    raise RPCError(-32003)
 
 
-async def _send(call: Call, wire: Wire, params: JSON, *, stream: bool) -> Response:
+async def _no_card(*_: object) -> Response:
+    raise RPCError(-32004, "The agent does not support authenticated extended cards")
+
+
+# Messages.
+
+
+async def _send(call: Call, wire: Wire, params: JSON, *, stream: bool = False) -> Response:
     message = _read_message(wire, params)
     text = "".join(part.get("text", "") for part in message["parts"])
     run = _run_for(call, params, message)
     turn = call.state.count("turns", run.context)
     random = call.random(call.request.url.path, text, turn)
-    try:
-        script = call.script(random, stream=stream, prompt=text, turn=turn, refuse=_refuse)
-    except RPCError as error:
-        if stream and wire.old:  # 0.3 reports errors inside the stream
-            return _stream(call, wire, [Frame(wire.error_event(error))])
-        raise
+    script = call.script(random, stream=stream, prompt=text, turn=turn, refuse=chosen_error)
     if script.chosen:
         text = ""  # the words that steer the made-up agent do nothing
     message["contextId"] = run.context
+    if text == "errfirst":
+        raise RPCError(-32005, "boom before first event", late=True)
     if text.startswith("message:"):
-        reply = _direct_reply(call, run)
+        found = {"messageId": call.state.new_id(), "contextId": run.context}
+        reply = {"message": {**found, "role": "ROLE_AGENT", "parts": [{"text": "직접 답변입니다."}]}}
         if stream:
             return _stream(call, wire, [Frame(wire.event(reply), end=True)])
-        result = to_0_3(reply) if wire.old else reply
-        return call.whole(wire.body(result))
-    if text == "errfirst":
-        failed = RPCError(-32005, "boom before first event")
-        if stream and wire.old:
-            return _stream(call, wire, [Frame(wire.error_event(failed))])
-        raise failed
+        return call.whole(wire.body(reply))
     start = _start(call, run, message, text, script)
     if stream:
         return _stream(call, wire, _events(run, wire, start), script.text_hash)
-    if not _returns_at_once(wire, params):
+    options = params.get("configuration")
+    options = options if is_object(options) else {}
+    returns_at_once = (
+        options.get("blocking") is False if wire.old else options.get("returnImmediately") is True
+    )
+    if not returns_at_once:
         await run.finished()
         if isinstance(run.events[-1], RPCError):
             raise run.events[-1]
-    task = run.task()
-    result = task_0_3(task) if wire.old else {"task": task}
-    return call.whole(wire.body(result))
+    return call.whole(wire.body({"task": run.task()}))
 
 
-def _refuse(code: int | str, message: str) -> Exception:
-    return rpc_error(code, message) or refusal_of(code, message)
+async def _send_stream(call: Call, wire: Wire, params: JSON) -> Response:
+    return await _send(call, wire, params, stream=True)
 
 
 def _read_message(wire: Wire, params: JSON) -> JSON:
     """The message in 1.0 form, checked as a2a-sdk checks it."""
     message = params.get("message")
     if message is None:
-        raise _missing(wire, "message", "message")
+        raise _missing(wire, "message")
     if not is_object(message):
         raise _invalid_params(wire, "Failed to parse message field.")
     roles = ("user", "agent") if wire.old else ("ROLE_USER", "ROLE_AGENT")
     if message.get("role") not in roles:
-        raise _missing(wire, "message.role", "message.role")
+        raise _missing(wire, "message.role")
     if not isinstance(message.get("messageId"), str) or not message["messageId"]:
-        raise _missing(wire, "message.messageId", "message.message_id")
+        raise _missing(wire, "message.messageId")
     parts = message.get("parts", [])
     if not is_objects(parts) or not all(isinstance(part.get("text", ""), str) for part in parts):
         raise _invalid_params(wire, "Failed to parse message.parts field.")
     if not parts:
-        text = "Field must contain at least one element."
-        raise _missing(wire, "message.parts", "message.parts", text)
+        raise _missing(wire, "message.parts", "Field must contain at least one element.")
     found: JSON = {
         "messageId": message["messageId"],
         "contextId": message.get("contextId") or "",
@@ -307,20 +289,13 @@ def _read_message(wire: Wire, params: JSON) -> JSON:
     return found
 
 
-def _missing(wire: Wire, old: str, new: str, text: str = "Field is required.") -> RPCError:
-    if wire.old:
-        return RPCError(-32600, detail=f"1 validation error\nparams.{old}\n  Field required")
-    return RPCError(-32602, "Validation failed", fields=((new, text),))
-
-
 def _run_for(call: Call, params: JSON, message: JSON) -> Run:
     """The task that the message continues, or a new one."""
     if ident := message["taskId"]:
         found = _tasks(call).get(str(ident))
         if found is None:
             raise RPCError(-32001, f"Task {ident} not found")
-        if found.status["state"] in TERMINAL:
-            raise RPCError(-32004, _is_terminal(found))
+        _refuse_terminal(found, late=False)
         if found.size > MOST_OF_A_TASK:
             raise RPCError(-32004, f"Task {ident} is too long: the emulator keeps {MOST_OF_A_TASK} bytes")
         return found
@@ -347,26 +322,6 @@ def _start(call: Call, run: Run, message: JSON, text: str, script: Script) -> in
     return start
 
 
-def _returns_at_once(wire: Wire, params: JSON) -> bool:
-    options = params.get("configuration")
-    if not is_object(options):
-        return False
-    if wire.old:
-        return options.get("blocking") is False
-    return options.get("returnImmediately") is True
-
-
-def _direct_reply(call: Call, run: Run) -> JSON:
-    return {
-        "message": {
-            "messageId": call.state.new_id(),
-            "contextId": run.context,
-            "role": "ROLE_AGENT",
-            "parts": [{"text": "직접 답변입니다."}],
-        }
-    }
-
-
 async def _events(run: Run, wire: Wire, start: int, *, first: JSON | None = None) -> AsyncIterator[Frame]:
     if first is not None:
         yield Frame(wire.event(first), paced=False)
@@ -383,8 +338,7 @@ async def _events(run: Run, wire: Wire, start: int, *, first: JSON | None = None
 
 def _stream(call: Call, wire: Wire, frames: Any, headers: Mapping[str, str] | None = None) -> Response:
     def failed(code: str | None) -> Iterator[Frame]:
-        number = int(code) if code and code.lstrip("-").isdigit() else -32603
-        yield Frame(wire.error_event(RPCError(number)))
+        yield Frame(wire.error_event(RPCError(error_number(code))))
 
     return call.stream(
         frames,
@@ -396,6 +350,19 @@ def _stream(call: Call, wire: Wire, frames: Any, headers: Mapping[str, str] | No
     )
 
 
+_METHODS: dict[str, Callable[[Call, Wire, JSON], Awaitable[Response]]] = {
+    "SendMessage": _send,
+    "SendStreamingMessage": _send_stream,
+    "GetTask": _get_task,
+    "ListTasks": _list_tasks,
+    "CancelTask": _cancel_task,
+    "SubscribeToTask": _subscribe,
+    "CreateTaskPushNotificationConfig": _no_push,
+    "GetTaskPushNotificationConfig": _no_push,
+    "ListTaskPushNotificationConfigs": _no_push,
+    "DeleteTaskPushNotificationConfig": _no_push,
+    "GetExtendedAgentCard": _no_card,
+}
 ROUTES = [
     Route("/.well-known/agent-card.json", _card, methods=["GET"]),
     *routes(OPEN, {"POST /a2a": _standard}),

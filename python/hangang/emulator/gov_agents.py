@@ -11,13 +11,13 @@ codes of bad requests.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from starlette.responses import Response
 
-from ._a2a import KnownError, Wire, rpc_error
-from ._call import JSON, Call, Refusal, refusal_of, routes
+from ._a2a import RPCError, chosen_error, error_number
+from ._call import JSON, Call, Handler, Refusal, routes
 from ._controls import MOST_TOKENS
 from ._faults import Frame
 from ._wire import dump, sse
@@ -35,100 +35,73 @@ def find_agent(call: Call) -> None:
         raise Refusal(403, message="Agent not deployed")
 
 
-async def _profile(call: Call, method: str) -> tuple[JSON, JSON, Any]:
-    """The params and the message of a request to one of Gov's profiles, and its `id`."""
-    find_agent(call)
-    body = await call.read_object()
-    if body.get("method") != method:
-        raise KnownError(Wire(old=False, ident=body.get("id")), -32601)
-    params = body.get("params")
-    message = params.get("message") if is_object(params) else None
-    if not is_object(params) or not is_object(message):
-        raise KnownError(Wire(old=False, ident=body.get("id")), -32602)
-    parts = message.get("parts")
-    if message.get("role") != "user" or not message.get("messageId") or not parts:
-        raise KnownError(Wire(old=False, ident=body.get("id")), -32602)
-    return params, message, body.get("id")
+def _profile(method: str, answer: Callable[[Call, JSON, JSON, Any], Response]) -> Handler:
+    """The handler of a profile: `answer` gets the params, the message, and the request's `id`."""
 
+    async def serve(call: Call) -> Response:
+        find_agent(call)
+        body = await call.read_object()
+        try:
+            if body.get("method") != method:
+                raise RPCError(-32601)
+            params = body.get("params")
+            message = params.get("message") if is_object(params) else None
+            if not is_object(params) or not is_object(message):
+                raise RPCError(-32602)
+            if message.get("role") != "user" or not message.get("messageId") or not message.get("parts"):
+                raise RPCError(-32602)
+            return answer(call, params, message, body.get("id"))
+        except RPCError as error:  # `error.data.detail` is where that client looks
+            failed = {"code": error.code, "message": error.message, "data": {"detail": error.message}}
+            return call.reply({"jsonrpc": "2.0", "id": body.get("id"), "error": failed})
 
-def _failed(call: Call, error: KnownError) -> Response:
-    """`error.data.detail` is where that client looks."""
-    body = {"code": error.code, "message": error.message, "data": {"detail": error.message}}
-    answer = {"jsonrpc": "2.0", "id": error.wire.ident, "error": body}
-    return call.reply(answer)
+    return serve
 
 
 def _text(message: JSON) -> str:
-    parts = message.get("parts")
-    found = parts if is_list(parts) else []
-    return "".join(str(part.get("text", "")) for part in found if is_object(part))
+    parts = message["parts"] if is_list(message["parts"]) else []
+    return "".join(str(part.get("text", "")) for part in parts if is_object(part))
 
 
-def _script(call: Call, text: str, context: str, ident: object, *, stream: bool) -> Script:
-    def refuse(code: int | str, message: str) -> Exception:
-        failed = rpc_error(code, message)
-        return (
-            KnownError(Wire(old=False, ident=ident), failed.code, failed.message)
-            if failed
-            else refusal_of(code, message)
-        )
-
+def _script(call: Call, text: str, context: str, *, stream: bool) -> Script:
     turn = call.state.count("turns", context)
     random = call.random(call.request.url.path, text, turn)
-    return call.script(random, stream=stream, prompt=text, turn=turn, refuse=refuse)
+    return call.script(random, stream=stream, prompt=text, turn=turn, refuse=chosen_error)
 
 
-async def _agent_v1(call: Call) -> Response:
-    try:
-        params, message, ident = await _profile(call, "message/send")
-    except KnownError as error:
-        return _failed(call, error)
+def _agent_v1(call: Call, params: JSON, message: JSON, ident: Any) -> Response:
     metadata = params.get("metadata")
     session = metadata.get("chat_session_id") if is_object(metadata) else None
     if session is None and isinstance(message.get("contextId"), str):
         session = call.state.session_of(message["contextId"])
     session = session if isinstance(session, int) else call.state.new_session()
     text = _text(message)
-    try:
-        script = _script(call, text, f"session-{session}", ident, stream=False)
-    except KnownError as error:
-        return _failed(call, error)
+    script = _script(call, text, f"session-{session}", stream=False)
     if text == "fail" and not script.chosen:
-        return _failed(call, KnownError(Wire(old=False, ident=ident), -32603, "실패"))
+        raise RPCError(-32603, "실패")
     result = {
         "metadata": {"chat_session_id": session},
         "message": {"parts": [{"kind": "text", "text": script.text}]},
     }
-    answer = {"jsonrpc": "2.0", "id": ident, "result": result}
-    return call.reply(answer, headers=script.text_hash)
+    return call.reply({"jsonrpc": "2.0", "id": ident, "result": result}, headers=script.text_hash)
 
 
-async def _agent_v2(call: Call) -> Response:
-    try:
-        _, message, ident = await _profile(call, "SendStreamingMessage")
-    except KnownError as error:
-        return _failed(call, error)
+def _agent_v2(call: Call, _: JSON, message: JSON, ident: Any) -> Response:
     if call.controls.artifacts * (call.controls.tokens or 0) > MOST_TOKENS:
         # Each update has the text so far.
         raise Refusal(400, message=f"x-hangang-artifacts times x-hangang-tokens is at most {MOST_TOKENS}")
     context = str(message.get("contextId") or call.state.new_id())
     text = _text(message)
-    try:
-        script = _script(call, text, context, ident, stream=True)
-    except KnownError as error:
-        return _failed(call, error)
-
-    def failed(code: str | None) -> Iterator[Frame]:
-        return _v2_error(ident, code, "Agent failed", "emulated")
-
+    script = _script(call, text, context, stream=True)
     return call.stream(
-        _v2_frames(call, script, context, ident, text), error_frames=failed, headers=script.text_hash
+        _v2_frames(call, script, context, ident, text),
+        error_frames=lambda code: _v2_error(ident, code, "Agent failed", "emulated"),
+        headers=script.text_hash,
     )
 
 
 def _v2_error(ident: object, code: str | None, message: str, detail: str) -> Iterator[Frame]:
-    number = int(code) if code and code.lstrip("-").isdigit() else -32603
-    error = {"code": number, "message": message, "data": {"detail": detail}}
+    error = {"code": error_number(code), "message": message, "data": {"detail": detail}}
     yield Frame(sse(dump({"jsonrpc": "2.0", "id": ident, "error": error})))
 
 
@@ -162,6 +135,9 @@ def _v2_frames(call: Call, script: Script, context: str, ident: object, text: st
 
 ROUTES = routes(
     CHAT,
-    {"POST /v2/{slug}/a2a": _agent_v2, "POST /{slug}/a2a": _agent_v1},
+    {
+        "POST /v2/{slug}/a2a": _profile("SendStreamingMessage", _agent_v2),
+        "POST /{slug}/a2a": _profile("message/send", _agent_v1),
+    },
     ["/api/v1/external/agents"],
 )
