@@ -20,7 +20,7 @@ from ._replies import AnswersError
 from ._requests import Request as ReceivedRequest
 from ._requests import decoded
 from ._state import State
-from ._wire import dump, frames_of, keep_alive_comment, read_json
+from ._wire import dump, frames_of, keep_alive_comment, read_json, text_of
 from .fake_answers import Script, UnusableSchema, compose, count_tokens, scripted
 from .json_types import is_object
 
@@ -169,7 +169,8 @@ class Call:
         assert self.received is not None
         reply = self.state.replies.next(self.received)
         if reply is None:
-            options |= {"tokens": self.controls.tokens, "hard": self.controls.text == "hard"}
+            controls = self.controls
+            options |= {"tokens": controls.tokens, "hard": controls.text == "hard", "calls": controls.calls}
             return compose(
                 random, prompt=prompt, prompt_tokens=prompt_tokens, call_prefix=call_prefix, **options
             )
@@ -231,6 +232,17 @@ class Call:
             headers["x-ratelimit-reset-requests"] = f"{self.controls.reset_after:g}s"
         self._plan(Controls(delay=self.controls.delay), whole=True)
         return Response(self.service.error_body(self, refusal), refusal.status, headers)
+
+
+def question_of(messages: Iterable[Any]) -> JSON:
+    """What `Call.script` takes of a conversation: the last question, which it is, and all tokens."""
+    prompt, turn, tokens = "", 0, 0
+    for message in messages:
+        text = text_of(message.get("content"))
+        tokens += count_tokens(text) + 2
+        if message.get("role") == "user":
+            prompt, turn = text, turn + 1
+    return {"prompt": prompt, "turn": max(turn, 1), "prompt_tokens": tokens}
 
 
 Handler = Callable[[Call], Awaitable[Response]]

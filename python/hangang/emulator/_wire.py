@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from ._faults import Frame
@@ -96,15 +96,6 @@ def _json_ends(body: bytes) -> Iterator[int]:
             depth -= 1
             if depth == 0:
                 yield at + 1
-
-
-def last_user_text(messages: Iterable[Any]) -> tuple[str, int]:
-    """The text of the last user message, and which of the user's questions it is."""
-    text, turn = "", 0
-    for message in messages:
-        if is_object(message) and message.get("role") == "user":
-            text, turn = text_of(message.get("content")), turn + 1
-    return text, max(turn, 1)
 
 
 def text_of(content: object) -> str:

@@ -19,18 +19,31 @@ import base64
 import binascii
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
-from typing import Any
+from typing import NamedTuple
 
 from starlette.responses import Response
 
 from hangang._clova_codes import CLOVA_CODES
 
-from ._call import JSON, Call, Refusal, Service, bearer, check_key, refusal_of, routes, status_of
+from ._call import (
+    JSON,
+    Call,
+    Handler,
+    Refusal,
+    Service,
+    bearer,
+    check_key,
+    question_of,
+    refusal_of,
+    routes,
+    status_of,
+)
 from ._faults import Frame
-from ._wire import dump, last_user_text, ok, sse, text_of
-from .fake_answers import Script, count_tokens
-from .json_types import is_list, is_number, is_object, is_objects
+from ._wire import dump, ok, sse
+from .fake_answers import Script
+from .json_types import is_between, is_list, is_object, is_objects
 from .tool_turns import NATIVE, has_tool_turn, wrong_tools, wrong_turn
 
 PREFIXES = ("", "/testapp", "/serviceapp")
@@ -39,14 +52,28 @@ CODES = CLOVA_CODES
 _SPECIAL = {"wrong-key": "40104", "wrong-scheme": "40102", "no-boundary": "41501"}
 _USUAL = {429: "42901"}
 
-# Model to API version, context length, largest output, requests and tokens a minute of a test key.
-MODELS: dict[str, tuple[str, int, int, int, int]] = {
-    "HCX-007": ("v3", 128_000, 32_768, 60, 60_000),
-    "HCX-005": ("v3", 128_000, 4_096, 60, 60_000),
-    "HCX-DASH-002": ("v3", 32_000, 4_096, 90, 80_000),
-    "HCX-003": ("v1", 8_192, 4_096, 200, 30_000),
-    "HCX-DASH-001": ("v1", 4_096, 4_096, 200, 30_000),
+
+class Model(NamedTuple):
+    """A model: its API, context length, largest output, and requests a minute of a test key."""
+
+    name: str
+    version: str
+    context: int
+    most: int
+    requests: int = 60
+
+
+MODELS = {
+    model.name: model
+    for model in (
+        Model("HCX-007", "v3", 128_000, 32_768),
+        Model("HCX-005", "v3", 128_000, 4_096),
+        Model("HCX-DASH-002", "v3", 32_000, 4_096, 90),
+        Model("HCX-003", "v1", 8_192, 4_096, 200),
+        Model("HCX-DASH-001", "v1", 4_096, 4_096, 200),
+    )
 }
+TUNED = {"v1": Model("tuned", "v1", 8_192, 4_096), "v3": Model("tuned", "v3", 32_000, 4_096)}
 THOUGHTS = {"none": 0, "low": 2, "medium": 4, "high": 9}
 _DEFAULT_LIMIT = {"none": 512, "low": 5_120, "medium": 10_240, "high": 20_480}
 MIN_TOKENS_WITH_TOOLS = 1_024
@@ -58,7 +85,7 @@ def complete(refusal: Refusal) -> Refusal:
     if code is None:
         code = _USUAL.get(refusal.status, f"{refusal.status}00")
     status, message, _ = CODES.get(code) or (refusal.status or status_of(code), "Bad request", False)
-    return Refusal(refusal.status or status, code, refusal.message or message, headers=refusal.headers)
+    return replace(refusal, status=refusal.status or status, code=code, message=refusal.message or message)
 
 
 def authenticate(call: Call) -> str:
@@ -79,7 +106,7 @@ def authenticate(call: Call) -> str:
 
 
 def _limit(call: Call) -> int:
-    return MODELS.get(call.path.get("model", ""), ("", 0, 0, 60, 0))[3]
+    return MODELS.get(call.path.get("model", ""), TUNED["v3"]).requests
 
 
 def rate_headers(limit: int, left: int, reset: float) -> dict[str, str]:
@@ -102,17 +129,19 @@ def _error_body(_: Call, refusal: Refusal) -> bytes:
 SERVICE = Service("clova", authenticate, _error_body, complete, _limit, rate_headers)
 
 
-def _chat(version: str) -> Any:
+def _chat(version: str) -> Handler:
     async def chat(call: Call) -> Response:
-        wants_stream = accepts_stream(call)
+        stream = accepts_stream(call)
         if ident := call.header("x-ncp-clovastudio-request-id"):
             call.headers["x-ncp-clovastudio-request-id"] = ident
         model = _model(call, version)
         body = await call.read_object()
-        messages = _messages(body)
-        if version == "v1":
-            return _v1(call, model, body, messages, wants_stream)
-        return _v3(call, model, body, messages, wants_stream)
+        messages = body.get("messages")
+        if not is_objects(messages):
+            raise invalid("messages")
+        if not any(message.get("content") or message.get("toolCalls") for message in messages):
+            raise Refusal(400, "40004")
+        return (_v1 if version == "v1" else _v3)(call, model, body, messages, stream)
 
     return chat
 
@@ -132,37 +161,30 @@ def accepts_stream(call: Call) -> bool:
     raise Refusal(406)
 
 
-def _model(call: Call, version: str) -> str:
+def _model(call: Call, version: str) -> Model:
     if "task" in call.path:
         if call.path["task"] == "missing":
             raise Refusal(400, "40080")
-        return "tuned"
-    model = call.path["model"]
-    if model == "HCX-002":
-        raise Refusal(400, "40082")
-    if model not in MODELS:
-        raise Refusal(400, "40080")
-    if MODELS[model][0] != version:
+        return TUNED[version]
+    model = known_model(call.path["model"])
+    if model.version != version:
         raise Refusal(400, "40084")
     return model
 
 
-def _messages(body: JSON) -> list[JSON]:
-    messages = body.get("messages")
-    if not is_objects(messages):
-        raise _invalid("messages")
-    found: list[JSON] = messages
-    if not found or not any(_has_content(message) for message in found):
-        raise Refusal(400, "40004")
-    return found
+def known_model(name: object) -> Model:
+    """The model of this name.
+
+    Raises:
+        Refusal: there is none.
+    """
+    if not isinstance(name, str) or name not in MODELS:
+        raise Refusal(400, "40082" if name == "HCX-002" else "40080")
+    return MODELS[name]
 
 
-def _has_content(message: JSON) -> bool:
-    content = message.get("content")
-    return bool(content) or bool(message.get("toolCalls"))
-
-
-def _invalid(*names: str) -> Refusal:
+def invalid(*names: str) -> Refusal:
+    """The refusal of a parameter, or of some that exclude each other."""
     return Refusal(400, "40001", f"Invalid parameter: {', '.join(names)}")
 
 
@@ -197,81 +219,53 @@ EXCLUSIONS = (
 )
 
 
-def _check_numbers(version: str, model: str, body: JSON) -> None:
-    for name, (low, high, over) in NUMBERS[version].items():
+def _check_numbers(model: Model, body: JSON) -> None:
+    for name, (low, high, over) in NUMBERS[model.version].items():
         value = body.get(name)
-        if name in ("maxTokens", "maxCompletionTokens") and version == "v3":
-            high = MODELS[model][2] if model in MODELS else 4_096
-        if value is None:
-            continue
-        if not is_number(value) or not low <= value <= high or (over and value == low):
-            raise _invalid(name)
-
-
-def prompt_tokens(messages: list[JSON]) -> int:
-    """The emulator's count of a request's tokens."""
-    return sum(count_tokens(text_of(message.get("content"))) + 2 for message in messages)
+        most = min(high, model.most) if name in ("maxTokens", "maxCompletionTokens") else high
+        if value is not None and (not is_between(value, low, most) or (over and value == low)):
+            raise invalid(name)
 
 
 # v1 and v2
 
 
-def _v1(call: Call, model: str, body: JSON, messages: list[JSON], stream: bool) -> Response:
+def _v1(call: Call, model: Model, body: JSON, messages: list[JSON], stream: bool) -> Response:
     for message in messages:
         if message.get("role") not in ("system", "user", "assistant"):
-            raise _invalid("messages.role")
+            raise invalid("messages.role")
         if not isinstance(message.get("content"), str):
-            raise _invalid("messages.content")
-    _check_numbers("v1", model, body)
-    prompt, turn = last_user_text(messages)
-    context = MODELS[model][1] if model in MODELS else 8_192
-    length = prompt_tokens(messages)
+            raise invalid("messages.content")
+    _check_numbers(model, body)
+    question = question_of(messages)
     random = call.random_for(body)
-    if length > context:
+    if question["prompt_tokens"] > model.context:
         # An over-long v1 prompt is an error event on HTTP 200 ([clova §7.3]).
         if stream:
             return call.stream(list(error_frames("40003", None, random)))
         raise Refusal(400, "40003")
-    script = call.script(
-        random,
-        stream=stream,
-        prompt=prompt,
-        turn=turn,
-        limit=body.get("maxTokens", 100),
-        prompt_tokens=length,
-    )
+    script = call.script(random, stream=stream, limit=body.get("maxTokens", 100), **question)
     reason = script.said or ("length" if script.finish == "length" else "stop_before")
     filters = ai_filters(random) if body.get("includeAiFilters") else []
     message = {"role": "assistant", "content": script.text}
-    counts: JSON = {"inputLength": length, "outputLength": len(script.content)}
+    counts: JSON = {"inputLength": script.prompt_tokens, "outputLength": len(script.content)}
     more: JSON = {"aiFilter": filters} if filters else {}
-    if stream:
-        result: JSON = {"message": message, **counts, "stopReason": reason, **more}
-        return call.stream(
-            _v1_frames(script, result, random),
-            error_frames=lambda code: error_frames(code, None, random),
-            headers=script.text_hash,
-        )
-    seed = body.get("seed") or random.randrange(1, 2**32)
-    whole = {"message": message, "stopReason": reason.upper(), **counts, "seed": seed, **more}
-    return call.reply(ok(whole), headers=script.text_hash)
+    result: JSON = {"message": message, **counts, "stopReason": reason, **more}
+    if not stream:
+        seed = body.get("seed") or random.randrange(1, 2**32)
+        result = {"message": message, "stopReason": reason.upper(), **counts, "seed": seed, **more}
+    return _answer(call, script, _v1_tokens(script), result, random, stream)
 
 
-def _v1_frames(script: Script, result: JSON, random: Random) -> Iterator[Frame]:
+def _v1_tokens(script: Script) -> Iterator[JSON]:
     for count, piece in enumerate(script.content, start=1):
-        token = {
+        yield {
             "message": {"role": "assistant", "content": piece},
             "index": 0,
             "inputLength": script.prompt_tokens,
             "outputLength": count,
             "stopReason": None,
         }
-        yield _event("token", token, random)
-    if script.error is not None:
-        yield from error_frames(*script.error, random)
-        return
-    yield _event("result", result, random, end=True)
-    yield _event("signal", {"data": "[DONE]"}, random, end=True)
 
 
 def ai_filters(random: Random, *, result: str | None = None) -> list[JSON]:
@@ -291,29 +285,24 @@ def ai_filters(random: Random, *, result: str | None = None) -> list[JSON]:
 # v3
 
 
-def _v3(call: Call, model: str, body: JSON, messages: list[JSON], stream: bool) -> Response:
+def _v3(call: Call, model: Model, body: JSON, messages: list[JSON], stream: bool) -> Response:
     effort = _v3_rules(model, body, messages)
-    prompt, turn = last_user_text(messages)
-    length = prompt_tokens(messages)
-    if length > (MODELS[model][1] if model in MODELS else 32_000):
+    question = question_of(messages)
+    if question["prompt_tokens"] > model.context:
         raise Refusal(400, "40003")
-    limit = body.get("maxCompletionTokens", body.get("maxTokens", _DEFAULT_LIMIT[effort]))
     form = body.get("responseFormat")
     random = call.random_for(body)
     script = call.script(
         random,
         stream=stream,
-        prompt=prompt,
-        turn=turn,
-        limit=limit,
+        limit=body.get("maxCompletionTokens", body.get("maxTokens", _DEFAULT_LIMIT[effort])),
         thoughts=THOUGHTS[effort],
-        prompt_tokens=length,
         tools=chosen_tools(body, messages, "toolChoice"),
-        calls=call.controls.calls,
         schema=form.get("schema") if is_object(form) else None,
+        **question,
     )
     created = 1_767_225_600 + random.randrange(10_000_000)
-    seed = body.get("seed") or random.randrange(1, 2**32)
+    shared = {"created": created, "seed": body.get("seed") or random.randrange(1, 2**32)}
     message: JSON = {"role": "assistant", "content": script.text}
     if script.thinking:
         message["thinkingContent"] = script.thinking_text
@@ -322,102 +311,89 @@ def _v3(call: Call, model: str, body: JSON, messages: list[JSON], stream: bool) 
             {"id": made.id, "type": "function", "function": {"name": made.name, "arguments": made.arguments}}
             for made in script.calls
         ]
-    result: JSON = {
-        "message": message,
-        "finishReason": script.finish,
-        "created": created,
-        "seed": seed,
-        "usage": _usage(script),
-        **({"aiFilter": ai_filters(random, result="OK")} if body.get("includeAiFilters") else {}),
-    }
-    if not stream:
-        return call.reply(ok(result), headers=script.text_hash)
-    return call.stream(
-        _v3_frames(script, result, created, seed, random),
-        error_frames=lambda code: error_frames(code, None, random),
-        headers=script.text_hash,
-    )
+    result: JSON = {"message": message, "finishReason": script.finish, **shared, "usage": _usage(script)}
+    if body.get("includeAiFilters"):
+        result["aiFilter"] = ai_filters(random, result="OK")
+    return _answer(call, script, _v3_tokens(script, shared, random), result, random, stream)
 
 
-def _v3_rules(model: str, body: JSON, messages: list[JSON]) -> str:
+def _v3_rules(model: Model, body: JSON, messages: list[JSON]) -> str:
     """The documented refusals of v3 ([clova §4]); returns the thinking effort."""
     if sum(message.get("role") == "system" for message in messages) > 1:
-        raise _invalid("messages.role: only one system message")
+        raise invalid("messages.role: only one system message")
     tools, form = body.get("tools"), body.get("responseFormat")
     effort = _effort(model, body)
     for message in messages:
         _v3_message(model, message)
-    if sum(_images(message) for message in messages) > 5:
+    images = sum(map(_images, messages))
+    if images > 5:
         raise Refusal(400, "40003", "Image limit exceeded")
     given = {name for name in ("tools", "responseFormat", "stop") if body.get(name)}
     given |= {name for name in ("maxTokens", "maxCompletionTokens") if name in body}
     given |= {"thinking"} if effort != "none" else set()
-    for one, other in EXCLUSIONS:
-        if one in given and other in given:
-            raise _invalid(one, other)
-    if model == "tuned" and (tools or form or has_tool_turn(messages, NATIVE)):
+    for pair in EXCLUSIONS:
+        if given.issuperset(pair):
+            raise invalid(*pair)
+    if model.name == "tuned" and (tools or form or has_tool_turn(messages, NATIVE)):
         raise Refusal(400, "40009")
     if (wrong := wrong_turn(messages, NATIVE) or wrong_tools(body, NATIVE)) is not None:
-        raise _invalid(wrong)
+        raise invalid(wrong)
     if tools:
-        if any(_images(message) for message in messages):
-            raise _invalid("tools", "image_url")
+        if images:
+            raise invalid("tools", "image_url")
         # Without either the limit is 512, which is too little as well.
         most = body.get("maxTokens", body.get("maxCompletionTokens", _DEFAULT_LIMIT["none"]))
         if not isinstance(most, int) or most < MIN_TOKENS_WITH_TOOLS:
-            raise _invalid(
+            raise invalid(
                 f"maxTokens: tools need maxTokens or maxCompletionTokens of at least {MIN_TOKENS_WITH_TOOLS}"
             )
     if form is not None:
-        if model != "HCX-007":
+        if model.name != "HCX-007":
             raise Refusal(400, "40009")
         if not is_object(form) or form.get("type") != "json" or not _fits(form):
             raise Refusal(400, "40055")
-    _check_numbers("v3", model, body)
+    _check_numbers(model, body)
     return effort
 
 
-def _effort(model: str, body: JSON) -> str:
+def _effort(model: Model, body: JSON) -> str:
     thinking = body.get("thinking")
-    if model != "HCX-007":
+    if model.name != "HCX-007":
         if thinking is not None:
-            raise _invalid("thinking")
+            raise invalid("thinking")
         return "none"
-    if thinking is None:
-        return "low"
-    effort = thinking.get("effort", "low") if is_object(thinking) else None
+    effort = "low" if thinking is None else thinking.get("effort", "low") if is_object(thinking) else None
     if not isinstance(effort, str) or effort not in THOUGHTS:
-        raise _invalid("thinking.effort")
+        raise invalid("thinking.effort")
     return effort
 
 
-def _v3_message(model: str, message: JSON) -> None:
+def _v3_message(model: Model, message: JSON) -> None:
     if message.get("role") not in ("system", "user", "assistant", "tool"):
-        raise _invalid("messages.role")
+        raise invalid("messages.role")
     if "thinkingContent" in message:
-        raise _invalid("messages.thinkingContent")
+        raise invalid("messages.thinkingContent")
     content = message.get("content")
     if isinstance(content, str):
         return
     if not is_list(content):
-        raise _invalid("messages.content")
+        raise invalid("messages.content")
     if _images(message) > 1:
         raise Refusal(400, "40000", "Each user message can contain only one image")
     for part in content:
         kind = part.get("type") if is_object(part) else None
         if kind == "image_url":
-            if model != "HCX-005":
+            if model.name != "HCX-005":
                 raise Refusal(400, "40009", "Unsupported input format")
             _check_image(part)
         elif kind != "text" or not isinstance(part.get("text"), str):
-            raise _invalid("messages.content.type")
+            raise invalid("messages.content.type")
 
 
 def _images(message: JSON) -> int:
     content = message.get("content")
-    if not is_list(content):
-        return 0
-    return sum(is_object(part) and part.get("type") == "image_url" for part in content)
+    parts = content if is_list(content) else []
+    return sum(is_object(part) and part.get("type") == "image_url" for part in parts)
 
 
 def _check_image(part: JSON) -> None:
@@ -425,16 +401,15 @@ def _check_image(part: JSON) -> None:
     if is_object(url) and isinstance(url.get("url"), str):
         if not url["url"].startswith(("http://", "https://")):
             raise Refusal(400, "40063", "Invalid image url")
-        return
-    if is_object(data) and isinstance(data.get("data"), str):
+    elif is_object(data) and isinstance(data.get("data"), str):
         try:
             size = len(base64.b64decode(data["data"], validate=True))
         except binascii.Error:
             raise Refusal(400, "40063", "Invalid image file") from None
         if not 0 < size <= 20 * 2**20:
             raise Refusal(400, "40061")
-        return
-    raise _invalid("messages.content.imageUrl")
+    else:
+        raise invalid("messages.content.imageUrl")
 
 
 def _fits(value: object) -> bool:
@@ -454,7 +429,7 @@ def chosen_tools(body: JSON, messages: list[JSON], choice: str) -> list[JSON]:
     if not tools or wanted == "none" or messages[-1].get("role") == "tool":
         return []
     if not is_list(tools):
-        raise _invalid("tools")
+        raise invalid("tools")
     functions = [tool.get("function") for tool in tools if is_object(tool)]
     found = [function for function in functions if is_object(function)]
     if is_object(wanted):
@@ -462,7 +437,7 @@ def chosen_tools(body: JSON, messages: list[JSON], choice: str) -> list[JSON]:
         named = function.get("name") if is_object(function) else None
         found = [one for one in found if one.get("name") == named]
     if not found:
-        raise _invalid("tools")
+        raise invalid("tools")
     return list(found)
 
 
@@ -477,38 +452,48 @@ def _usage(script: Script) -> JSON:
     return usage
 
 
-def _v3_frames(script: Script, result: JSON, created: int, seed: int, random: Random) -> Iterator[Frame]:
-    def token(message: JSON) -> Frame:
-        body = {
-            "message": {"role": "assistant", **message},
-            "finishReason": None,
-            "created": created,
-            "seed": seed,
-            "usage": None,
-        }
-        return _event("token", body, random)
+def _v3_tokens(script: Script, shared: JSON, random: Random) -> Iterator[JSON]:
+    for message in _v3_deltas(script, random):
+        shown = {"role": "assistant", **message}
+        yield {"message": shown, "finishReason": None, **shared, "usage": None}
 
+
+def _v3_deltas(script: Script, random: Random) -> Iterator[JSON]:
     for piece in script.thinking:
-        yield token({"thinkingContent": piece})
+        yield {"thinkingContent": piece}
     for piece in script.content:
-        yield token({"content": piece})
+        yield {"content": piece}
     for made in script.calls:
         # The first delta opens the call with id and name; the others have neither id nor index.
         opening = {"id": made.id, "type": "function", "function": {"name": made.name}}
-        yield token({"content": "", "toolCalls": [opening]})
-        text = made.arguments_text
-        size = random.randint(2, 9)
-        for start in range(0, len(text), size):
-            part = {"type": "function", "function": {"partialJson": text[start : start + size]}}
-            yield token({"content": "", "toolCalls": [part]})
+        yield {"content": "", "toolCalls": [opening]}
+        for piece in made.pieces(random):
+            yield {"content": "", "toolCalls": [{"type": "function", "function": {"partialJson": piece}}]}
+
+
+# shared
+
+
+def _answer(
+    call: Call, script: Script, tokens: Iterator[JSON], result: JSON, random: Random, stream: bool
+) -> Response:
+    if not stream:
+        return call.reply(ok(result), headers=script.text_hash)
+    return call.stream(
+        _frames(script, tokens, result, random),
+        error_frames=lambda code: error_frames(code, None, random),
+        headers=script.text_hash,
+    )
+
+
+def _frames(script: Script, tokens: Iterator[JSON], result: JSON, random: Random) -> Iterator[Frame]:
+    for token in tokens:
+        yield _event("token", token, random)
     if script.error is not None:
         yield from error_frames(*script.error, random)
         return
     yield _event("result", result, random, end=True)
     yield _event("signal", {"data": "[DONE]"}, random, end=True)
-
-
-# shared
 
 
 def _event(name: str, data: JSON, random: Random, *, end: bool = False) -> Frame:

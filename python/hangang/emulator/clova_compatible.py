@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from . import compatible
 from ._call import JSON, Call, Refusal, Service, routes
-from ._wire import dump, last_user_text
+from ._wire import dump
 from .clova import (
     MODELS,
     PREFIXES,
@@ -19,31 +19,18 @@ from .clova import (
     authenticate,
     chosen_tools,
     complete,
-    prompt_tokens,
+    invalid,
+    known_model,
     rate_headers,
 )
 from .json_types import is_object, is_objects, is_texts
 from .tool_turns import OPENAI, wrong_tools, wrong_turn
 
-_UNSUPPORTED = frozenset(
-    [
-        "logprobs",
-        "top_logprobs",
-        "frequency_penalty",
-        "presence_penalty",
-        "logit_bias",
-        "user",
-        "store",
-        "metadata",
-        "modalities",
-        "prediction",
-        "audio",
-        "service_tier",
-        "web_search_options",
-        "prompt_cache_key",
-        "safety_identifier",
-    ]
-)
+_UNSUPPORTED = {
+    *("logprobs", "top_logprobs", "frequency_penalty", "presence_penalty", "logit_bias", "user", "store"),
+    *("metadata", "modalities", "prediction", "audio", "service_tier", "web_search_options"),
+    *("prompt_cache_key", "safety_identifier"),
+}
 
 
 def _error_body(_: Call, refusal: Refusal) -> bytes:
@@ -67,7 +54,7 @@ async def _embeddings(call: Call) -> Response:
     given = body.get("input")
     texts = [given] if isinstance(given, str) else given
     if not is_texts(texts):
-        raise Refusal(400, "40001", "Invalid parameter: input")
+        raise invalid("input")
     if not texts or not all(texts):
         raise Refusal(400, "40004")
     return call.reply(compatible.embeddings(texts, "bge-m3", 1024, "float"))
@@ -75,42 +62,32 @@ async def _embeddings(call: Call) -> Response:
 
 async def _chat(call: Call) -> Response:
     body = await call.read_object()
-    model = body.get("model")
-    if not isinstance(model, str) or model not in MODELS:
-        raise Refusal(400, "40082" if model == "HCX-002" else "40080")
+    model = known_model(body.get("model")).name
     messages = body.get("messages")
     if not is_objects(messages):
-        raise Refusal(400, "40001", "Invalid parameter: messages")
+        raise invalid("messages")
     if not messages:
         raise Refusal(400, "40004")
     if any(message.get("content", "") is None for message in messages):
-        raise Refusal(400, "40001", "Invalid parameter: messages.content")
+        raise invalid("messages.content")
     if (wrong := wrong_turn(messages, OPENAI) or wrong_tools(body, OPENAI)) is not None:
-        raise Refusal(400, "40001", f"Invalid parameter: {wrong}")
+        raise invalid(wrong)
     for name in sorted(_UNSUPPORTED & body.keys()):
         raise Refusal(400, "40002", f"Unsupported parameter: {name}")
     effort = _effort(model, body)
     tools = chosen_tools(body, messages, "tool_choice")
     if tools and effort != "none":
         raise Refusal(400, "40009")  # seen with HCX-007 and some tools
-    prompt, turn = last_user_text(messages)
-    random = call.random_for(body)
-    form = body.get("response_format")
-    stream = body.get("stream") is True
-    script = call.script(
-        random,
-        stream=stream,
-        prompt=prompt,
-        turn=turn,
+    return compatible.answer(
+        call,
+        body,
+        messages,
+        compatible.Shape(model=model, reasoning=call.controls.reasoning, vllm=False, error="50000"),
         limit=body.get("max_completion_tokens", body.get("max_tokens", 512)),
         thoughts=THOUGHTS[effort],
-        prompt_tokens=prompt_tokens(messages),
         tools=tools,
-        calls=call.controls.calls,
-        schema=_schema(form),
+        schema=_schema(body.get("response_format")),
     )
-    shape = compatible.shape_of(random, model, reasoning=call.controls.reasoning, vllm=False)
-    return compatible.answer(call, script, shape, random, stream=stream, code="50000")
 
 
 def _effort(model: str, body: JSON) -> str:
@@ -120,18 +97,16 @@ def _effort(model: str, body: JSON) -> str:
     given = nested.get("effort") if is_object(nested) else body.get("reasoning_effort")
     effort = given or ("none" if body.get("tools") else "low")
     if not isinstance(effort, str) or effort not in THOUGHTS:
-        raise Refusal(400, "40001", "Invalid parameter: reasoning_effort")
+        raise invalid("reasoning_effort")
     return effort
 
 
 def _schema(form: object) -> JSON | None:
     if not is_object(form):
         return None
-    if form.get("type") != "json_schema":
-        raise Refusal(400, "40055")
     inner = form.get("json_schema")
     schema = inner.get("schema") if is_object(inner) else None
-    if not is_object(schema):
+    if form.get("type") != "json_schema" or not is_object(schema):
         raise Refusal(400, "40055")
     return schema
 

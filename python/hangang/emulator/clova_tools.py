@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from ._call import JSON, Call, Refusal, routes
 from ._wire import ok, text_of
-from .clova import MODELS, PREFIXES, SERVICE
+from .clova import MODELS, PREFIXES, SERVICE, invalid
 from .fake_answers import count_tokens, embed
 from .json_types import is_list, is_object, is_objects
 
@@ -18,7 +18,7 @@ from .json_types import is_list, is_object, is_objects
 async def _text(call: Call, most: int) -> str:
     text = (await call.read_object()).get("text")
     if not isinstance(text, str):
-        raise Refusal(400, "40001", "Invalid parameter: text")
+        raise invalid("text")
     if not text:
         raise Refusal(400, "40004")
     if count_tokens(text) > most:
@@ -48,7 +48,7 @@ async def _chat_body(call: Call) -> tuple[JSON, list[JSON]]:
     body = await call.read_object()
     messages = body.get("messages")
     if not is_objects(messages):
-        raise Refusal(400, "40001", "Invalid parameter: messages")
+        raise invalid("messages")
     return body, messages
 
 

@@ -12,48 +12,46 @@ import base64
 import json
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
 from starlette.responses import Response
 
-from ._call import JSON, Call
+from ._call import JSON, Call, question_of
 from ._faults import Frame
 from ._wire import dump, sse
 from .fake_answers import Script, ToolCall, count_tokens, embed
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """What differs between the services that use this shape."""
+    """What differs between the services that use this shape; an error in a stream has `error` as its code."""
 
-    ident: str
     model: str
-    created: int
-    reasoning: str = "reasoning_content"
+    reasoning: str
     vllm: bool = True
     usage: bool = False
+    error: str = ""
+    ident: str = ""
+    created: int = 0
 
 
-def answer(
-    call: Call, script: Script, shape: Shape, random: Random, *, stream: bool, code: str = ""
-) -> Response:
-    """The answer, streamed or not; `code` is the usual one of an in-stream error."""
+def answer(call: Call, body: JSON, messages: list[JSON], shape: Shape, **options: Any) -> Response:
+    """The answer, streamed or not; `options` as in `fake_answers.compose`."""
+    random = call.random_for(body)
+    stream = body.get("stream") is True
+    script = call.script(random, stream=stream, **question_of(messages), **options)
+    ident = f"chatcmpl-{random.getrandbits(128):032x}"
+    shape = replace(shape, ident=ident, created=1_767_225_600 + random.randrange(10_000_000))
     if not stream:
         return call.reply(completion(script, shape), headers=script.text_hash)
     return call.stream(
         chunks(script, shape, random),
-        error_frames=lambda given: error_frames(given or code),
+        error_frames=lambda given: error_frames(given or shape.error),
         headers=script.text_hash,
         media_type="text/event-stream; charset=utf-8" if shape.vllm else "text/event-stream",
     )
-
-
-def shape_of(random: Random, model: str, **options: Any) -> Shape:
-    """A shape with an id and a time of its own."""
-    ident = f"chatcmpl-{random.getrandbits(128):032x}"
-    return Shape(ident, model, 1_767_225_600 + random.randrange(10_000_000), **options)
 
 
 def chunks(script: Script, shape: Shape, random: Random) -> Iterator[Frame]:
@@ -95,10 +93,8 @@ def _call_deltas(calls: tuple[ToolCall, ...], shape: Shape, random: Random) -> I
             yield {**head, "function": {"name": made.name, "arguments": arguments}}
             continue
         yield {**head, "function": {"name": made.name, "arguments": ""}}
-        text = made.arguments_text
-        size = random.randint(2, 9)
-        for start in range(0, len(text), size):
-            yield {"index": index, "function": {"arguments": text[start : start + size]}}
+        for piece in made.pieces(random):
+            yield {"index": index, "function": {"arguments": piece}}
 
 
 def completion(script: Script, shape: Shape) -> JSON:

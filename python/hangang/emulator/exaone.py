@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 from urllib.parse import quote
@@ -81,7 +81,7 @@ def _complete(refusal: Refusal) -> Refusal:
     message = refusal.message or _MESSAGES.get(status, _MESSAGES[500])
     code = refusal.code or ""
     code = code if len(code) > 3 and code.isascii() and code.isdigit() else str(status)
-    return Refusal(status, code, message, headers=refusal.headers)
+    return replace(refusal, status=status, code=code, message=message)
 
 
 def _error(refusal: Refusal) -> JSON:

@@ -62,6 +62,11 @@ class ToolCall:
         """The arguments as JSON text."""
         return json.dumps(self.arguments, ensure_ascii=False)
 
+    def pieces(self, random: Random) -> Iterator[str]:
+        """The same in pieces of one size, as streams have it."""
+        text, size = self.arguments_text, random.randint(2, 9)
+        return (text[start : start + size] for start in range(0, len(text), size))
+
 
 @dataclass(frozen=True, slots=True)
 class Script:

@@ -17,9 +17,8 @@ from starlette.responses import Response
 
 from . import compatible, exaone
 from ._call import JSON, Call, Refusal, Service, bearer, check_key, routes, status_of
-from ._wire import dump, last_user_text, text_of
+from ._wire import dump
 from .clova import chosen_tools
-from .fake_answers import count_tokens
 from .json_types import is_object, is_objects
 from .tool_turns import OPENAI, wrong_turn
 
@@ -68,7 +67,8 @@ def _complete(refusal: Refusal) -> Refusal:
     code = refusal.code
     if code is None or code in ("wrong-key", "wrong-scheme", "no-boundary"):
         code = f"{status}00"
-    return Refusal(status, code, refusal.message or _MESSAGES.get(status, "Error"), headers=refusal.headers)
+    message = refusal.message or _MESSAGES.get(status, "Error")
+    return replace(refusal, status=status, code=code, message=message)
 
 
 def _status_body(refusal: Refusal) -> JSON:
@@ -129,25 +129,18 @@ def vllm(call: Call, body: JSON, model: str, reasoning: str, *, thinks: bool = F
         raise Refusal(422, message="messages must not be empty")
     if (wrong := wrong_turn(messages, OPENAI, matched=False)) is not None:
         raise Refusal(400, message=wrong)
-    prompt, turn = last_user_text(messages)
-    random = call.random_for(body)
-    stream = body.get("stream") is True
-    script = call.script(
-        random,
-        stream=stream,
-        prompt=prompt,
-        turn=turn,
-        limit=body.get("max_tokens", body.get("max_completion_tokens", 4_096)),
-        thoughts=2 if thinks else 0,
-        prompt_tokens=sum(count_tokens(text_of(m.get("content"))) + 2 for m in messages),
-        tools=chosen_tools(body, messages, "tool_choice"),
-        calls=call.controls.calls,
-        call_prefix="hcx_tool_call_",
-    )
     options = body.get("stream_options")
     usage = is_object(options) and options.get("include_usage") is True
-    shape = compatible.shape_of(random, model, reasoning=reasoning, usage=usage)
-    return compatible.answer(call, script, shape, random, stream=stream)
+    return compatible.answer(
+        call,
+        body,
+        messages,
+        compatible.Shape(model=model, reasoning=reasoning, usage=usage),
+        limit=body.get("max_tokens", body.get("max_completion_tokens", 4_096)),
+        thoughts=2 if thinks else 0,
+        tools=chosen_tools(body, messages, "tool_choice"),
+        call_prefix="hcx_tool_call_",
+    )
 
 
 def _thinks(model: str, body: JSON) -> bool:
