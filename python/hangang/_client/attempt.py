@@ -77,6 +77,12 @@ class AttemptOptions:
 class Attempt:
     """One attempt at reading a stream, without I/O."""
 
+    __slots__ = (
+        "__weakref__", "_arrivals", "_before", "_clock", "_error_event", "_error_type", "_fold", "_fold_at",
+        "_opened_at", "_options", "_parse", "_parser", "_rate_limit", "_stall", "_unfolded", "batch", "call",
+        "dialect", "done", "failure", "headers", "metrics", "status",
+    )  # fmt: skip
+
     def __init__(self, call: Call, options: AttemptOptions, metrics: Metrics) -> None:
         assert call.dialect is not None
         self.call = call

@@ -325,8 +325,8 @@ class Stream(_StreamBase, Generic[E]):
                 prepared = self._transport.prepare(self._call)
                 self._observe(prepared)
                 deadline = Deadline.after(prepared.settings.total_timeout)
-                retry = retrying(self._transport.label(self._call), prepared.settings)
-                retry(self._try_once, prepared, deadline)
+                label = self._transport.label(self._call)
+                retrying(label, prepared.settings, self._try_once, prepared, deadline)
                 self._opened()
             except BaseException as error:
                 self._opened()
@@ -520,8 +520,8 @@ class AsyncStream(_StreamBase, Generic[E]):
                 prepared = self._transport.prepare(self._call)
                 self._observe(prepared)
                 deadline = Deadline.after(prepared.settings.total_timeout)
-                retry = async_retrying(self._transport.label(self._call), prepared.settings)
-                await retry(self._try_once, prepared, deadline)
+                label = self._transport.label(self._call)
+                await async_retrying(label, prepared.settings, self._try_once, prepared, deadline)
                 self._opened()
             except BaseException as error:
                 self._opened()

@@ -338,7 +338,7 @@ class SyncTransport(Transport):
 
         observation = observer.begin(self.service.name, call, prepared.request.url)
         try:
-            response = retrying(self.label(call), settings)(attempt)
+            response = retrying(self.label(call), settings, attempt)
         except BaseException as error:
             if observation is not None:
                 observation.ended(None, error)
@@ -433,7 +433,7 @@ class AsyncTransport(Transport):
 
         observation = observer.begin(self.service.name, call, prepared.request.url)
         try:
-            response: Response = await async_retrying(self.label(call), settings)(attempt)
+            response = await async_retrying(self.label(call), settings, attempt)
         except BaseException as error:
             if observation is not None:
                 observation.ended(None, error)

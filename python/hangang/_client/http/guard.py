@@ -117,30 +117,6 @@ class Reads:
         return self._error() if is_ours else None
 
 
-class _Begun:
-    """A coroutine that has run to its first wait; awaiting it continues there."""
-
-    __slots__ = ("_step", "_waited", "send")
-
-    def __init__(self, step: Any, waited: Any) -> None:
-        self._step = step
-        self._waited = waited
-        self.send: Callable[[Any], Any] = self._first
-
-    def _first(self, _: None) -> Any:
-        self.send = self._step.send
-        return self._waited
-
-    def __await__(self) -> Any:
-        return self
-
-    def throw(self, error: BaseException) -> Any:
-        return self._step.throw(error)
-
-    def close(self) -> None:
-        self._step.close()
-
-
 @types.coroutine
 def guarded(
     work: Awaitable[T],
