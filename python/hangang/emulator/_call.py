@@ -119,6 +119,12 @@ class Call:
         """A request header, or an empty string."""
         return self.request.headers.get(name, "")
 
+    @property
+    def is_form(self) -> bool:
+        """Whether the body is a form with files; a form is nothing without its boundary."""
+        kind = self.header("content-type").lower()
+        return kind.startswith("multipart/form-data") and "boundary=" in kind
+
     async def read_object(self) -> JSON:
         """The body as a JSON object.
 

@@ -43,13 +43,72 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from typing import Any, NamedTuple, TypedDict
+from typing import Any, TypedDict
 
 PREFIX = "x-hangang-"
+# Answers are made before they are sent, in one go: one request must not occupy the server for long.
+MOST_TOKENS = 100_000
+MOST_CALLS = 1_000
 
 
 class ControlError(ValueError):
     """An unknown control, or one with an invalid value; the message says what the control takes."""
+
+
+# What values are read with. Numbers are ASCII digits: int() also takes `1_000` and other scripts.
+
+
+def _count(*, least: int = 0, most: int = 2**62) -> Callable[[object], int]:
+    def read(value: object) -> int:
+        text = str(value).strip()
+        if not (text.isascii() and text.isdigit()) or not least <= int(text[:20]) <= most:
+            raise ValueError(text)
+        return int(text[:20])
+
+    return read
+
+
+def _number(most: float) -> Callable[[object], float]:
+    def read(value: object) -> float:
+        number = float(str(value))
+        if not 0 <= number <= most:  # also false for NaN
+            raise ValueError(number)
+        return number
+
+    return read
+
+
+_any_count = _count()
+_seconds = _number(86_400)
+
+
+def _integer(value: object) -> int:
+    text = str(value).strip()
+    if len(text) > 20 or not text.isascii() or "_" in text:
+        raise ValueError(text)
+    return int(text)
+
+
+def _flag(value: object) -> bool:
+    text = str(value).strip().lower()
+    if text not in ("1", "true", "yes", "on", "0", "false", "no", "off", ""):
+        raise ValueError(text)
+    return text in ("1", "true", "yes", "on")
+
+
+def _word(*allowed: str) -> Callable[[object], str]:
+    def read(value: object) -> str:
+        text = str(value).strip().lower()
+        if text not in allowed:
+            raise ValueError(text)
+        return text
+
+    return read
+
+
+def _fragments(value: object) -> str | int:
+    text = str(value).strip().lower()
+    return text if text in ("whole", "event", "random", "utf8") else _count(least=1, most=2**30)(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +124,7 @@ class Place:
         if isinstance(value, Place):
             return value
         text = str(value).strip()
-        if text.endswith("e"):
-            return cls(events=_count(text[:-1]))
-        return cls(bytes=_count(text))
+        return cls(events=_any_count(text[:-1])) if text.endswith("e") else cls(bytes=_any_count(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +134,14 @@ class Stall:
     place: Place
     seconds: float | None = None
 
+    @classmethod
+    def of(cls, value: Stall | int | str) -> Stall:
+        """Read `3e` or `3e,0.5`."""
+        if isinstance(value, Stall):
+            return value
+        place, comma, seconds = str(value).partition(",")
+        return cls(Place.of(place), _seconds(seconds) if comma else None)
+
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
@@ -85,6 +150,15 @@ class Malformed:
     event: int
     kind: str = "json"
 
+    @classmethod
+    def of(cls, value: Malformed | int | str) -> Malformed:
+        """Read `2` or `2,utf8`."""
+        if isinstance(value, Malformed):
+            return value
+        event, _, kind = str(value).partition(",")
+        kind = _word("json", "utf8", "bracket", "")(kind)
+        return cls(_count(least=1, most=2**31)(event), kind or "json")
+
 
 @dataclass(frozen=True, slots=True)
 class InStreamError:
@@ -92,6 +166,50 @@ class InStreamError:
 
     after: int
     code: str | None = None
+
+    @classmethod
+    def of(cls, value: InStreamError | int | str) -> InStreamError:
+        """Read `3` or `3,42901`."""
+        if isinstance(value, InStreamError):
+            return value
+        after, _, code = str(value).partition(",")
+        return cls(_any_count(after), code.strip() or None)
+
+
+# How each control's value is read, and what it takes, in words.
+_PLACE = (Place.of, "a number of bytes such as 120, or a number of events such as 3e")
+_SECONDS = (_seconds, "seconds from 0 to 86400")
+_CALLS = (_count(least=1, most=MOST_CALLS), f"a count from 1 to {MOST_CALLS}")
+_READERS: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "rate": (_number(1_000_000), "tokens a second, from 0 (all at once) to 1000000"),
+    "tokens": (_count(most=MOST_TOKENS), f"a count from 0 to {MOST_TOKENS}"),
+    "text": (_word("plain", "hard"), "plain or hard"),
+    "fragments": (_fragments, "event, whole, random, utf8 or a number of bytes from 1"),
+    "newline": (_word("lf", "crlf", "cr", "none"), "lf, crlf, cr or none"),
+    "keepalive": _SECONDS,
+    "seed": (_integer, "an integer"),
+    "delay": _SECONDS,
+    "calls": _CALLS,
+    "artifacts": _CALLS,
+    "reasoning": (str, "a field name"),
+    "error_form": (_word("status", "error"), "status or error"),
+    "cut": _PLACE,
+    "truncate": _PLACE,
+    "reset": _PLACE,
+    "stall": (Stall.of, "a place (120 or 3e), or a place and seconds such as 3e,0.5"),
+    "malformed": (
+        Malformed.of,
+        "an event's number from 1, alone or with json, utf8 or bracket, such as 2,utf8",
+    ),
+    "error": (InStreamError.of, "a number of events, alone or with a code of the service, such as 3,42901"),
+    "no_end": (_flag, "1 or 0"),
+    "status": (_count(least=200, most=599), "an HTTP status from 200 to 599"),
+    "code": (str, "a code of the service"),
+    "retry_after": _SECONDS,
+    "reset_after": _SECONDS,
+    "times": (_any_count, "a count from 0"),
+    "tag": (str, "any text"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,21 +259,18 @@ class Controls:
         )
 
     def _changed(self, changes: Iterable[tuple[str, str, Any]]) -> Controls:
-        read: dict[str, Any] = {}
+        found: dict[str, Any] = {}
         for label, name, value in changes:
-            control = _READERS.get(name)
-            if control is None:
+            if name not in _READERS:
                 raise ControlError(_unknown(label, name))
-            if value is None:
-                read[name] = None
-                continue
+            read, takes = _READERS[name]
             try:
-                read[name] = control.read(value)
+                found[name] = None if value is None else read(value)
             except (TypeError, ValueError):
                 shown = repr(value)
                 shown = shown if len(shown) <= 80 else shown[:77] + "..."
-                raise ControlError(f"{label} cannot be {shown}: it takes {control.takes}") from None
-        return replace(self, **read) if read else self
+                raise ControlError(f"{label} cannot be {shown}: it takes {takes}") from None
+        return replace(self, **found) if found else self
 
     def without_faults(self) -> Controls:
         """The same controls without faults."""
@@ -196,142 +311,9 @@ class ControlOptions(TypedDict, total=False):
 
 def _unknown(label: str, name: str) -> str:
     as_header = label.startswith("header")
-    near = get_close_matches(name, _READERS, n=1)
-    shown = (PREFIX + near[0].replace("_", "-") if as_header else repr(near[0])) if near else ""
-    kind = "unknown control " if not as_header else "unknown "
-    message = kind + label.removeprefix("control ")
-    return message + (f"; did you mean {shown}?" if shown else "; `hangang serve --controls` lists them")
-
-
-# What values are read with. Numbers are ASCII digits: int() also takes `1_000` and other scripts.
-
-
-def _count(value: object, *, most: int = 2**62) -> int:
-    text = str(value).strip()
-    if not (text.isascii() and text.isdigit()) or not 0 <= int(text[:20]) <= most:
-        raise ValueError(text)
-    return int(text[:20])
-
-
-def _up_to(most: int, *, least: int = 0) -> Callable[[object], int]:
-    def read(value: object) -> int:
-        number = _count(value, most=most)
-        if number < least:
-            raise ValueError(number)
-        return number
-
-    return read
-
-
-def _number(most: float) -> Callable[[object], float]:
-    def read(value: object) -> float:
-        number = float(str(value))
-        if not 0 <= number <= most:  # also false for NaN
-            raise ValueError(number)
-        return number
-
-    return read
-
-
-_seconds = _number(86_400)
-
-
-def _integer(value: object) -> int:
-    text = str(value).strip()
-    if len(text) > 20 or not text.isascii() or "_" in text:
-        raise ValueError(text)
-    return int(text)
-
-
-def _flag(value: object) -> bool:
-    text = str(value).strip().lower()
-    if text in ("1", "true", "yes", "on"):
-        return True
-    if text in ("0", "false", "no", "off", ""):
-        return False
-    raise ValueError(text)
-
-
-def _one_of(*allowed: str) -> _Reader:
-    def read(value: object) -> str:
-        text = str(value).strip().lower()
-        if text not in allowed:
-            raise ValueError(text)
-        return text
-
-    return _Reader(read, f"{', '.join(allowed[:-1])} or {allowed[-1]}")
-
-
-def _fragments(value: object) -> str | int:
-    text = str(value).strip().lower()
-    if text in ("whole", "event", "random", "utf8"):
-        return text
-    return _up_to(2**30, least=1)(text)
-
-
-def _stall(value: object) -> Stall:
-    if isinstance(value, Stall):
-        return value
-    place, comma, seconds = str(value).partition(",")
-    return Stall(Place.of(place), _seconds(seconds) if comma else None)
-
-
-def _malformed(value: object) -> Malformed:
-    if isinstance(value, Malformed):
-        return value
-    event, _, kind = str(value).partition(",")
-    kind = kind.strip().lower() or "json"
-    if kind not in ("json", "utf8", "bracket"):
-        raise ValueError(kind)
-    return Malformed(_up_to(2**31, least=1)(event), kind)
-
-
-def _error(value: object) -> InStreamError:
-    if isinstance(value, InStreamError):
-        return value
-    after, _, code = str(value).partition(",")
-    return InStreamError(_count(after), code.strip() or None)
-
-
-class _Reader(NamedTuple):
-    """How a control is read, and what it takes, in words."""
-
-    read: Callable[[Any], Any]
-    takes: str
-
-
-_PLACE = _Reader(Place.of, "a number of bytes such as 120, or a number of events such as 3e")
-_SECONDS = _Reader(_seconds, "seconds from 0 to 86400")
-# Answers are made before they are sent, in one go: one request must not occupy the server for long.
-MOST_TOKENS = 100_000
-MOST_CALLS = 1_000
-
-_READERS: dict[str, _Reader] = {
-    "rate": _Reader(_number(1_000_000), "tokens a second, from 0 (all at once) to 1000000"),
-    "tokens": _Reader(_up_to(MOST_TOKENS), f"a count from 0 to {MOST_TOKENS}"),
-    "text": _one_of("plain", "hard"),
-    "fragments": _Reader(_fragments, "event, whole, random, utf8 or a number of bytes from 1"),
-    "newline": _one_of("lf", "crlf", "cr", "none"),
-    "keepalive": _SECONDS,
-    "seed": _Reader(_integer, "an integer"),
-    "delay": _SECONDS,
-    "calls": _Reader(_up_to(MOST_CALLS, least=1), f"a count from 1 to {MOST_CALLS}"),
-    "artifacts": _Reader(_up_to(MOST_CALLS, least=1), f"a count from 1 to {MOST_CALLS}"),
-    "reasoning": _Reader(str, "a field name"),
-    "error_form": _one_of("status", "error"),
-    "cut": _PLACE,
-    "truncate": _PLACE,
-    "reset": _PLACE,
-    "stall": _Reader(_stall, "a place (120 or 3e), or a place and seconds such as 3e,0.5"),
-    "malformed": _Reader(
-        _malformed, "an event's number from 1, alone or with json, utf8 or bracket, such as 2,utf8"
-    ),
-    "error": _Reader(_error, "a number of events, alone or with a code of the service, such as 3,42901"),
-    "no_end": _Reader(_flag, "1 or 0"),
-    "status": _Reader(_up_to(599, least=200), "an HTTP status from 200 to 599"),
-    "code": _Reader(str, "a code of the service"),
-    "retry_after": _SECONDS,
-    "reset_after": _SECONDS,
-    "times": _Reader(_count, "a count from 0"),
-    "tag": _Reader(str, "any text"),
-}
+    near = [
+        PREFIX + one.replace("_", "-") if as_header else repr(one)
+        for one in get_close_matches(name, _READERS, n=1)
+    ]
+    hint = f"did you mean {near[0]}?" if near else "`hangang serve --controls` lists them"
+    return f"unknown {label}; {hint}"

@@ -22,6 +22,7 @@ from ._call import JSON, Call, Refusal, routes
 from ._faults import Frame
 from ._wire import dump, ok, sse
 from .gov import PREFIXES, TOOLS
+from .json_types import is_between
 
 TEXT = "한강은 서울을 동서로 가로지릅니다.\n길이는 약 494km입니다."
 _TEXT_TYPES = (".txt", ".md", ".csv", ".html", ".htm", ".json")
@@ -29,6 +30,22 @@ _PARSED_TYPES = (
     *(*_TEXT_TYPES, ".pdf", ".docx", ".hwp", ".hwpx", ".xlsx", ".pptx"),
     *(".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp"),
 )
+_LINES = TEXT.split("\n")  # two seconds each
+_SECONDS = 2.0 * len(_LINES)
+_SRT = "\n".join(
+    f"{number + 1}\n00:00:0{2 * number},000 --> 00:00:0{2 * number + 2},000\n{line}\n"
+    for number, line in enumerate(_LINES)
+)
+_TRANSCRIPTS = {"text": TEXT, "srt": _SRT, "vtt": "WEBVTT\n\n" + _SRT.replace(",000", ".000")}
+_SEGMENTS = [
+    {"id": number, "start": 2.0 * number, "end": 2.0 * number + 2.0, "text": line}
+    for number, line in enumerate(_LINES)
+]
+_STEP = _SECONDS / len(TEXT.split())
+_WORDS = [
+    {"word": word, "start": round(_STEP * number, 2), "end": round(_STEP * (number + 1), 2)}
+    for number, word in enumerate(TEXT.split())
+]
 _SAMPLE_RATE = 16_000
 
 
@@ -38,8 +55,7 @@ async def uploaded(call: Call, types: tuple[str, ...] = ()) -> tuple[str, bytes,
     Raises:
         Refusal: no form, no file, or a file whose name has none of these endings.
     """
-    kind = call.header("content-type").lower()
-    if not kind.startswith("multipart/form-data") or "boundary=" not in kind:
+    if not call.is_form:
         raise Refusal(400, message="multipart/form-data expected")
     async with call.request.form() as form:
         part = form.get("file") or form.get("files")
@@ -85,35 +101,19 @@ async def _transcribe(call: Call) -> Response:
     if not content:
         raise Refusal(422, message="file is empty")
     shape = str(form.get("response_format") or "json")
-    segments = [
-        {"id": number, "start": 2.0 * number, "end": 2.0 * number + 2.0, "text": line}
-        for number, line in enumerate(TEXT.split("\n"))
-    ]
     if shape == "json":
         return call.reply({"text": TEXT})
-    if shape in ("text", "srt", "vtt"):
-        blocks = [
-            f"{number + 1}\n00:00:0{2 * number},000 --> 00:00:0{2 * number + 2},000\n{line}\n"
-            for number, line in enumerate(TEXT.split("\n"))
-        ]
-        subtitles = "\n".join(blocks)
-        found = {"text": TEXT, "srt": subtitles, "vtt": "WEBVTT\n\n" + subtitles.replace(",000", ".000")}
-        return call.whole(found[shape].encode(), "text/plain; charset=utf-8")
+    if shape in _TRANSCRIPTS:
+        return call.whole(_TRANSCRIPTS[shape].encode(), "text/plain; charset=utf-8")
     if shape != "verbose_json":
         raise Refusal(422, message="unknown response_format")
     kinds = form.getlist("timestamp_granularities[]") or form.getlist("timestamp_granularities")
-    words = TEXT.split()
-    length = 2.0 * len(segments)
     answer: JSON = {"task": "transcribe", "language": str(form.get("language") or "ko")}
-    answer |= {"duration": length, "text": TEXT}
+    answer |= {"duration": _SECONDS, "text": TEXT}
     if "segment" in kinds or not kinds:
-        answer["segments"] = segments
+        answer["segments"] = _SEGMENTS
     if "word" in kinds:
-        step = length / len(words)
-        answer["words"] = [
-            {"word": word, "start": round(step * number, 2), "end": round(step * (number + 1), 2)}
-            for number, word in enumerate(words)
-        ]
+        answer["words"] = _WORDS
     return call.reply(answer)
 
 
@@ -138,7 +138,7 @@ async def _speak(call: Call) -> Response:
 
 def _factor(body: JSON, name: str) -> float:
     value = body.get(name, 1.0)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.25 <= value <= 4:
+    if not is_between(value, 0.25, 4):
         raise Refusal(422, message=f"{name} must be between 0.25 and 4")
     return float(value)
 

@@ -14,7 +14,7 @@ frame in a stream; which intent a query gets.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
@@ -28,7 +28,7 @@ from ._faults import Frame
 from ._store import Store
 from ._wire import dump
 from .fake_answers import Script
-from .json_types import is_list, is_objects, is_texts
+from .json_types import is_between, is_list, is_objects, is_texts
 
 MAX_FILE = 30 * 2**20
 PROCESSING_SECONDS = 0.3
@@ -99,43 +99,41 @@ SERVICE = Service("exaone", authenticate, _error_body, _complete)
 
 
 async def _chat_completion(call: Call) -> Response:
-    body = await call.read_object()
-    query, previous = _read(body)
-    documents = _documents(call, body.get("doc_ids"))
+    body, question = await _read(call)
+    documents: list[StoredFile] = []
+    if (ids := body.get("doc_ids")) is not None:
+        if not is_texts(ids):
+            raise Refusal(422, message="doc_ids must be a list of strings.")
+        documents = _found(call, ids)
     random = call.random_for(body)
+    query = question["prompt"]
     intent = "document_answer" if documents else _intent(query)
-    references = _references(random, intent, query, documents)
-    return _answer(call, body, query, previous, intent, references, random)
+    return _answer(call, random, question, intent, _references(random, intent, query, documents))
 
 
 async def _text_generation(call: Call) -> Response:
-    body = await call.read_object()
-    query, previous = _read(body)
+    body, question = await _read(call)
     if body.get("model") != "32b":
         raise Refusal(422)
-    random = call.random_for(body)
-    return _answer(call, body, query, previous, "chitchat", [{}], random)
+    return _answer(call, call.random_for(body), question, "chitchat", [{}])
 
 
-def _read(body: JSON) -> tuple[str, list[Any]]:
+async def _read(call: Call) -> tuple[JSON, JSON]:
+    """The body, and what `Call.script` takes of it."""
+    body = await call.read_object()
     query = body.get("query")
     if not isinstance(query, str) or not query.strip():
         raise Refusal(422)
     previous = _previous(body)
-    temperature = body.get("temperature", 0.8)
-    if isinstance(temperature, bool) or not isinstance(temperature, int | float):
+    if not is_between(body.get("temperature", 0.8), 0, 1):
         raise Refusal(422)
-    if not 0 <= temperature <= 1:
-        raise Refusal(422)
-    return query, previous
+    return body, {"prompt": query, "turn": len(previous) + 1}
 
 
 def _previous(body: JSON) -> list[JSON]:
     """Past turns, under the name of the examples or that of the table ([exaone §3])."""
     name = "previous_messages" if "previous_messages" in body else "previous_message"
-    previous: object = body.get(name)
-    if previous is None:
-        return []
+    previous: object = body.get(name) if body.get(name) is not None else []
     if not is_objects(previous):
         raise Refusal(422, message=f"{name} must be a list of objects.")
     for number, turn in enumerate(previous):
@@ -144,73 +142,46 @@ def _previous(body: JSON) -> list[JSON]:
                 raise Refusal(422, message=f"{name}[{number}].{member} must be a string.")
         if not turn["query"].strip():
             raise Refusal(422, message=f"{name}[{number}].query must not be empty.")
-    return list(previous)
+    return previous
 
 
-def _documents(call: Call, ids: object) -> list[StoredFile]:
-    if ids is None:
-        return []
-    if not is_texts(ids):
-        raise Refusal(422, message="doc_ids must be a list of strings.")
-    found = [_files(call).get(ident) for ident in ids]
-    if not all(found):
-        raise Refusal(404)
-    return [file for file in found if file is not None]
-
-
-def _answer(
-    call: Call,
-    body: JSON,
-    query: str,
-    previous: list[Any],
-    intent: str,
-    references: list[JSON],
-    random: Random,
-) -> Response:
-    stream = _wants_stream(call)
-    script = call.script(random, stream=stream, prompt=query, turn=len(previous) + 1)
-    if stream:
-        return call.stream(
-            _frames(script, query, intent, references),
-            newline="none",
-            comment=None,
-            error_frames=_error_frames,
-            headers=script.text_hash,
-        )
-    whole = _frame(query, intent, script.text, references, "answering")
-    return call.reply(whole, spaced=True, headers=script.text_hash)
-
-
-def _wants_stream(call: Call) -> bool:
+def _answer(call: Call, random: Random, question: JSON, intent: str, references: list[JSON]) -> Response:
     accept = call.header("accept").lower()
-    return "application/json" not in accept or "text/event-stream" in accept
+    stream = "application/json" not in accept or "text/event-stream" in accept
+    script = call.script(random, stream=stream, **question)
+
+    def frame(answer: str, state: str = "answering") -> JSON:
+        is_answer = state == "answering"
+        data = {
+            "query": question["prompt"],
+            "intent": intent if is_answer else "",
+            "answer": answer,
+            "references": references if is_answer else [{}],
+            "progress_state": state,
+        }
+        return {"result_code": 200, "description": None, "data": data}
+
+    if not stream:
+        return call.reply(frame(script.text), spaced=True, headers=script.text_hash)
+    return call.stream(
+        _frames(script, frame),
+        newline="none",
+        comment=None,
+        error_frames=_error_frames,
+        headers=script.text_hash,
+    )
 
 
-def _frames(script: Script, query: str, intent: str, references: list[JSON]) -> Iterator[Frame]:
-    yield Frame(_line(_frame(query, "", "", [{}], "planning")))
-    yield Frame(_line(_frame(query, "", "", [{}], "optimizing")))
+def _frames(script: Script, frame: Callable[..., JSON]) -> Iterator[Frame]:
+    yield Frame(_line(frame("", "planning")))
+    yield Frame(_line(frame("", "optimizing")))
     for index, piece in enumerate(script.content or ("",)):
         # There is no end marker; a stream without an answering frame counts as truncated.
-        yield Frame(_line(_frame(query, intent, piece, references, "answering")), end=True)
+        yield Frame(_line(frame(piece)), end=True)
         if index == 0:
-            empty = _frame(query, intent, "", references, "answering")
-            yield Frame(_line(empty), paced=False, end=True)
+            yield Frame(_line(frame("")), paced=False, end=True)
     if script.error is not None:
         yield from _error_frames(*script.error)
-
-
-def _frame(query: str, intent: str, answer: str, references: list[JSON], state: str) -> JSON:
-    return {
-        "result_code": 200,
-        "description": None,
-        "data": {
-            "query": query,
-            "intent": intent,
-            "answer": answer,
-            "references": references,
-            "progress_state": state,
-        },
-    }
 
 
 def _line(frame: JSON) -> bytes:
@@ -219,8 +190,7 @@ def _line(frame: JSON) -> bytes:
 
 
 def _error_frames(code: str | None, message: str | None = None) -> Iterator[Frame]:
-    failed = _complete(Refusal(0, code, message))
-    yield Frame(_line(_error(failed)))
+    yield Frame(_line(_error(_complete(Refusal(0, code, message)))))
 
 
 _INTENTS = (
@@ -266,15 +236,8 @@ def _references(random: Random, intent: str, query: str, documents: list[StoredF
     found: list[JSON] = []
     for index in range(1, 21 if intent == "web_search" else 3):
         number = random.randrange(1, 1_000)
-        card, title = random.choice(_SITES)
-        found.append(
-            {
-                "card": card.format(n=number),
-                "index": index,
-                "title": title.format(n=number),
-                "contents": random.choice(_FRAGMENTS),
-            }
-        )
+        card, title = (text.format(n=number) for text in random.choice(_SITES))
+        found.append({"card": card, "index": index, "title": title, "contents": random.choice(_FRAGMENTS)})
     return found
 
 
@@ -282,27 +245,32 @@ def _references(random: Random, intent: str, query: str, documents: list[StoredF
 
 
 async def _upload(call: Call) -> Response:
-    kind = call.header("content-type").lower()
-    if not kind.startswith("multipart/form-data") or "boundary=" not in kind:
+    if not call.is_form:
         raise Refusal(400)
     async with call.request.form() as form:
-        files = [part for part in form.getlist("files") if isinstance(part, UploadFile)]
-        upsert = form.get("upsert") == "true"
-        if not files:
+        parts = [part for part in form.getlist("files") if isinstance(part, UploadFile)]
+        if not parts:
             raise Refusal(422)
         stored: list[StoredFile] = []
-        for part in files:
-            name = part.filename or "file"
-            if (part.size or 0) > MAX_FILE:
+        for part in parts:
+            name, size = part.filename or "file", part.size or 0
+            if size > MAX_FILE:
                 raise Refusal(413)
             if name.lower().endswith(_REFUSED_TYPES):
                 raise Refusal(415)
-            stored.append(_store(call, name, part.size or 0, upsert))
-    answered = [{"id": file.id, "name": quote(file.name)} for file in stored]
-    return call.reply({"result_code": 200, "files": answered}, spaced=True)
+            stored.append(_store(call, name, size, upsert=form.get("upsert") == "true"))
+    return _ok(call, files=[{"id": file.id, "name": quote(file.name)} for file in stored])
 
 
-def _store(call: Call, name: str, size: int, upsert: bool) -> StoredFile:
+def _ok(call: Call, **members: object) -> Response:
+    return call.reply({"result_code": 200, **members}, spaced=True)
+
+
+def _files(call: Call) -> Store[StoredFile]:
+    return call.state.store("files")
+
+
+def _store(call: Call, name: str, size: int, *, upsert: bool) -> StoredFile:
     same = next((file for file in _files(call) if file.name == name), None)
     ident = same.id if same is not None and upsert else call.state.new_id()
     made = StoredFile(ident, name, size, time.monotonic() + PROCESSING_SECONDS)
@@ -310,46 +278,39 @@ def _store(call: Call, name: str, size: int, upsert: bool) -> StoredFile:
     return made
 
 
-def _files(call: Call) -> Store[StoredFile]:
-    return call.state.store("files")
+def _found(call: Call, ids: list[Any]) -> list[StoredFile]:
+    """The files of these ids, all of which must be there."""
+    found = [file for ident in ids if (file := _files(call).get(str(ident))) is not None]
+    if len(found) < len(ids):
+        raise Refusal(404)
+    return found
 
 
 async def _query(call: Call) -> Response:
     ids = (await call.read_object()).get("file_ids")
     if not is_list(ids) or not ids:
         raise Refusal(422)
-    found = _found(call, ids)
-    return call.reply(
-        {"result_code": 200, "files": [{"id": f.id, "status": f.status} for f in found]}, spaced=True
-    )
+    return _ok(call, files=[{"id": file.id, "status": file.status} for file in _found(call, ids)])
 
 
 async def _list(call: Call) -> Response:
     files = [{"id": file.id, "name": quote(file.name), "status": file.status} for file in _files(call)]
-    return call.reply({"result_code": 200, "files": files}, spaced=True)
+    return _ok(call, files=files)
 
 
 async def _delete(call: Call) -> Response:
-    ids: list[Any] = []
+    ids: object = None
     if "id" in call.path:
         ids = [call.path["id"]]
     elif named := call.request.query_params.get("file_ids"):
         ids = named.split(",")
     elif call.header("content-type"):
-        given = (await call.read_object()).get("file_ids")
-        ids = given if is_list(given) else []
-    if not ids:
+        ids = (await call.read_object()).get("file_ids")
+    if not is_list(ids) or not ids:
         raise Refusal(422)
     for file in _found(call, ids):
         _files(call).delete(file.id)
-    return call.reply({"result_code": 200, "description": None}, spaced=True)
-
-
-def _found(call: Call, ids: list[Any]) -> list[StoredFile]:
-    found = [_files(call).get(str(ident)) for ident in ids]
-    if any(file is None for file in found):
-        raise Refusal(404)
-    return [file for file in found if file is not None]
+    return _ok(call, description=None)
 
 
 ROUTES = routes(

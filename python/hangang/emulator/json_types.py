@@ -24,6 +24,6 @@ def is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def is_between(value: object, low: float, high: float) -> TypeGuard[int | float]:
-    """A number from `low` to `high`."""
+def is_between(value: object, low: float, high: float) -> bool:
+    """Whether a value is a number from `low` to `high`."""
     return is_number(value) and low <= value <= high

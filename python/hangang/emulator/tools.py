@@ -16,7 +16,7 @@ from ._call import JSON, Call, Refusal, routes
 from ._wire import ok
 from .fake_answers import count_tokens, embed
 from .gov import PREFIXES, TOOLS
-from .json_types import is_texts
+from .json_types import is_between, is_texts
 
 # Kind to the pattern and the mask. The first six are the API reference's, the others the FAQ's. Each text
 # is searched in linear time: an address begins where no character of an address is before it.
@@ -70,7 +70,11 @@ async def _embeddings(call: Call) -> Response:
     if model not in ("bge-m3", "rag42-embed-v1"):
         raise Refusal(404, message=f"The model `{model}` does not exist.")
     form, dimensions = body.get("encoding_format", "float"), body.get("dimensions") or 1024
-    if form not in ("float", "base64") or not isinstance(dimensions, int) or not 1 <= dimensions <= 4_096:
+    if (
+        form not in ("float", "base64")
+        or not isinstance(dimensions, int)
+        or not is_between(dimensions, 1, 4_096)
+    ):
         raise Refusal(422)
     return call.reply(compatible.embeddings(_texts(body.get("input")), model, dimensions, form))
 
