@@ -84,18 +84,20 @@ class Service:
     Attributes:
         name: `clova`, `exaone`, `gov`, …
         authenticate: returns the key, or raises `Refusal`.
-        error_body: the body of a refusal, after `complete` has filled it in.
+        error_body: the body of a refusal that `complete` has filled in.
         complete: fills a refusal's missing status, code and message.
         limit: requests a minute of a call, for the rate headers.
         rate_headers: the service's rate headers for (limit, left, seconds to reset).
+        spaced: whether its JSON is in Python's spacing.
     """
 
     name: str
     authenticate: Callable[[Call], str]
-    error_body: Callable[[Call, Refusal], bytes]
+    error_body: Callable[[Call, Refusal], JSON]
     complete: Callable[[Refusal], Refusal] = lambda refusal: refusal
     limit: Callable[[Call], int] = lambda _: 60
     rate_headers: Callable[[int, int, float], dict[str, str]] = no_headers
+    spaced: bool = False
 
 
 @dataclass
@@ -174,18 +176,15 @@ class Call:
         """
         assert self.received is not None
         reply = self.state.replies.next(self.received)
+        counted = count_tokens(prompt) if prompt_tokens is None else prompt_tokens
         if reply is None:
             controls = self.controls
             options |= {"tokens": controls.tokens, "hard": controls.text == "hard", "calls": controls.calls}
-            return compose(
-                random, prompt=prompt, prompt_tokens=prompt_tokens, call_prefix=call_prefix, **options
-            )
+            return compose(random, prompt=prompt, prompt_tokens=counted, call_prefix=call_prefix, **options)
         if reply.capture is not None:
             raise Replay(reply.body(), stream)
-        has_content = bool(reply.text or reply.thinking or reply.tool_calls)
-        if reply.error is not None and not (stream and has_content):
+        if reply.error is not None and not (stream and (reply.text or reply.thinking or reply.tool_calls)):
             raise refuse(*reply.error)
-        counted = count_tokens(prompt) if prompt_tokens is None else prompt_tokens
         return scripted(random, reply, prompt_tokens=counted, call_prefix=call_prefix)
 
     def _plan(self, controls: Controls | None = None, **options: Any) -> None:
@@ -202,11 +201,9 @@ class Call:
         found = {**self.headers, **(headers or {}), "content-type": media_type}
         return Response(body, headers=found)
 
-    def reply(
-        self, value: object, *, spaced: bool = False, headers: Mapping[str, str] | None = None
-    ) -> Response:
-        """A one-shot JSON answer, compact or in Python's spacing."""
-        return self.whole(dump(value, spaced=spaced), headers=headers)
+    def reply(self, value: object, headers: Mapping[str, str] | None = None) -> Response:
+        """A one-shot JSON answer."""
+        return self.whole(dump(value, spaced=self.service.spaced), headers=headers)
 
     def stream(
         self,
@@ -237,7 +234,8 @@ class Call:
         if self.controls.reset_after is not None:
             headers["x-ratelimit-reset-requests"] = f"{self.controls.reset_after:g}s"
         self._plan(Controls(delay=self.controls.delay), whole=True)
-        return Response(self.service.error_body(self, refusal), refusal.status, headers)
+        body = dump(self.service.error_body(self, refusal), spaced=self.service.spaced)
+        return Response(body, refusal.status, headers)
 
 
 def question_of(messages: Iterable[Any]) -> JSON:
@@ -351,9 +349,8 @@ def _with_body(request: Request, content: bytes) -> Request:
 def _explain(call: Call, error: ControlError) -> Response:
     """400 in the service's own form, so that every client shows the sentence."""
     refusal = call.service.complete(Refusal(400, message=str(error)))
-    body: object = json.loads(call.service.error_body(call, refusal))
-    found: JSON = body if is_object(body) else {}
-    return JSONResponse({**found, "emulator": {"error": str(error)}}, status_code=400)
+    body = call.service.error_body(call, refusal)
+    return JSONResponse({**body, "emulator": {"error": str(error)}}, status_code=400)
 
 
 def _limit(call: Call, key: str) -> None:
@@ -367,17 +364,20 @@ def _limit(call: Call, key: str) -> None:
         raise Refusal(429)
 
 
-def check_key(call: Call, key: str) -> None:
-    """Refuse a key that is not in the given set, or that is one of the magic ones.
+def check_key(call: Call, key: str | None) -> str:
+    """The key, if there is one, it is in the given set, and it is none of the magic ones.
 
     Raises:
-        Refusal: 401 with code `wrong-key`, or 403.
+        Refusal: 401, with code `wrong-key` for one that is there, or 403.
     """
+    if not key:
+        raise Refusal(401)
     keys = call.state.keys
     if (keys is not None and key not in keys) or key.endswith("-wrong"):
         raise Refusal(401, "wrong-key")
     if key.endswith("-forbidden"):
         raise Refusal(403)
+    return key
 
 
 def bearer(call: Call) -> str | None:

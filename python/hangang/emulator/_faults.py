@@ -133,6 +133,10 @@ class Faults:
             working.result()
 
 
+class _Over(Exception):
+    """A fault ended the body."""
+
+
 class _Answer:
     """One answer on its way. `begun`: its first message was sent; `over`: a fault ended it."""
 
@@ -160,16 +164,18 @@ class _Answer:
         if self._plan is None:
             await self._send(message)
             return
-        async with self._writing:  # a keep-alive that is being written is finished first
-            if self._ticker is not None:
-                self._ticker.cancel()
-                self._ticker = None
-            is_over = await self._planned(self._plan, message)
-        if is_over:
+        try:
+            async with self._writing:  # a keep-alive that is being written is finished first
+                if self._ticker is not None:
+                    self._ticker.cancel()
+                    self._ticker = None
+                await self._planned(self._plan, message)
+        except _Over:
             self.over.set_result(None)
             await asyncio.Event().wait()  # until the application is stopped
-        if self._writer is not None and self._plan.controls.keepalive and self._plan.comment is not None:
-            self._ticker = asyncio.ensure_future(self._tick(self._writer, self._plan.controls.keepalive))
+        interval = self._plan.controls.keepalive
+        if interval and self._plan.comment is not None and self._writer is not None:
+            self._ticker = asyncio.ensure_future(self._tick(self._writer, interval))
 
     def close(self) -> None:
         """The answer has ended, in whatever way."""
@@ -180,69 +186,68 @@ class _Answer:
 
     async def _tick(self, writer: _Writer, interval: float) -> None:
         """While the application is silent, a keep-alive at each interval."""
-        while True:
-            await asyncio.sleep(interval)
-            async with self._writing:
-                await writer.comment()
+        with contextlib.suppress(_Over):  # the application's next message meets it too
+            while not writer.ended:
+                await asyncio.sleep(interval)
+                async with self._writing:
+                    await writer.comment()
 
-    async def _planned(self, plan: Plan, message: Message) -> bool:
-        """Send a message by the plan; True if a fault ends the answer before the application does."""
+    async def _planned(self, plan: Plan, message: Message) -> None:
+        """Send a message by the plan."""
         if message["type"] == "http.response.start":
             self._start = message
             if plan.controls.delay:
                 await asyncio.sleep(plan.controls.delay)
-            return not plan.whole and not await self._begin(plan)
+            if not plan.whole:
+                await self._begin(plan)
+            return
         body: bytes = message.get("body", b"")
         if plan.whole:
             body = _whole(plan.controls, body)
             MutableHeaders(scope=self._start)["content-length"] = str(len(body))
             controls = replace(plan.controls, error=None, no_end=False, malformed=None, truncate=None)
             self._plan = plan = replace(plan, controls=controls)
-            if not await self._begin(plan):
-                return True
-        if body and not await self._frame(
-            plan, message.get(FRAME) or Frame(body, paced=not plan.whole), body
-        ):
-            return True
-        if not message.get("more_body", False) and self._writer is not None:
+            await self._begin(plan)
+        assert self._writer is not None
+        if body:
+            frame = message.get(FRAME) or Frame(body, paced=not plan.whole)
+            await self._frame(plan, self._writer, frame, body)
+        if not message.get("more_body", False):
             await self._writer.finish()
-        return False
 
-    async def _begin(self, plan: Plan) -> bool:
+    async def _begin(self, plan: Plan) -> None:
         await self._send(self._start)
         self._due = asyncio.get_running_loop().time()
         self._writer = _Writer(self._send, plan, self._extensions.get(CONNECTION))
-        return await self._writer.begin()
+        await self._writer.places()
 
-    async def _frame(self, plan: Plan, frame: Frame, body: bytes) -> bool:
-        """Send a frame after `error`, `malformed` and `no_end`, at its time; False when the body is over."""
-        controls, writer = plan.controls, self._writer
-        assert writer is not None
+    async def _frame(self, plan: Plan, writer: _Writer, frame: Frame, body: bytes) -> None:
+        """Send a frame after `error`, `malformed` and `no_end`, at its time."""
+        controls = plan.controls
         if (
-            plan.error_frames is not None
-            and controls.error is not None
+            controls.error is not None
             and self._count == controls.error.after
+            and plan.error_frames is not None
         ):
             for failed in plan.error_frames(controls.error.code):
-                if not await self._paced(controls, writer, failed, failed.data):
-                    return False
+                await self._paced(controls, writer, failed, failed.data)
             await writer.finish()
-            return False
+            raise _Over
         if controls.no_end and frame.end:
-            return True
+            return
         self._count += 1
         if controls.malformed is not None and controls.malformed.event == self._count:
             body = spoil(body, controls.malformed)
-        return await self._paced(controls, writer, frame, body)
+        await self._paced(controls, writer, frame, body)
 
-    async def _paced(self, controls: Controls, writer: _Writer, frame: Frame, body: bytes) -> bool:
+    async def _paced(self, controls: Controls, writer: _Writer, frame: Frame, body: bytes) -> None:
         if controls.rate and frame.paced:
             clock = asyncio.get_running_loop().time
             if self._due > clock():
                 await writer.wait(self._due - clock())
             # After a stall the rate continues from now: the lost time is not made up for.
             self._due = max(self._due + 1 / controls.rate, clock())
-        return await writer.frame(body)
+        await writer.frame(body)
 
 
 def _whole(controls: Controls, body: bytes) -> bytes:
@@ -275,11 +280,15 @@ _NEWLINES = {"lf": b"\n", "crlf": b"\r\n", "cr": b"\r", "none": b"", "body": b"\
 
 
 class _Writer:
-    """Puts bytes on the wire: fragments, keep-alives, and faults that have a place."""
+    """Puts bytes on the wire: fragments, keep-alives, and faults that have a place.
+
+    Raises:
+        _Over: a fault ended the body, so that nothing more can be written.
+    """
 
     def __init__(self, send: Send, plan: Plan, connection: Connection | None) -> None:
         controls = plan.controls
-        self._ended = False
+        self.ended = False
         self._send = send
         self._comment_of = plan.comment
         # A body is sent as it is, and SSE cannot do without line ends.
@@ -292,40 +301,34 @@ class _Writer:
         self._bytes = 0
         self._events = 0
         self._at_boundary = True
-        self._stall_seconds = controls.stall.seconds if controls.stall else None
+        self._stall = controls.stall
         # In the order in which they act if several share one place.
-        self._pending: list[tuple[str, Place]] = [
-            (name, place)
-            for name, place in (
-                ("stall", controls.stall.place if controls.stall else None),
-                ("truncate", controls.truncate),
-                ("cut", controls.cut),
-                ("reset", controls.reset),
-            )
-            if place is not None
-        ]
+        faults = {
+            "stall": self._stall and self._stall.place,
+            "truncate": controls.truncate,
+            "cut": controls.cut,
+            "reset": controls.reset,
+        }
+        self._pending: dict[str, Place] = {name: place for name, place in faults.items() if place}
 
-    async def begin(self) -> bool:
-        """Act on faults before the first byte; False when the body is over."""
-        await self._places()
-        return not self._ended
-
-    async def frame(self, data: bytes) -> bool:
-        """Write one event; False when the body is over."""
+    async def frame(self, data: bytes) -> None:
+        """Write one event."""
+        if self.ended:
+            raise _Over
         if self._keepalive == 0:
             await self.comment()
-        await self._put(data.replace(b"\n", self._newline))
-        if not self._ended:
-            self._events += 1
-            self._at_boundary = True
-            await self._places()
-        return not self._ended
+        await self._put(data)
+        self._events += 1
+        self._at_boundary = True
+        await self.places()
 
     async def finish(self) -> None:
         """Write what is held back and end the body."""
+        if self.ended:
+            return
         await self._flush()
         await self._send({"type": "http.response.body", "body": b"", "more_body": False})
-        self._ended = True
+        self.ended = True
 
     async def wait(self, seconds: float | None) -> None:
         """Wait (None: until the client leaves), with a keep-alive at each interval."""
@@ -333,7 +336,7 @@ class _Writer:
             await self._flush()  # what is held back need not always wait for the next token
         loop = asyncio.get_running_loop()
         end = None if seconds is None else loop.time() + seconds
-        while not self._ended and (end is None or loop.time() < end):
+        while end is None or loop.time() < end:
             left = 3600.0 if end is None else end - loop.time()
             if not self._keepalive or not self._at_boundary:
                 await asyncio.sleep(left)
@@ -342,48 +345,44 @@ class _Writer:
             if left > self._keepalive:
                 await self.comment()
 
-    async def _places(self) -> None:
+    async def places(self) -> None:
         """Act on every fault whose place has been reached."""
-        for name, place in list(self._pending):
-            if self._ended:
-                return
+        for name, place in list(self._pending.items()):
             if place.bytes == self._bytes or place.events == self._events:
-                self._pending.remove((name, place))
+                del self._pending[name]
                 await self._act(name)
 
     async def comment(self) -> None:
         """Write a keep-alive."""
-        if self._comment_of is None or self._ended:
+        if self._comment_of is None or self.ended:
             return
-        await self._put(self._comment_of().replace(b"\n", self._newline))
+        await self._put(self._comment_of())
         if self._keepalive and self._fragmenter.mode != "whole":
             await self._flush()  # nothing is held any more when the body has ended
 
     async def _put(self, data: bytes) -> None:
-        """Write bytes, stopping at each place inside them."""
-        while data and not self._ended:
-            places = [
-                place.bytes - self._bytes
-                for _, place in self._pending
-                if place.bytes is not None and place.bytes > self._bytes
-            ]
+        """Write bytes with the line ends of the answer, stopping at each place inside them."""
+        data = data.replace(b"\n", self._newline)
+        while data:
+            starts = (place.bytes for place in self._pending.values())
+            places = [start - self._bytes for start in starts if start is not None and start > self._bytes]
             size = min([len(data), *places])
             self._at_boundary = size == len(data)
             await self._write(self._fragmenter.feed(data[:size]))
             self._bytes += size
             data = data[size:]
             if data or places:
-                await self._places()
+                await self.places()
 
     async def _act(self, name: str) -> None:
         await self._flush()
         if name == "stall":
-            await self.wait(self._stall_seconds)
+            await self.wait(self._stall.seconds if self._stall else None)
             return
         if name == "truncate":
             await self.finish()
-            return
-        self._ended = True
+            raise _Over
+        self.ended = True
         if self._connection is None:
             raise ConnectionCut(f"x-hangang-{name}")
         if name == "cut":

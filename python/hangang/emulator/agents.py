@@ -60,10 +60,8 @@ MOST_OF_A_TASK = 2**23
 
 
 def _optional_key(call: Call) -> str:
-    key = bearer(call) or ""
-    if key:
-        check_key(call, key)
-    return key
+    key = bearer(call)
+    return "" if key is None else check_key(call, key)
 
 
 OPEN = Service("a2a", _optional_key, CHAT.error_body, CHAT.complete, rate_headers=no_headers)

@@ -119,11 +119,11 @@ def rate_headers(limit: int, left: int, reset: float) -> dict[str, str]:
     }
 
 
-def _error_body(_: Call, refusal: Refusal) -> bytes:
+def _error_body(_: Call, refusal: Refusal) -> JSON:
     body: JSON = {"status": {"code": refusal.code, "message": refusal.message}}
     if refusal.status == 429:
         body["result"] = None  # as seen in real answers
-    return dump(body)
+    return body
 
 
 SERVICE = Service("clova", authenticate, _error_body, complete, _limit, rate_headers)
@@ -136,9 +136,7 @@ def _chat(version: str) -> Handler:
             call.headers["x-ncp-clovastudio-request-id"] = ident
         model = _model(call, version)
         body = await call.read_object()
-        messages = body.get("messages")
-        if not is_objects(messages):
-            raise invalid("messages")
+        messages = messages_of(body)
         if not any(message.get("content") or message.get("toolCalls") for message in messages):
             raise Refusal(400, "40004")
         return (_v1 if version == "v1" else _v3)(call, model, body, messages, stream)
@@ -181,6 +179,18 @@ def known_model(name: object) -> Model:
     if not isinstance(name, str) or name not in MODELS:
         raise Refusal(400, "40082" if name == "HCX-002" else "40080")
     return MODELS[name]
+
+
+def messages_of(body: JSON) -> list[JSON]:
+    """The messages of a body, which may be none.
+
+    Raises:
+        Refusal: they are no list of objects.
+    """
+    messages = body.get("messages")
+    if not is_objects(messages):
+        raise invalid("messages")
+    return messages
 
 
 def invalid(*names: str) -> Refusal:

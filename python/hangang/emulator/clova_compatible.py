@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from . import compatible
 from ._call import JSON, Call, Refusal, Service, routes
-from ._wire import dump
 from .clova import (
     MODELS,
     PREFIXES,
@@ -21,9 +20,10 @@ from .clova import (
     complete,
     invalid,
     known_model,
+    messages_of,
     rate_headers,
 )
-from .json_types import is_object, is_objects, is_texts
+from .json_types import is_object
 from .tool_turns import OPENAI, wrong_tools, wrong_turn
 
 _UNSUPPORTED = {
@@ -33,9 +33,8 @@ _UNSUPPORTED = {
 }
 
 
-def _error_body(_: Call, refusal: Refusal) -> bytes:
-    error = {"message": refusal.message, "type": None, "param": None, "code": refusal.code}
-    return dump({"error": error})
+def _error_body(_: Call, refusal: Refusal) -> JSON:
+    return {"error": {"message": refusal.message, "type": None, "param": None, "code": refusal.code}}
 
 
 SERVICE = Service("clova-openai", authenticate, _error_body, complete, lambda _: 60, rate_headers)
@@ -51,9 +50,8 @@ async def _embeddings(call: Call) -> Response:
         raise Refusal(400, "40080")
     if body.get("encoding_format", "float") != "float" or body.get("dimensions", 1024) != 1024:
         raise Refusal(400, "40002")
-    given = body.get("input")
-    texts = [given] if isinstance(given, str) else given
-    if not is_texts(texts):
+    texts = compatible.texts_of(body.get("input"))
+    if texts is None:
         raise invalid("input")
     if not texts or not all(texts):
         raise Refusal(400, "40004")
@@ -63,9 +61,7 @@ async def _embeddings(call: Call) -> Response:
 async def _chat(call: Call) -> Response:
     body = await call.read_object()
     model = known_model(body.get("model")).name
-    messages = body.get("messages")
-    if not is_objects(messages):
-        raise invalid("messages")
+    messages = messages_of(body)
     if not messages:
         raise Refusal(400, "40004")
     if any(message.get("content", "") is None for message in messages):

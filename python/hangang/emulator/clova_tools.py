@@ -10,9 +10,9 @@ from starlette.responses import Response
 
 from ._call import JSON, Call, Refusal, routes
 from ._wire import ok, text_of
-from .clova import MODELS, PREFIXES, SERVICE, invalid
+from .clova import MODELS, PREFIXES, SERVICE, invalid, messages_of
 from .fake_answers import count_tokens, embed
-from .json_types import is_list, is_object, is_objects
+from .json_types import is_list, is_object
 
 
 async def _text(call: Call, most: int) -> str:
@@ -46,10 +46,7 @@ async def _chat_body(call: Call) -> tuple[JSON, list[JSON]]:
     if call.path["model"] not in MODELS:
         raise Refusal(400, "40080")
     body = await call.read_object()
-    messages = body.get("messages")
-    if not is_objects(messages):
-        raise invalid("messages")
-    return body, messages
+    return body, messages_of(body)
 
 
 async def _count_chat(call: Call) -> Response:

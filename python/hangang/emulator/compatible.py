@@ -22,6 +22,7 @@ from ._call import JSON, Call, question_of
 from ._faults import Frame
 from ._wire import dump, sse
 from .fake_answers import Script, ToolCall, count_tokens, embed
+from .json_types import is_texts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +149,12 @@ def error_frames(code: str | None, message: str = "Internal server error") -> It
     body = {"error": {"message": message, "type": "InternalServerError", "param": None, "code": number}}
     yield Frame(sse(dump(body, spaced=True)))
     yield Frame(b"data: [DONE]\n\n", paced=False)
+
+
+def texts_of(given: object) -> list[str] | None:
+    """The texts to embed: one text, or a list; None for anything else."""
+    texts = [given] if isinstance(given, str) else given
+    return texts if is_texts(texts) else None
 
 
 def embeddings(texts: list[str], model: str, dimensions: int, form: str) -> JSON:

@@ -67,11 +67,7 @@ class StoredFile:
 
 def authenticate(call: Call) -> str:
     """`x-api-key`; a Bearer key is refused, as a real client observed."""
-    key = call.header("x-api-key")
-    if not key:
-        raise Refusal(401)
-    check_key(call, key)
-    return key
+    return check_key(call, call.header("x-api-key"))
 
 
 def _complete(refusal: Refusal) -> Refusal:
@@ -84,15 +80,11 @@ def _complete(refusal: Refusal) -> Refusal:
     return replace(refusal, status=status, code=code, message=message)
 
 
-def _error(refusal: Refusal) -> JSON:
+def _error_body(_: Call | None, refusal: Refusal) -> JSON:
     return {"result_code": int(refusal.code or refusal.status), "description": refusal.message}
 
 
-def _error_body(_: Call, refusal: Refusal) -> bytes:
-    return dump(_error(refusal), spaced=True)
-
-
-SERVICE = Service("exaone", authenticate, _error_body, _complete)
+SERVICE = Service("exaone", authenticate, _error_body, _complete, spaced=True)
 
 
 # chat
@@ -162,7 +154,7 @@ def _answer(call: Call, random: Random, question: JSON, intent: str, references:
         return {"result_code": 200, "description": None, "data": data}
 
     if not stream:
-        return call.reply(frame(script.text), spaced=True, headers=script.text_hash)
+        return call.reply(frame(script.text), headers=script.text_hash)
     return call.stream(
         _frames(script, frame),
         newline="none",
@@ -190,7 +182,7 @@ def _line(frame: JSON) -> bytes:
 
 
 def _error_frames(code: str | None, message: str | None = None) -> Iterator[Frame]:
-    yield Frame(_line(_error(_complete(Refusal(0, code, message)))))
+    yield Frame(_line(_error_body(None, _complete(Refusal(0, code, message)))))
 
 
 _INTENTS = (
@@ -263,7 +255,7 @@ async def _upload(call: Call) -> Response:
 
 
 def _ok(call: Call, **members: object) -> Response:
-    return call.reply({"result_code": 200, **members}, spaced=True)
+    return call.reply({"result_code": 200, **members})
 
 
 def _files(call: Call) -> Store[StoredFile]:

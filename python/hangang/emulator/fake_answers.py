@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -107,23 +108,17 @@ class Script:
         return {"x-hangang-text-sha256": hashlib.sha256(self.text.encode()).hexdigest()}
 
 
+_PIECE = re.compile(r"\n|.[^\n ]*", re.DOTALL)  # a line end stands alone, a space begins a piece
+
+
 def tokens_of(text: str, random: Random) -> list[str]:
     """The text in pieces of one to three characters, a space going with what follows it."""
     pieces: list[str] = []
     start = 0
     while start < len(text):
-        size = random.choice((1, 2, 2, 3))
-        if text[start] == " ":
-            size += 1
-        if text[start] == "\n":
-            size = 1
-        end = min(start + size, len(text))
-        inner = text.find("\n", start + 1, end)
-        space = text.find(" ", start + 1, end)
-        cuts = [cut for cut in (inner, space) if cut > start]
-        end = min([end, *cuts])
-        pieces.append(text[start:end])
-        start = end
+        size = random.choice((1, 2, 2, 3)) + (text[start] == " ")
+        pieces += _PIECE.findall(text, start, start + size)[:1]
+        start += len(pieces[-1])
     return pieces
 
 
@@ -141,7 +136,7 @@ def compose(
     limit: int | None = None,
     hard: bool = False,
     thoughts: int = 0,
-    prompt_tokens: int | None = None,
+    prompt_tokens: int = 0,
     tools: Sequence[dict[str, Any]] = (),
     calls: int = 1,
     call_prefix: str = "call_",
@@ -157,17 +152,16 @@ def compose(
         limit: the request's token limit, thinking included.
         hard: answer with what breaks weak parsers.
         thoughts: sentences of reasoning.
-        prompt_tokens: what the request counted, or None to count the prompt.
+        prompt_tokens: what the request has.
         tools: function descriptions (`name`, `parameters`); if any, the answer is calls.
         calls: how many calls.
         call_prefix: `call_` for random ids, `hcx_tool_call_` for numbered ones.
         schema: a JSON Schema; the answer is then one JSON value of it.
     """
     thinking = _thinking(random, thoughts)
-    counted = count_tokens(prompt) if prompt_tokens is None else prompt_tokens
     if tools:
         made = tuple(_call(random, tools[i % len(tools)], i, call_prefix) for i in range(calls))
-        return Script(thinking=thinking, calls=made, finish="tool_calls", prompt_tokens=counted)
+        return Script(thinking=thinking, calls=made, finish="tool_calls", prompt_tokens=prompt_tokens)
     if schema is not None:
         text = json.dumps(value_of(schema, random), ensure_ascii=False, indent=2)
         content = tokens_of(text, random)
@@ -178,7 +172,7 @@ def compose(
         finish = "length"
         thinking = thinking[:limit]
         content = content[: limit - len(thinking)]
-    return Script(thinking=thinking, content=tuple(content), finish=finish, prompt_tokens=counted)
+    return Script(thinking=thinking, content=tuple(content), finish=finish, prompt_tokens=prompt_tokens)
 
 
 def scripted(random: Random, reply: Reply, *, prompt_tokens: int, call_prefix: str = "call_") -> Script:
@@ -200,23 +194,22 @@ def scripted(random: Random, reply: Reply, *, prompt_tokens: int, call_prefix: s
 
 
 def _content(random: Random, prompt: str, turn: int, tokens: int | None, hard: bool) -> list[str]:
+    """As many tokens as asked for, or an opening and three sentences."""
     if tokens == 0:
         return []
     question = " ".join(prompt.split())
-    if len(question) > 24:
-        question = question[:24] + "…"
+    question = question if len(question) <= 24 else question[:24] + "…"
     opening = f"{turn}번째 질문 " if turn > 1 else ""
     pieces = tokens_of(f"{opening}“{question}”에 답합니다.\n", random)
-    bank = list(_HARD if hard else _SENTENCES)
+    bank = _HARD if hard else _SENTENCES
     drawn: list[str] = []
-    sentences = 3 if tokens is None else 0
-    while sentences > 0 or (tokens is not None and len(pieces) < tokens):
-        sentences -= 1
-        if not drawn:
-            drawn = random.sample(bank, len(bank))
+    sentences = 0
+    while sentences < 3 if tokens is None else len(pieces) < tokens:
+        sentences += 1
+        drawn = drawn or random.sample(bank, len(bank))
         join = "" if pieces[-1] == "\n" else random.choice((" ", " ", "\n"))
         pieces += tokens_of(join + drawn.pop(), random)
-    return pieces if tokens is None else pieces[:tokens]
+    return pieces[:tokens]
 
 
 def _thinking(random: Random, sentences: int) -> tuple[str, ...]:

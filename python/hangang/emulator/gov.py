@@ -12,12 +12,12 @@ tool turns are checked for their types only, as vLLM does.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from starlette.responses import Response
 
 from . import compatible, exaone
 from ._call import JSON, Call, Refusal, Service, bearer, check_key, routes, status_of
-from ._wire import dump
 from .clova import chosen_tools
 from .json_types import is_object, is_objects
 from .tool_turns import OPENAI, wrong_turn
@@ -54,11 +54,7 @@ _TYPES = {401: ("authentication_error", "invalid_api_key")}
 
 def authenticate(call: Call) -> str:
     """`Authorization: Bearer`, any key."""
-    key = bearer(call)
-    if key is None:
-        raise Refusal(401)
-    check_key(call, key)
-    return key
+    return check_key(call, bearer(call))
 
 
 def _complete(refusal: Refusal) -> Refusal:
@@ -71,31 +67,19 @@ def _complete(refusal: Refusal) -> Refusal:
     return replace(refusal, status=status, code=code, message=message)
 
 
-def _status_body(refusal: Refusal) -> JSON:
-    return {"status": {"code": refusal.code, "message": refusal.message}}
-
-
-def _openai_body(refusal: Refusal) -> JSON:
+def _error_body(usual: str, call: Call, refusal: Refusal) -> JSON:
+    if (call.controls.error_form or usual) == "status":
+        return {"status": {"code": refusal.code, "message": refusal.message}}
     kind, code = _TYPES.get(refusal.status, ("invalid_request_error", refusal.code))
     return {"error": {"message": refusal.message, "type": kind, "code": code}}
-
-
-def _chat_error(call: Call, refusal: Refusal) -> bytes:
-    by_status = call.controls.error_form == "status"
-    return dump(_status_body(refusal) if by_status else _openai_body(refusal))
-
-
-def _tool_error(call: Call, refusal: Refusal) -> bytes:
-    by_error = call.controls.error_form == "error"
-    return dump(_openai_body(refusal) if by_error else _status_body(refusal))
 
 
 def _rate_headers(limit: int, left: int, _: float) -> dict[str, str]:
     return {"x-ratelimit-remaining": str(left)}
 
 
-CHAT = Service("gov", authenticate, _chat_error, _complete, rate_headers=_rate_headers)
-TOOLS = replace(CHAT, error_body=_tool_error)
+CHAT = Service("gov", authenticate, partial(_error_body, "error"), _complete, rate_headers=_rate_headers)
+TOOLS = replace(CHAT, error_body=partial(_error_body, "status"))
 CODE_CLI = replace(CHAT, name="exaone-code-cli", authenticate=exaone.authenticate)
 
 

@@ -6,12 +6,17 @@ from typing import Any, TypeGuard
 
 from hangang._values import is_list, is_object
 
-__all__ = ["is_between", "is_list", "is_number", "is_object", "is_objects", "is_texts"]
+__all__ = ["is_between", "is_list", "is_number", "is_object", "is_objects", "is_text", "is_texts"]
 
 
 def is_objects(value: object) -> TypeGuard[list[dict[str, Any]]]:
     """An array of objects."""
     return is_list(value) and all(is_object(item) for item in value)
+
+
+def is_text(value: object) -> TypeGuard[str]:
+    """A string that is not empty."""
+    return isinstance(value, str) and bool(value)
 
 
 def is_texts(value: object) -> TypeGuard[list[str]]:

@@ -8,23 +8,19 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from . import compatible
-from ._call import Call, Refusal, Service, bearer, check_key, routes
-from ._wire import dump
+from ._call import JSON, Call, Refusal, Service, bearer, check_key, routes
 from .gov import CHAT, vllm
-from .json_types import is_texts
 
 
 def _optional_key(call: Call) -> str:
-    key = bearer(call) or ""
-    check_key(call, key)
-    return key
+    key = bearer(call)
+    return "" if key is None and call.state.keys is None else check_key(call, key)
 
 
-def _error_body(_: Call, refusal: Refusal) -> bytes:
+def _error_body(_: Call, refusal: Refusal) -> JSON:
     kind = "authentication_error" if refusal.status == 401 else "invalid_request_error"
     kind = "server_error" if refusal.status >= 500 else kind
-    error = {"message": refusal.message, "type": kind, "param": None, "code": refusal.code}
-    return dump({"error": error})
+    return {"error": {"message": refusal.message, "type": kind, "param": None, "code": refusal.code}}
 
 
 def _complete(refusal: Refusal) -> Refusal:
@@ -48,9 +44,8 @@ async def _chat(call: Call) -> Response:
 
 async def _embeddings(call: Call) -> Response:
     body = await call.read_object()
-    given = body.get("input")
-    texts = [given] if isinstance(given, str) else given
-    if not is_texts(texts) or not texts:
+    texts = compatible.texts_of(body.get("input"))
+    if not texts:
         raise Refusal(400, message="input must be a text or a list of texts")
     form = "base64" if body.get("encoding_format") == "base64" else "float"
     return call.reply(compatible.embeddings(texts, str(body.get("model")), 1024, form))

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .json_types import is_list, is_object
+from .json_types import is_list, is_object, is_text
 
 JSON = dict[str, Any]
 
@@ -54,7 +54,7 @@ def wrong_turn(messages: list[JSON], form: Form, *, matched: bool = True) -> str
                 called.add(call["id"])
         if message.get("role") == "tool":
             ident = message.get(form.call_id)
-            if not isinstance(ident, str) or not ident:
+            if not is_text(ident):
                 return f"{at}.{form.call_id}: a tool message needs the id of its call"
             if matched and ident not in called:
                 return f"{at}.{form.call_id}: no call before it has this id"
@@ -66,12 +66,12 @@ def wrong_turn(messages: list[JSON], form: Form, *, matched: bool = True) -> str
 def _wrong_call(call: object, form: Form) -> str | None:
     if not is_object(call):
         return ": must be an object"
-    if not isinstance(call.get("id"), str) or not call["id"]:
+    if not is_text(call.get("id")):
         return ".id: must be a string"
     if call.get("type") != "function":
         return ".type: must be function"
     function = call.get("function")
-    if not is_object(function) or not isinstance(function.get("name"), str) or not function["name"]:
+    if not is_object(function) or not is_text(function.get("name")):
         return ".function.name: must be a string"
     if not isinstance(function.get("arguments"), form.arguments):
         return f".function.arguments: must be {form.arguments_name}"
@@ -91,7 +91,7 @@ def wrong_tools(body: JSON, form: Form) -> str | None:
         if not is_object(tool) or tool.get("type", "function") != "function":
             return f"{at}.type: must be function"
         function = tool.get("function")
-        if not is_object(function) or not isinstance(function.get("name"), str) or not function["name"]:
+        if not is_object(function) or not is_text(function.get("name")):
             return f"{at}.function.name: must be a string"
         if not is_object(function.get("parameters", {})):
             return f"{at}.function.parameters: must be a JSON Schema"

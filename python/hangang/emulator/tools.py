@@ -86,8 +86,8 @@ async def _embeddings_faq(call: Call) -> Response:
 
 
 def _texts(given: object) -> list[str]:
-    texts = [given] if isinstance(given, str) else given
-    if not is_texts(texts) or not texts or not all(texts):
+    texts = compatible.texts_of(given)
+    if not texts or not all(texts):
         raise Refusal(422)
     if len(texts) > 1_000 or sum(map(len, texts)) > MOST_CHARACTERS:
         raise Refusal(422, message=f"at most 1000 texts of {MOST_CHARACTERS} characters together")
