@@ -65,3 +65,41 @@ def test_both_readmes_have_the_same_content() -> None:
     assert len(re.findall(r"^\|", text(english), re.MULTILINE)) == len(
         re.findall(r"^\|", text(korean), re.MULTILINE)
     )
+
+
+def test_the_chart_is_short_and_says_what_it_shows() -> None:
+    chart = text("docs/streams.svg")
+    bars = re.findall(r"<path [^>]*clip-path=", chart)
+    assert 2 <= len(bars) <= 8
+    labels = re.findall(r"<!-- (.*) -->", chart)
+    assert any("more is better" in label for label in labels)  # its title
+    assert any("tokens a second" in label for label in labels)  # its unit
+    for other in ("openai SDK", "langchain-naver", "hangang"):
+        assert any(label.startswith(other) for label in labels), other
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_shell_completion_is_that_of_the_command(shell: str) -> None:
+    for name in READMES:
+        assert f"_HANGANG_COMPLETE={shell}_source" in text(name) or f"`{shell}_source`" in text(name)
+    command = [sys.executable, "-m", "hangang"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "python"), "PYTHONUTF8": "1"}
+    source = subprocess.run(
+        command,
+        env={**environment, "_HANGANG_COMPLETE": f"{shell}_source"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert f"_HANGANG_COMPLETE={shell}_complete" in source.stdout
+    words = {"COMP_WORDS": "hangang dec", "COMP_CWORD": "dec" if shell == "fish" else "1"}
+    found = subprocess.run(
+        command,
+        env={**environment, **words, "_HANGANG_COMPLETE": f"{shell}_complete"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "decode" in found.stdout

@@ -1,14 +1,19 @@
-"""The list of a release's files is complete, and a file that is missing is noticed."""
+"""The list of a release's files is complete, a file that is missing is noticed, and workflows and metadata fit the repository."""
 
 from __future__ import annotations
 
 import importlib
+import os
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+import hangang
 
 ROOT = Path(__file__).parent.parent.parent
 WORKFLOWS = ROOT / ".github" / "workflows"
@@ -84,6 +89,35 @@ def test_ci_runs_every_python_of_the_metadata() -> None:
     text = (WORKFLOWS / "ci.yml").read_text(encoding="utf-8")
     assert promised
     assert [version for version in promised if f'"{version}"' not in text] == []
+
+
+def test_ci_runs_the_gate_on_every_system() -> None:
+    text = (WORKFLOWS / "ci.yml").read_text(encoding="utf-8")
+    assert "- run: .ci/run\n" in text
+    assert "- run: make msrv\n" in text
+    assert {"ubuntu-latest", "macos-latest", "windows-latest"} <= set(re.findall(r"\b\w+-latest\b", text))
+    assert '"3.14t"' in text  # free-threaded
+
+
+def test_a_bug_report_asks_for_a_command_that_runs() -> None:
+    form = (ROOT / ".github" / "ISSUE_TEMPLATE" / "bug.yml").read_text(encoding="utf-8")
+    assert "record=" in form
+    command = re.search(r'`python -c "(.+?)"`', form)
+    assert command is not None
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "python")}
+    done = subprocess.run(
+        [sys.executable, "-c", command[1]], capture_output=True, text=True, env=env, check=True
+    )
+    assert done.stdout.startswith(f"{hangang.__version__} {hangang.BACKEND} ")
+
+
+def test_the_links_of_the_metadata_lead_to_files() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    paths = [
+        path for url in project["urls"].values() for path in re.findall(r"/(?:blob|tree)/main/(.+)", url)
+    ]
+    assert "CHANGELOG.md" in paths
+    assert [path for path in [*paths, *project["license-files"]] if not list(ROOT.glob(path))] == []
 
 
 def test_the_makefile_asks_for_steps_that_exist() -> None:
