@@ -14,7 +14,8 @@ import pickle
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -30,7 +31,10 @@ from langchain_core.messages import (
     HumanMessage,
     SystemMessage,
     ToolMessage,
+    message_chunk_to_message,
+    message_to_dict,
 )
+from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.tools import tool
 from pydantic import BaseModel, ValidationError
 from transports import KEY, Answer, Script, json_answer
@@ -38,7 +42,7 @@ from transports import KEY, Answer, Script, json_answer
 import hangang
 from hangang import emulator
 from hangang.langchain import ChatClova, ChatExaone, ChatGov, ChatOpenAICompatible, ClovaEmbeddings
-from hangang.langchain._answers import StopCutter
+from hangang.langchain._answers import Relay, StopCutter
 
 CAPTURES = support.REPO / "tests" / "captures"
 BASE = "http://127.0.0.1:9"
@@ -342,6 +346,71 @@ def test_an_error_inside_a_stream_comes_after_its_chunks() -> None:
             texts.append(chunk.content)
     assert "".join(texts) == caught.value.completion.text != ""
     assert ended == [(caught.value, "".join(texts))]
+
+
+def both(text: str, thinking: str) -> tuple[ChatGenerationChunk, ChatGenerationChunk]:
+    """The chunk of an event, which is not validated, and one that is."""
+    more = {"additional_kwargs": {"reasoning_content": thinking}} if thinking else {}
+    made = Relay({}).add(SimpleNamespace(text=text, thinking=thinking))
+    assert made is not None
+    return made, ChatGenerationChunk(message=AIMessageChunk(content=text, **more))
+
+
+DELTAS = pytest.mark.parametrize(("text", "thinking"), [("한강", ""), ("", "음"), ("한강", "음")])
+
+
+@DELTAS
+def test_a_chunk_equals_a_validated_one(text: str, thinking: str) -> None:
+    """In all that LangChain and its users can see of it: fields, their order, serialization, pickles, sums."""
+    views: list[Callable[[Any], Any]] = [
+        type,
+        repr,
+        str,
+        dumpd,
+        lambda model: model.__getstate__(),
+        lambda model: pickle.loads(pickle.dumps(model)).__getstate__(),
+        lambda model: list(model.__dict__),
+        lambda model: model.model_fields_set,
+        lambda model: model.model_extra,
+        lambda model: model.model_dump(),
+        lambda model: model.model_dump(exclude_unset=True),
+        lambda model: model.model_dump_json(),
+        lambda model: (type(model.text), model.text),
+        lambda model: type(model).model_validate(model) == model,
+        lambda model: copy.deepcopy(model).__getstate__(),
+        lambda model: model.model_copy(update={"id": "1"}).__getstate__(),
+        lambda model: (model + model).__getstate__(),
+    ]
+    made, validated = both(text, thinking)
+    assert made == validated
+    for view in views:
+        assert view(made) == view(validated)
+        assert view(made.message) == view(validated.message)
+    messages = made.message, validated.message
+    assert all(isinstance(message, AIMessageChunk) for message in messages)
+    assert messages[0].content_blocks == messages[1].content_blocks
+    assert message_to_dict(messages[0]) == message_to_dict(messages[1])
+    assert message_chunk_to_message(messages[0]) == message_chunk_to_message(messages[1])
+    assert str(messages[0].pretty_repr()) == str(messages[1].pretty_repr())
+    with pytest.raises(TypeError):
+        hash(made)
+
+
+@DELTAS
+def test_chunks_share_nothing(text: str, thinking: str) -> None:
+    """LangChain sets the id and the metadata of each chunk, and its users may change it."""
+    changed, _ = both(text, thinking)
+    changed.message.id = "1"
+    changed.message.other = 1  # type: ignore[attr-defined]
+    for value in (*changed.message.__dict__.values(), *changed.__dict__.values()):
+        if isinstance(value, dict):
+            value["changed"] = True
+        elif isinstance(value, list):
+            value.append("changed")
+    changed.generation_info = {"changed": True}
+    made, validated = both(text, thinking)
+    assert made.__getstate__() == validated.__getstate__()
+    assert changed != made
 
 
 def test_leaving_a_stream_closes_the_connection() -> None:
