@@ -48,8 +48,9 @@ class _Template:
         generation = ChatGenerationChunk(message=message)
         self._message, self._message_fields = message.__dict__, message.__pydantic_fields_set__
         self._generation, self._generation_fields = generation.__dict__, generation.__pydantic_fields_set__
+        kinds: tuple[type[Any], ...] = (dict, list)
         self._containers = [
-            (name, type(value)) for name, value in self._message.items() if isinstance(value, dict | list)
+            (name, kind) for kind in kinds for name, value in self._message.items() if type(value) is kind
         ]
         self._text_type = type(message.text)
 
