@@ -80,15 +80,25 @@ def instrument(
 
     Raises:
         ImportError: the extra `hangang[otel]` is not installed.
+        TypeError: an argument that is not a provider.
     """
     try:
         import opentelemetry.metrics
         import opentelemetry.trace
     except ImportError as error:
         raise ImportError("hangang.otel needs opentelemetry-api: pip install 'hangang[otel]'") from error
+    _check_provider("tracer_provider", tracer_provider, "get_tracer")
+    _check_provider("meter_provider", meter_provider, "get_meter")
     tracer = opentelemetry.trace.get_tracer("hangang", __version__, tracer_provider)
     meter = opentelemetry.metrics.get_meter("hangang", __version__, meter_provider)
     observer.observe(_Observer(tracer, meter, time_per_chunk))
+
+
+def _check_provider(name: str, provider: object, method: str) -> None:
+    if provider is not None and (isinstance(provider, type) or not callable(getattr(provider, method, None))):
+        kind = "TracerProvider" if method == "get_tracer" else "MeterProvider"
+        given = f"the class {provider.__name__}" if isinstance(provider, type) else type(provider).__name__
+        raise TypeError(f"{name} must be a {kind} of OpenTelemetry, not {given}")
 
 
 def uninstrument() -> None:

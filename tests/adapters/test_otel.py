@@ -612,6 +612,22 @@ def test_there_and_back(url: str) -> None:
     assert (len(first.spans), len(second.spans)) == (1, 1)
 
 
+def test_what_is_no_provider_is_refused(recorded: Recorded, url: str) -> None:
+    """And the providers from before stay in use."""
+    provider = recorded.tracer_provider
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"tracer_provider": "x"}, "tracer_provider must be a TracerProvider of OpenTelemetry, not str"),
+        ({"tracer_provider": type(provider)}, "tracer_provider must be .*, not the class TracerProvider"),
+        ({"tracer_provider": provider.get_tracer("a")}, "tracer_provider must be .*, not Tracer"),
+        ({"meter_provider": provider}, "meter_provider must be a MeterProvider .*, not TracerProvider"),
+    ]
+    for arguments, words in wrong:
+        with pytest.raises(TypeError, match=words):
+            otel.instrument(**arguments)
+    ask("clova", url, "chat", "blocking", "HCX-005", QUESTION)
+    assert len(recorded.spans) == 1
+
+
 def test_the_global_providers_are_the_default(url: str, caplog: pytest.LogCaptureFixture) -> None:
     """Without an SDK they do nothing, and nothing is logged."""
     otel.instrument()
