@@ -577,9 +577,10 @@ def test_exaone_names_what_it_does_not_have(messages: list[Any], words: str) -> 
 
 def test_exaone_has_no_tools() -> None:
     model = ChatExaone(api_key=KEY)
-    with pytest.raises(NotImplementedError):
+    words = "no tool calling and no structured output; use ChatClova"
+    with pytest.raises(NotImplementedError, match=words):
         model.bind_tools([get_weather])
-    with pytest.raises(NotImplementedError):
+    with pytest.raises(NotImplementedError, match=words):
         model.with_structured_output(Joke)
 
 

@@ -87,6 +87,8 @@ class TestClovaUnit(ChatModelUnitTests):
 
 class TestExaoneUnit(ChatModelUnitTests):
     chat_model_class = ChatExaone
+    has_tool_calling = False  # [exaone §3]: a request has no tools
+    has_structured_output = False  # [exaone §3]: nor a response format
     init_from_env_params = ({"EXAONE_API_KEY": KEY}, {}, {"api_key": KEY})
     chat_model_params = {"api_key": KEY}
 
@@ -185,9 +187,10 @@ class TestExaone(OnEmulator, ChatModelIntegrationTests):
 
     chat_model_class = ChatExaone
     model_override_value = "32b"
+    has_tool_calling = False  # [exaone §3]: a request has no tools
+    has_structured_output = False  # [exaone §3]: nor a response format
     returns_usage_metadata = False  # [exaone §4]: a frame has no token counts
-    # Off by themselves, because the class does not define them: tools and structured output ([exaone §3]: a request
-    # has neither). Off: images, PDF, audio ([exaone §3]: the question is a string).
+    # Off: images, PDF, audio ([exaone §3]: the question is a string).
 
 
 @pytest.mark.anyio

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal, NoReturn, cast
 
 from langchain_core.messages import BaseMessage
 from langchain_core.utils import secret_from_env
@@ -139,6 +139,13 @@ class ChatExaone(ChatBase):
     _client_fields: ClassVar[tuple[str, ...]] = ("previous_field",)
     _option_fields: ClassVar[tuple[str, ...]] = ("temperature", "extra_body", "doc_ids")
     _secrets: ClassVar[dict[str, str]] = {"api_key": "EXAONE_API_KEY"}
+
+    def bind_tools(self, tools: Sequence[Any], *, tool_choice: str | None = None, **kwargs: Any) -> NoReturn:
+        """Refused: a request has no member for tools or for the form of an answer ([exaone §3])."""
+        raise NotImplementedError(
+            "EXAONE's API has no tool calling and no structured output; use ChatClova, or "
+            "ChatOpenAICompatible with an EXAONE model on an OpenAI-compatible server"
+        )
 
     def _model_name(self, model: str | None) -> str:
         return model or "chat-completion"  # the endpoint that takes no model
