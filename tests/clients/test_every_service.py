@@ -225,6 +225,13 @@ def test_what_is_refused_is_never_sent(face: Face, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
+def test_errors_of_pythons_show_no_private_name(face: Face, name: str) -> None:
+    for method in ("chat", "stream"):
+        with pytest.raises(TypeError, match=rf"^{method}\(\) missing \d required"):
+            face.run(face.client(name, KEY), lambda client, m=method: getattr(client, m)())
+
+
+@pytest.mark.parametrize("name", SERVICES)
 def test_shapes_out(face: Face, name: str) -> None:
     """An answer of every service in plain values, in OpenAI's shape, and as the next turn."""
     question = SERVICES[name].question

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from types import TracebackType
+from types import FunctionType, TracebackType
 from typing import Any, Generic, Self, TypeAlias, TypeVar, Unpack
 
 from hangang._completion import Completion
@@ -23,6 +23,7 @@ __all__ = [
     "ClientBase",
     "Runner",
     "awaiting",
+    "bare_names",
     "blocking",
 ]
 
@@ -30,6 +31,18 @@ AnyTransport = TypeVar("AnyTransport", bound=Transport)
 S = TypeVar("S")
 C = TypeVar("C")
 R = TypeVar("R")
+T = TypeVar("T", bound=type)
+
+
+def bare_names(methods: T) -> T:
+    """Decorate a class whose methods clients inherit, so that errors do not show its private name.
+
+    Python's own errors about arguments then begin with `chat()`, as ours do, and not with `_Methods.chat()`.
+    """
+    for name, member in vars(methods).items():
+        if isinstance(member, FunctionType):
+            member.__qualname__ = name
+    return methods
 
 
 @dataclass(frozen=True, slots=True)

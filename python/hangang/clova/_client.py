@@ -18,6 +18,7 @@ from hangang._client.base import (
     ClientBase,
     Runner,
     awaiting,
+    bare_names,
     blocking,
 )
 from hangang._client.messages import Messages, checked_tools, to_clova
@@ -357,6 +358,7 @@ class Compatible(Generic[Q, C, R]):
         return self._run.execute(models_call(f"{self._path}/models", options))
 
 
+@bare_names
 class _Methods(Generic[S, Q, C, R]):
     """The methods of both clients. In `AsyncClient` their results are awaited; streams need no await."""
 

@@ -18,6 +18,7 @@ from hangang._client.base import (
     ClientBase,
     Runner,
     awaiting,
+    bare_names,
     blocking,
 )
 from hangang._client.errors import ERROR_BODY
@@ -265,6 +266,7 @@ def request_call(
 # --- files
 
 
+@bare_names
 class _FilesMethods(Generic[R]):
     """Files for Document QA ([exaone §6], from a public client: the guide has no paths).
 
@@ -380,6 +382,7 @@ def _not_ready(timeout: float) -> APITimeoutError:
 # --- the methods, once for both clients
 
 
+@bare_names
 class _Methods(Generic[S, C, R]):
     """The methods of both clients. In `AsyncClient` their results are awaited; streams need no await."""
 

@@ -16,6 +16,7 @@ from hangang._client.base import (
     ClientBase,
     Runner,
     awaiting,
+    bare_names,
     blocking,
 )
 from hangang._client.messages import Messages
@@ -66,6 +67,7 @@ def _tenant(tenant_id: str | None) -> dict[str, str]:
     return {} if tenant_id is None else {"csg-tenant-id": tenant_id}
 
 
+@bare_names
 class _Methods(Generic[S, C, R]):
     """The methods of both clients. In `AsyncClient` their results are awaited; streams need no await."""
 

@@ -18,6 +18,7 @@ from hangang._client.base import (
     ClientBase,
     Runner,
     awaiting,
+    bare_names,
     blocking,
 )
 from hangang._client.http.interface import is_loopback
@@ -67,6 +68,7 @@ class ChatOptions(CompatibleOptions, total=False):
     thinking_first: bool
 
 
+@bare_names
 class _Methods(Generic[S, C, R]):
     """The methods of both clients. In `AsyncClient` their results are awaited; streams need no await."""
 
