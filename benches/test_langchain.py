@@ -2,6 +2,8 @@
 
 `ChatClovaX` (langchain-naver) and `ChatOpenAI` (langchain-openai) read the OpenAI-compatible format, as does
 our `ChatOpenAICompatible`; `ChatClova` reads CLOVA's own. All go through LangChain's `BaseChatModel.stream`.
+Ours run on httpx, as the peers do, and with `http_client="fast"`. "httpx" reads the body and decodes nothing:
+no model on httpx can cost less.
 """
 
 from __future__ import annotations
@@ -12,12 +14,15 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+import httpx
 import pytest
 
-from hangang.cli.bench.clients import MODEL, Mode, Server
+from hangang.cli.bench.clients import MODEL, Mode, Server, raw, raw_async
 from hangang.cli.bench.timing import Comparison
 
 langchain = pytest.importorskip("hangang.langchain")
+pytest.importorskip("aiohttp")
+pytest.importorskip("urllib3")
 
 EVENTS = 500
 KEY = "key-of-the-benchmark"
@@ -40,11 +45,9 @@ async def consume_async(model: Any) -> str:
 
 @contextlib.contextmanager
 def models(native: Server, compatible: Server, mode: Mode) -> Iterator[dict[str, Any]]:
+    """What to run, by name; ", astream" ends the names of what is awaited."""
     base = f"{compatible.url}/{mode}/v1"
-    ours = {
-        "ChatClova": langchain.ChatClova(model=MODEL, api_key=KEY, base_url=native.url, prefix=f"/{mode}"),
-        "ChatOpenAICompatible": langchain.ChatOpenAICompatible(model=MODEL, api_key=KEY, base_url=base),
-    }
+    clova = {"model": MODEL, "api_key": KEY, "base_url": native.url, "prefix": f"/{mode}"}
     theirs: dict[str, Any] = {}
     with contextlib.suppress(ImportError):
         from langchain_naver import ChatClovaX
@@ -54,18 +57,32 @@ def models(native: Server, compatible: Server, mode: Mode) -> Iterator[dict[str,
         from langchain_openai import ChatOpenAI
 
         theirs["ChatOpenAI"] = ChatOpenAI(model=MODEL, api_key=KEY, base_url=base)
-    loop = asyncio.new_event_loop()
-    runs: dict[str, Any] = {name: partial(consume, model) for name, model in {**ours, **theirs}.items()}
-    for name, model in {**ours, **theirs}.items():
-        runs[f"{name}, astream"] = lambda model=model: loop.run_until_complete(consume_async(model))
-    yield runs
-    for model in theirs.values():
-        loop.run_until_complete(model.root_async_client.close())
-        model.root_client.close()
-    loop.run_until_complete(loop.shutdown_asyncgens())
-    loop.close()
-    for model in ours.values():
-        model.close()
+    ours: dict[str, Any] = {}
+    for name, fields in (("", {}), (", fast", {"http_client": "fast", "http_async_client": "fast"})):
+        ours[f"ChatClova{name}"] = langchain.ChatClova(**clova, **fields)
+        ours[f"ChatOpenAICompatible{name}"] = langchain.ChatOpenAICompatible(
+            model=MODEL, api_key=KEY, base_url=base, **fields
+        )
+    with contextlib.ExitStack() as stack:
+        loop = asyncio.new_event_loop()
+        stack.callback(loop.close)
+        http = stack.enter_context(httpx.Client(trust_env=False))
+        http_async = httpx.AsyncClient(trust_env=False)
+        stack.callback(lambda: loop.run_until_complete(http_async.aclose()))
+        runs: dict[str, Any] = {
+            "httpx": partial(raw, http, base),
+            "httpx, astream": lambda: loop.run_until_complete(raw_async(http_async, base)),
+        }
+        for name, model in {**ours, **theirs}.items():
+            runs[name] = partial(consume, model)
+            runs[f"{name}, astream"] = lambda model=model: loop.run_until_complete(consume_async(model))
+        for model in ours.values():
+            stack.callback(model.close)
+            stack.callback(lambda model=model: loop.run_until_complete(model.aclose()))
+        for model in theirs.values():
+            stack.callback(model.root_client.close)
+            stack.callback(lambda model=model: loop.run_until_complete(model.root_async_client.close()))
+        yield runs
 
 
 @pytest.mark.parametrize("mode", ["events", "tokens"])
@@ -78,7 +95,7 @@ def test_langchain(mode: Mode, measure: Any, record: Any) -> None:
         done = measure(Comparison(runs, EVENTS, sample=0.0), 9, "ChatClova")
     for peer in ("langchain-naver", "ChatOpenAI"):
         for kind in ("", ", astream"):
-            for ours in ("ChatClova", "ChatOpenAICompatible"):
+            for ours in ("ChatClova", "ChatOpenAICompatible", "ChatClova, fast", "httpx"):
                 if peer + kind in runs:
                     ratio = done.ratio(peer + kind, ours + kind)
                     record("langchain", f"{mode}{kind}, {peer} / {ours}", ratio)
