@@ -1,6 +1,6 @@
 """`hangang archive`: sources, limits, tables, resume, kills, schedulers.
 
-Most tests share one Dask cluster in threads of this process; those about processes start their own.
+Most tests run one worker, in this process; those about processes and schedulers start their own.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ import support
 from expected import EXPECTED
 
 pyarrow = pytest.importorskip("pyarrow")
-distributed = pytest.importorskip("distributed")
 pytest.importorskip("click")
 
 from pyarrow import parquet  # noqa: E402
@@ -41,24 +40,10 @@ HANGANG = [sys.executable, "-m", "hangang", "archive"]
 Run = Callable[..., tuple[int, list[str]]]
 
 
-@pytest.fixture(scope="module")
-def client() -> Iterator[Any]:
-    cluster = distributed.LocalCluster(
-        n_workers=1, threads_per_worker=2, processes=False, memory_limit=0, dashboard_address="127.0.0.1:0"
-    )
-    with cluster, distributed.Client(cluster, set_as_default=False) as client:
-        yield client
-
-
 @pytest.fixture
-def run(client: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs the command in this process: exit code, lines on standard error."""
-
-    @contextmanager
-    def shared(*_: Any, **__: Any) -> Iterator[Any]:
-        yield client, 2
-
-    monkeypatch.setattr(_run, "_client", shared)
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs the command in this process, with one worker: exit code, lines on standard error."""
+    monkeypatch.setattr(_run, "default_workers", lambda: 1)
 
     def run(*arguments: object) -> tuple[int, list[str]]:
         code = cli.main(["archive", *map(str, arguments)])
@@ -573,8 +558,8 @@ from hangang import cli
 from hangang.archive import _part, _run
 _part.CHUNK = 2000
 _run.SMALLEST_PART, _run.LARGEST_PART, _run.FEWEST_FILES = 1, 1, 1
-client = _run._client
-_run._client = lambda workers, scheduler, in_process: client(workers, scheduler, in_process=True)
+executor = _run._executor
+_run._executor = lambda workers, scheduler, in_process: executor(workers, scheduler, in_process=True)
 sys.exit(cli.main(["archive", *sys.argv[1:]]))
 """
 

@@ -43,7 +43,8 @@ class Manifest:
     def __init__(self, options: Options, *, resume: bool) -> None:
         self._out = options.out
         self._path = os.path.join(options.out, MANIFEST)
-        self._done: dict[bytes, int] = {}  # digests of what was read, and its size then
+        self._done: dict[bytes, int] = {}  # digests of what was read, and the source's size then
+        self._begun: dict[bytes, int] = {}  # of sources of which pieces were read
         self.rows = 0
         self.faults = 0
         self.next_part = 0
@@ -116,8 +117,11 @@ class Manifest:
         self.rows += entry["rows"]
         self.faults += entry["faults"]
         self._tables.update(file["name"] for file in entry["files"])
+        piece = entry.get("row_groups") or entry.get("byte_range")
         for name, size in entry["sources"]:
-            self._done[_digest(name, entry.get("row_groups"))] = size
+            self._done[_digest(name, piece)] = size
+            if piece is not None:
+                self._begun[_digest(name, None)] = size
 
     def _remove_leftovers(self) -> None:
         for name in os.listdir(self._out):
@@ -125,17 +129,22 @@ class Manifest:
                 with contextlib.suppress(OSError):
                     os.unlink(os.path.join(self._out, name))
 
-    def is_done(self, source: Source, row_groups: tuple[int, int] | None = None) -> bool:
-        """Whether its rows are in the result; raises ManifestError if it has changed since."""
-        size = self._done.get(_digest(source.name, row_groups))
-        if size is None:
+    def is_done(self, source: Source, piece: tuple[int, int] | None = None) -> bool:
+        """Whether the rows of a source, or of a piece of it, are in the result.
+
+        Raises ManifestError if it has changed since.
+        """
+        if not self._done:
             return False
+        digest = _digest(source.name, piece)
+        is_done = digest in self._done
+        size = self._done.get(digest, self._begun.get(digest, source.size))
         if size != source.size:
             raise ManifestError(
                 f"{source.name} has changed since it was read ({size} bytes then, {source.size} now): "
                 "the rows would not be those of one run; name another folder"
             )
-        return True
+        return is_done
 
     def commit(self, part: Part, result: PartResult) -> None:
         """Rename a part's tables and name them. Raises OSError."""
@@ -156,6 +165,8 @@ class Manifest:
         }
         if part.row_groups is not None:
             entry["row_groups"] = list(part.row_groups)
+        if part.byte_range is not None:
+            entry["byte_range"] = list(part.byte_range)
         self._append(entry)
         self.rows += result.rows
         self.faults += result.faults

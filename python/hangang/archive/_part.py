@@ -18,15 +18,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hangang._backend import impl
 from hangang._completion import Fold
-from hangang._compressed import CompressedDataError, UnreadableError, content
+from hangang._compressed import CompressedDataError, UnreadableError, content, raw_chunks
 from hangang._errors import ParseError
 from hangang.archive._arrow import arrow_json, parquet, pyarrow
 from hangang.archive._rows import (
@@ -40,7 +41,7 @@ from hangang.archive._rows import (
 )
 from hangang.archive._sources import Source, file_system, is_remote, open_source, problem
 
-__all__ = ["TEMPORARY", "Options", "Part", "PartResult", "run_part"]
+__all__ = ["TEMPORARY", "Options", "Part", "PartResult", "line_pieces", "run_part"]
 
 TEMPORARY = ".tmp"
 """What the names of unfinished files end in."""
@@ -80,13 +81,14 @@ class Options:
 
 @dataclass(frozen=True)
 class Part:
-    """Sources that are read together: captures, or one table, or some row groups of one.
+    """Sources that are read together, or a piece of one large table.
 
     Attributes:
         number: names its files.
         sources: what to read.
         size: stored bytes.
         row_groups: of a Parquet table: from, to; None for all.
+        byte_range: of JSON lines: from, to, each the start of a line or the end; None for all.
         first_row: number of the first row in the table.
     """
 
@@ -94,7 +96,13 @@ class Part:
     sources: tuple[Source, ...]
     size: int
     row_groups: tuple[int, int] | None = None
+    byte_range: tuple[int, int] | None = None
     first_row: int = 0
+
+    @property
+    def piece(self) -> tuple[int, int] | None:
+        """Which piece of its source it is; None: all of it."""
+        return self.row_groups or self.byte_range
 
 
 @dataclass
@@ -148,18 +156,17 @@ def _run_once(part: Part, options: Options) -> PartResult:
     writer = _Writer(part.number, options)
     decoder = _Decoder(options, writer, result)
     try:
-        if part.sources[0].kind == "capture":
-            _read_captures(part.sources, decoder, result)
-        else:
-            source = part.sources[0]
+        for source, body in _fetched(part.sources):
+            if body is not None:
+                decoder.body(source.name, None, body)
+                continue
+            before = decoder.bodies
             try:
-                if source.kind == "parquet":
-                    _read_parquet(source, part, decoder)
-                else:
-                    _read_lines(source, decoder)
+                _READERS[source.kind](source, part, decoder)
             except UnreadableError as error:
-                writer.discard()
-                return PartResult(part.number, unreadable=[(source.name, str(error))])
+                if decoder.bodies != before or decoder.events_of(source.name):
+                    raise _SpoiledPartError(source, str(error)) from error
+                result.unreadable.append((source.name, str(error)))
         decoder.flush()
         result.files = writer.close()
         result.rows = sum(rows for _, rows in result.files)
@@ -251,25 +258,32 @@ class _Decoder:
         self._sources: list[str] = []
         self._rows: list[int | None] = []
         self._group: list[bytes] = []
-        self._places: list[tuple[str, int | None]] = []
+        self._group_places: list[tuple[str, int | None]] = []
         self._group_size = 0
+        self._largest = min(STREAMED, options.max_body_bytes)
         self._last = ""  # the source whose events were added last
         self.column = options.column
 
     def body(self, source: str, row: int | None, body: bytes) -> None:
         """A body of a moderate size."""
-        if len(body) > min(STREAMED, self._options.max_body_bytes):
-            self.stream(source, row, (body[at : at + CHUNK] for at in range(0, len(body), CHUNK)))
+        size = len(body)
+        if size > self._largest:
+            self.stream(source, row, (body[at : at + CHUNK] for at in range(0, size, CHUNK)))
             return
         self._group.append(body)
-        self._places.append((source, row))
-        self._group_size += len(body)
+        self._group_places.append((source, row))
+        self._group_size += size
         if self._group_size >= GROUP:
             self._decode_group()
 
+    @property
+    def bodies(self) -> int:
+        """How many there were."""
+        return self._result.bodies + len(self._group)
+
     def _decode_group(self) -> None:
-        group, places = self._group, self._places
-        self._group, self._places, self._group_size = [], [], 0
+        group, places = self._group, self._group_places
+        self._group, self._group_places, self._group_size = [], [], 0
         self._result.bodies += len(group)
         columns, dialect = self._columns, self._options.dialect
         if self._options.events:
@@ -282,8 +296,8 @@ class _Decoder:
         before = columns.faults
         columns.decode(group, dialect)
         self._result.faults += columns.faults - before
-        for source, row in places:
-            self._place(source, row, 1)
+        self._sources += [source for source, _ in places]
+        self._rows += [row for _, row in places]
         self._write_if_full()
 
     def _count(self, has_fault: bool) -> None:
@@ -436,21 +450,8 @@ _WINDOW = 1024  # `detect` looks at this many bytes
 # --- captures
 
 
-def _read_captures(sources: tuple[Source, ...], decoder: _Decoder, result: PartResult) -> None:
-    for source, whole in _fetched(sources):
-        try:
-            if whole is not None:
-                decoder.body(source.name, None, whole)
-            else:
-                _read_capture(source, decoder)
-        except UnreadableError as error:
-            if decoder.events_of(source.name):
-                raise _SpoiledPartError(source, str(error)) from error
-            result.unreadable.append((source.name, str(error)))
-
-
 def _fetched(sources: tuple[Source, ...]) -> Iterator[tuple[Source, bytes | None]]:
-    """The sources in order, with the bodies of small plain remote ones: a request each, many at once."""
+    """The sources in order, with the bodies of small plain remote captures: a request each, many at once."""
     at = 0
     while at < len(sources):
         group = [sources[at]]
@@ -465,8 +466,12 @@ def _fetched(sources: tuple[Source, ...]) -> Iterator[tuple[Source, bytes | None
 
 
 def _is_small_remote(source: Source) -> bool:
-    is_plain = not source.name.lower().endswith((".gz", ".zst"))
-    return is_plain and is_remote(source.path) and 0 <= source.size <= 2**18
+    return (
+        is_remote(source.path)
+        and 0 <= source.size <= 2**18
+        and source.kind == "capture"
+        and not source.is_compressed
+    )
 
 
 def _fetch(group: list[Source]) -> Iterator[tuple[Source, bytes | None]]:
@@ -483,8 +488,8 @@ def _fetch(group: list[Source]) -> Iterator[tuple[Source, bytes | None]]:
         yield source, body if isinstance(body, bytes) else None
 
 
-def _read_capture(source: Source, decoder: _Decoder) -> None:
-    if source.path.lower().endswith((".gz", ".zst")) or is_remote(source.path):
+def _read_capture(source: Source, _: Part, decoder: _Decoder) -> None:
+    if source.is_compressed or is_remote(source.path):
         with open_source(source) as file:
             _read_chunks(source, content(source.path, file, CHUNK), decoder)
         return
@@ -494,7 +499,7 @@ def _read_capture(source: Source, decoder: _Decoder) -> None:
     except OSError as error:
         raise UnreadableError(problem(error)) from error
     try:
-        wanted = max(source.size, 0) + 1
+        wanted = max(source.size, 0) + 1  # one more, which shows that it has grown
         if wanted > STREAMED:
             with os.fdopen(handle, "rb", buffering=0, closefd=False) as file:
                 _read_chunks(source, content(source.path, file, CHUNK), decoder)
@@ -593,12 +598,12 @@ def _batch_rows(table: Any, group: int, column: str) -> int:
 _LONGEST_ESCAPE = 6  # bytes of `\u0001`: no body within the limit takes more of its line
 
 
-def _read_lines(source: Source, decoder: _Decoder) -> None:
+def _read_lines(source: Source, part: Part, decoder: _Decoder) -> None:
     """JSON lines: an object a line, the body a member of it."""
-    number = 0
+    number = part.first_row
     try:
         with open_source(source) as file:
-            for block in _blocks(content(source.path, file, CHUNK), _LONGEST_ESCAPE * decoder.limit + CHUNK):
+            for block in _blocks(_content(source, part, file), _LONGEST_ESCAPE * decoder.limit + CHUNK):
                 if isinstance(block, _Overlong):
                     decoder.fault(source.name, number, "LimitExceededError", decoder.limit, decoder.limit)
                     number += 1
@@ -616,6 +621,76 @@ def _read_lines(source: Source, decoder: _Decoder) -> None:
         raise
     except OSError as error:
         raise UnreadableError(problem(error)) from error
+
+
+def _content(source: Source, part: Part, file: Any) -> Iterator[bytes]:
+    if part.byte_range is None:
+        yield from content(source.path, file, CHUNK)
+        return
+    at, end = part.byte_range
+    file.seek(at)
+    while at < end:
+        chunk = file.read(min(CHUNK, end - at))
+        if not chunk:
+            raise UnreadableError("it became shorter while it was read")
+        yield chunk
+        at += len(chunk)
+
+
+def line_pieces(source: Source, column: str, limit: int, size: int) -> Iterator[tuple[int, int, int]]:
+    """Pieces of JSON lines that end with lines: from, to, number of the first row.
+
+    Where they end depends on the file alone. The file is read once to find out: rows are numbered, and only
+    its lines tell how many there are. Memory is that of a chunk.
+
+    Raises UnreadableError if it cannot be read, or its first rows have no such column.
+    """
+    with open_source(source) as file:
+        for block in _blocks(raw_chunks(file, CHUNK), _LONGEST_ESCAPE * limit + CHUNK):
+            if isinstance(block, _Overlong) or any(True for _ in _bodies(block, column, is_first=True)):
+                break
+        file.seek(0)
+        counter = _RowCounter()
+        start = first_row = offset = 0
+        for chunk in raw_chunks(file, CHUNK):
+            at = 0
+            # The first line that begins at `start + size` or later, wherever the chunks happen to end.
+            while end := chunk.find(b"\n", max(at, start + size - 1 - offset)) + 1:
+                counter.add(chunk[at:end])
+                yield start, offset + end, first_row
+                start, first_row, at = offset + end, counter.rows, end
+            counter.add(chunk[at:])
+            offset += len(chunk)
+        if offset > start:
+            yield start, offset, first_row
+
+
+class _RowCounter:
+    """Rows of JSON lines that are read in pieces of any size: a blank line is none."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self._is_blank = True  # the line so far
+
+    def add(self, data: bytes) -> None:
+        end = data.find(b"\n") + 1
+        if not end:
+            self._is_blank = self._is_blank and not data.strip()
+            return
+        last = data.rfind(b"\n") + 1
+        self.rows += not self._is_blank or bool(data[:end].strip())
+        self.rows += _rows_in(data[end:last])
+        self._is_blank = not data[last:].strip()
+
+
+def _rows_in(lines: bytes) -> int:
+    """How many whole lines are not blank."""
+    if lines[:1].isspace() or _SPACE_FIRST.search(lines):
+        return sum(1 for line in lines.split(b"\n") if line.strip())
+    return lines.count(b"\n") + (not lines.endswith(b"\n") and bool(lines))
+
+
+_SPACE_FIRST = re.compile(rb"\n[ \t\n\r\v\f]")  # no line can be blank where no line begins so
 
 
 @dataclass
@@ -702,8 +777,7 @@ def _read_block(block: bytes, column: str) -> Any:
         found.validate(full=True)  # the reader does not look at UTF-8
     except pyarrow.ArrowException:
         return None
-    lines = block.count(b"\n") + (not block.endswith(b"\n"))
-    if len(found) != lines and len(found) != sum(1 for line in block.split(b"\n") if line.strip()):
+    if len(found) != _rows_in(block):
         return None
     return found.cast(pyarrow.binary())
 
@@ -718,6 +792,13 @@ def _require_column(block: bytes, column: str) -> None:
                 names |= dict.fromkeys(value)
     if names and column not in names:
         raise UnreadableError(no_column(column, names))
+
+
+_READERS: dict[str, Callable[[Source, Part, _Decoder], None]] = {
+    "capture": _read_capture,
+    "parquet": _read_parquet,
+    "jsonl": _read_lines,
+}
 
 
 def _body_of(line: bytes, column: str) -> bytes | _BadLine:

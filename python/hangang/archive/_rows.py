@@ -111,7 +111,7 @@ class Columns:
     """The columns of `SCHEMA` while they are filled."""
 
     def __init__(self) -> None:
-        self._values: list[list[Any]] = [[] for _ in SCHEMA]
+        self._rows: list[tuple[Any, ...]] = []
         self.rows = 0
         self.faults = 0
         self.size = 0  # of their text, about
@@ -155,7 +155,7 @@ class Columns:
         if error is not None:
             fault, offset = (type(error).__name__, error.offset) if isinstance(error, ParseError) else error
             self.faults += 1
-        row = (
+        row = (  # in the order of SCHEMA
             dialect,
             text,
             thinking,
@@ -175,14 +175,14 @@ class Columns:
             events,
             size,
         )
-        for values, value in zip(self._values, row, strict=True):
-            values.append(value)
+        self._rows.append(row)
         self.rows += 1
         self.size += len(text) + len(thinking) + 256
 
     def batch(self) -> pyarrow.RecordBatch:
         """The rows so far, which are then forgotten."""
-        arrays = [_array(values, field.type) for values, field in zip(self._values, SCHEMA, strict=True)]
+        columns = zip(*self._rows, strict=True) if self._rows else [()] * len(SCHEMA)
+        arrays = [_array(values, field.type) for values, field in zip(columns, SCHEMA, strict=True)]
         self.__init__()  # type: ignore[misc]
         return pyarrow.RecordBatch.from_arrays(arrays, schema=SCHEMA)
 
@@ -374,7 +374,7 @@ def _with_kept(batch: pyarrow.RecordBatch, kept: list[int], rows: pyarrow.Record
     )
 
 
-def _array(values: list[Any], type: pyarrow.DataType) -> pyarrow.Array:
+def _array(values: Sequence[Any], type: pyarrow.DataType) -> pyarrow.Array:
     array = pyarrow.array(values, type)
     if isinstance(array, pyarrow.ChunkedArray):
         # Only bodies of more than 2 GiB in one batch can come here: text is never longer than its body.

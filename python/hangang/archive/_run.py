@@ -1,45 +1,59 @@
-"""A whole archive: sources to parts, parts to Dask, results to the manifest.
+"""A whole archive: sources to parts, parts to workers, results to the manifest.
 
 Always true:
-- this process plans and commits, workers read and write; at most two parts a thread are under way, so
+- this process plans and commits, workers read and write; at most two parts a worker are under way, so
   memory does not grow with the archive, and a kill loses at most those;
-- each part is committed as soon as it is done, whatever the order.
+- each part is committed as soon as it is done, whatever the order;
+- workers are an `Executor`: this process itself, processes of this machine, or those of a Dask scheduler.
 
 What will bite:
 - workers of a scheduler elsewhere open the same paths and write to the same folder: both must be shared;
-- `memory://` lives in one process: then the local cluster runs in threads of this one.
+- `memory://` lives in one process: then the workers are threads of this one.
 """
 
 from __future__ import annotations
 
 import importlib
 import logging
+import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from itertools import islice
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    ThreadPoolExecutor,
+    wait,
+)
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from itertools import chain, islice
 from multiprocessing import resource_tracker
 from typing import Any
 
 from hangang._compressed import UnreadableError
 from hangang.archive._arrow import parquet, pyarrow
 from hangang.archive._manifest import Manifest, ManifestError
-from hangang.archive._part import Options, Part, PartResult, run_part
-from hangang.archive._sources import Source, find_sources, open_source
+from hangang.archive._part import Options, Part, PartResult, line_pieces, run_part
+from hangang.archive._sources import Source, find_sources, is_remote, open_source
 
 __all__ = ["ManifestError", "SchedulerError", "measure", "run"]
 
-SMALLEST_PART = 16 * 2**20
+SMALLEST_PART = 32 * 2**20
 LARGEST_PART = 64 * 2**20
 FEWEST_FILES = 1024
 MOST_FILES = 4096
 SPLIT = 128 * 2**20
-"""Parquet tables over this size are read by several workers."""
+"""Tables over this size are read in pieces of half of it."""
 
 
 class SchedulerError(Exception):
-    """Dask's scheduler cannot be reached, or its workers fail."""
+    """Dask's scheduler cannot be reached, or workers fail."""
 
 
 def measure(sources: Sequence[str], out: str) -> tuple[int, int]:
@@ -64,8 +78,8 @@ def run(
     """Read all sources into the folder `options.out`.
 
     Args:
-        workers: processes of the local cluster.
-        scheduler: address of a running scheduler instead.
+        workers: processes of this machine; 1: this one.
+        scheduler: address of a running Dask scheduler instead.
         resume: continue what is in the folder.
         on_part: called with each result, once it is committed.
         on_skip: called with the stored bytes of a source that is in the result already.
@@ -73,25 +87,20 @@ def run(
     Raises:
         UnreadableError: an argument names nothing, or cannot be listed.
         ManifestError: the folder cannot be used.
-        SchedulerError: Dask cannot be used.
+        SchedulerError: the workers cannot be used, or end.
         OSError: the folder cannot be written to.
     """
     manifest = Manifest(options, resume=resume)
     with ExitStack() as stack:
         stack.callback(manifest.close)
         parts = _plan(sources, manifest, options, on_skip)
-        first = list(islice(parts, 1))  # what is wrong with the arguments is said before a cluster is started
+        first = list(islice(parts, 1))  # what is wrong with the arguments is said before workers are started
         if not first:
             return manifest
         in_process = any(source.startswith("memory:") for source in sources)
-        client, threads = stack.enter_context(_client(workers, scheduler, in_process=in_process))
-        _run_parts(client, threads, _chained(first, parts), options, manifest, on_part)
+        executor, most = stack.enter_context(_executor(workers, scheduler, in_process=in_process))
+        _run_parts(executor, most, chain(first, parts), options, manifest, on_part)
     return manifest
-
-
-def _chained(first: list[Part], parts: Iterator[Part]) -> Iterator[Part]:
-    yield from first
-    yield from parts
 
 
 # --- planning
@@ -106,43 +115,50 @@ def _plan(
     number = manifest.next_part
     group: list[Source] = []
     group_size = planned = files = 0
+    largest, most = SMALLEST_PART, FEWEST_FILES
     for source in find_sources(sources, options.out):
-        if source.kind == "parquet" and source.size > SPLIT:
-            for piece in _split(source, options.column):
-                if manifest.is_done(source, piece.row_groups):
-                    on_skip(piece.size)
-                else:
-                    yield Part(number, piece.sources, piece.size, piece.row_groups, piece.first_row)
-                    number += 1
-            continue
         if manifest.is_done(source):
             on_skip(max(source.size, 0))
             continue
-        if source.kind != "capture":
-            yield Part(number, (source,), max(source.size, 0))
-            number += 1
+        if source.size > SPLIT and (pieces := _split(source, options)):
+            for piece in pieces:
+                if manifest.is_done(source, piece.piece):
+                    on_skip(piece.size)
+                else:
+                    yield replace(piece, number=number)
+                    number += 1
             continue
         group.append(source)
         group_size += max(source.size, 0)
-        largest = min(max(planned // 32, SMALLEST_PART), LARGEST_PART)
-        most = min(max(files // 32, FEWEST_FILES), MOST_FILES)
         if group_size >= largest or len(group) >= most:
             yield Part(number, tuple(group), group_size)
             number += 1
             planned += group_size
             files += len(group)
             group, group_size = [], 0
+            largest = min(max(planned // 32, SMALLEST_PART), LARGEST_PART)
+            most = min(max(files // 32, FEWEST_FILES), MOST_FILES)
     if group:
         yield Part(number, tuple(group), group_size)
 
 
-def _split(source: Source, column: str) -> list[Part]:
-    """The row groups of a large table, in pieces whose size depends on the table alone."""
+def _split(source: Source, options: Options) -> Iterator[Part] | None:
+    """A large table in pieces whose size depends on the table alone; None if it is not read in pieces."""
     try:
-        with open_source(source) as file:
-            metadata = parquet().ParquetFile(file).metadata
+        if source.kind == "parquet":
+            return iter(_split_parquet(source, options.column))
+        if source.kind == "jsonl" and not source.is_compressed and not is_remote(source.path):
+            pieces = _split_lines(source, options)
+            first = next(pieces)  # finds out whether it can be read
+            return chain([first], pieces)
     except (UnreadableError, pyarrow.ArrowException, OSError):
-        return [Part(0, (source,), source.size)]  # reading it will name the error
+        pass  # reading it will name the error
+    return None
+
+
+def _split_parquet(source: Source, column: str) -> list[Part]:
+    with open_source(source) as file:
+        metadata = parquet().ParquetFile(file).metadata
     pieces: list[Part] = []
     start = first_row = size = row = 0
     for group in range(metadata.num_row_groups):
@@ -151,62 +167,124 @@ def _split(source: Source, column: str) -> list[Part]:
         row += described.num_rows
         size += sum(one.total_compressed_size for one in chunks if one.path_in_schema == column)
         if size >= SPLIT // 2 or group == metadata.num_row_groups - 1:
-            pieces.append(Part(0, (source,), size, (start, group + 1), first_row))
+            pieces.append(Part(0, (source,), size, row_groups=(start, group + 1), first_row=first_row))
             start, first_row, size = group + 1, row, 0
     return pieces
 
 
-# --- Dask
+def _split_lines(source: Source, options: Options) -> Iterator[Part]:
+    pieces = line_pieces(source, options.column, options.max_body_bytes, SPLIT // 2)
+    end = row = 0
+    try:
+        for start, end, row in pieces:
+            yield Part(0, (source,), end - start, byte_range=(start, end), first_row=row)
+    except UnreadableError:
+        if not end:
+            raise
+        # The rest, whose reading will name the error.
+        yield Part(0, (source,), 0, byte_range=(end, max(end + 1, source.size)), first_row=row)
+
+
+# --- where parts are read
 
 
 @contextmanager
-def _client(workers: int, scheduler: str | None, *, in_process: bool) -> Generator[tuple[Any, int]]:
-    """A client of a local cluster, or of a running scheduler, and how many threads its workers have."""
+def _executor(workers: int, scheduler: str | None, *, in_process: bool) -> Generator[tuple[Executor, int]]:
+    """What runs the parts, and how many may be under way."""
+    with ExitStack() as stack:
+        if scheduler is not None:
+            executor, threads = stack.enter_context(_cluster(scheduler))
+            yield executor, 2 * threads
+        elif in_process:
+            yield stack.enter_context(ThreadPoolExecutor(workers)), 2 * workers
+        elif workers == 1:
+            yield _Here(), 1
+        else:
+            yield stack.enter_context(_processes(workers)), 2 * workers
+
+
+class _Here(Executor):
+    """Runs a part at once: a single worker needs no process of its own, which takes time to start."""
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+class _Processes(ProcessPoolExecutor):
+    """Processes of this machine, which are started by `submit`."""
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        with _interrupts_held():
+            return super().submit(fn, *args, **kwargs)
+
+
+@contextmanager
+def _processes(workers: int) -> Generator[Executor]:
+    """Worker processes, which end with this one, however it ends."""
+    context = multiprocessing.get_context("spawn")
+    alive, held = context.Pipe(duplex=False)
+    before = dict(os.environ)
+    os.environ.update(_WORKER_ENVIRONMENT)
+    executor = _Processes(workers, context, initializer=_begin_worker, initargs=(alive,))
+    try:
+        yield executor
+    except BaseException:
+        held.close()  # they end at once, in the middle of their parts
+        raise
+    finally:
+        executor.shutdown(cancel_futures=True)
+        alive.close()
+        held.close()
+        for name in _WORKER_ENVIRONMENT:
+            os.environ.pop(name)
+            if name in before:
+                os.environ[name] = before[name]
+
+
+_WORKER_ENVIRONMENT = {
+    # Freed memory stays with the worker, up to this: the next body needs as much again.
+    "MALLOC_TRIM_THRESHOLD_": str(16 * 2**20),
+    # A pool of threads that numpy starts, and nothing here uses.
+    "OPENBLAS_NUM_THREADS": "1",
+}
+
+
+def _begin_worker(alive: Any) -> None:
+    threading.Thread(target=_end_with_parent, args=(alive,), daemon=True).start()
+
+
+def _end_with_parent(alive: Any) -> None:
+    # Nothing is ever sent: this returns when the other end is closed, by the parent or with it.
+    with suppress(EOFError, OSError):
+        alive.recv_bytes()
+    os._exit(1)
+
+
+@contextmanager
+def _cluster(scheduler: str) -> Generator[tuple[Executor, int]]:
+    """The workers of a running Dask scheduler, and how many threads they have."""
     try:
         dask: Any = importlib.import_module("dask")
         distributed: Any = importlib.import_module("distributed")
     except ModuleNotFoundError as error:
-        raise ImportError(
-            "hangang archive needs dask and distributed; pip install 'hangang[archive]'"
-        ) from error
-    settings = {
-        # Freed memory stays with the worker, up to this: the next body needs as much again.
-        "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": 16 * 2**20,
-        # Parts bound their memory themselves; a worker that is paused or killed for its size loses one.
-        "distributed.worker.memory.target": False,
-        "distributed.worker.memory.spill": False,
-        "distributed.worker.memory.pause": False,
-        "distributed.worker.memory.terminate": False,
-        # Dask's own records of what ran: they take time and memory, and nobody reads them here.
-        "distributed.worker.profile.enabled": False,
-        "distributed.admin.low-level-log-length": 100,
-        "distributed.comm.timeouts.connect": "10s",
-    }
+        raise ImportError("--scheduler needs dask and distributed; pip install 'hangang[archive]'") from error
     for name in ("distributed", "tornado", "asyncio"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    with ExitStack() as stack:
-        stack.enter_context(dask.config.set(settings))
-        if scheduler is None:
-            with _interrupts_held():
-                cluster = distributed.LocalCluster(
-                    n_workers=1 if in_process else workers,
-                    threads_per_worker=workers if in_process else 1,
-                    processes=not in_process,
-                    memory_limit=0,
-                    dashboard_address="127.0.0.1:0",  # there is no way to have none
-                    silence_logs=logging.CRITICAL,
-                )
-            stack.enter_context(cluster)
-            address: Any = cluster
-        else:
-            address = scheduler
+    with dask.config.set({"distributed.comm.timeouts.connect": "10s"}):
         try:
-            client = distributed.Client(address, set_as_default=False, timeout="10s")
+            client = distributed.Client(scheduler, set_as_default=False, timeout="10s")
         except (OSError, TimeoutError, ValueError) as error:
             raise SchedulerError(f"no scheduler at {scheduler}: {_first_line(error)}") from error
-        stack.callback(client.close, timeout=2)
-        threads = sum(client.nthreads().values()) if scheduler is not None else workers
-        yield client, max(threads, 1)
+        try:
+            # Not pure: a part that was read may have been lost with its table.
+            yield client.get_executor(pure=False), max(sum(client.nthreads().values()), 1)
+        finally:
+            client.close(timeout=2)
 
 
 @contextmanager
@@ -227,41 +305,51 @@ def _interrupts_held() -> Generator[None]:
 
 
 def _run_parts(
-    client: Any,
-    threads: int,
+    executor: Executor,
+    most: int,
     parts: Iterator[Part],
     options: Options,
     manifest: Manifest,
     on_part: Callable[[PartResult], None],
 ) -> None:
-    distributed: Any = importlib.import_module("distributed")
-    under_way: dict[Any, Part] = {}
-    finished = distributed.as_completed(loop=client.loop)
+    under_way: dict[Future[PartResult], Part] = {}
 
     def submit(count: int) -> None:
         for part in islice(parts, count):
-            future = client.submit(run_part, part, options, pure=False)
-            under_way[future.key] = part
-            finished.add(future)
+            under_way[executor.submit(run_part, part, options)] = part
 
-    submit(2 * threads)
-    for future in finished:
-        part = under_way.pop(future.key)
-        try:
-            result = future.result()
-        except distributed.KilledWorker as error:
-            raise SchedulerError(f"workers die while they read {part.sources[0].name}: {error}") from error
-        except distributed.CancelledError as error:
-            raise SchedulerError("the scheduler has gone") from error
-        future.release()
-        try:
-            manifest.commit(part, result)
-        except FileNotFoundError as error:
-            raise SchedulerError(
-                f"a worker's table is not in {options.out}: do the workers share this folder?"
-            ) from error
-        on_part(result)
-        submit(1)
+    submit(most)
+    while under_way:
+        done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+        for future in done:
+            part = under_way.pop(future)
+            result = _result(future, part)
+            if most > 1:
+                submit(1)  # first, so that no worker waits for the disk
+            try:
+                manifest.commit(part, result)
+            except FileNotFoundError as error:
+                raise SchedulerError(
+                    f"a worker's table is not in {options.out}: do the workers share this folder?"
+                ) from error
+            on_part(result)
+            if most == 1:
+                submit(1)
+
+
+def _result(future: Future[PartResult], part: Part) -> PartResult:
+    try:
+        return future.result()
+    except CancelledError as error:
+        raise SchedulerError("the scheduler has gone") from error
+    except BrokenExecutor as error:
+        raise SchedulerError(
+            "a worker process has ended, perhaps for want of memory; --resume continues"
+        ) from error
+    except Exception as error:
+        if type(error).__name__ != "KilledWorker":  # of Dask, which may not be installed
+            raise
+        raise SchedulerError(f"workers die while they read {part.sources[0].name}: {error}") from error
 
 
 def _first_line(error: BaseException) -> str:

@@ -18,16 +18,14 @@ import importlib
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from hangang._compressed import UnreadableError, reason
 
 __all__ = ["Source", "find_sources", "is_remote", "open_source", "problem"]
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """A file to read.
 
     Attributes:
@@ -44,9 +42,17 @@ class Source:
     def kind(self) -> str:
         """`parquet`, `jsonl` or `capture`."""
         name = self.name.lower()
-        if name.endswith(".parquet"):
-            return "parquet"
-        return "jsonl" if name.removesuffix(".gz").removesuffix(".zst").endswith(".jsonl") else "capture"
+        if not name.endswith(_TABLES):
+            return "capture"
+        return "parquet" if name.endswith(".parquet") else "jsonl"
+
+    @property
+    def is_compressed(self) -> bool:
+        """Whether its content is read, not its bytes."""
+        return self.path.lower().endswith((".gz", ".zst"))
+
+
+_TABLES = (".parquet", ".jsonl", ".jsonl.gz", ".jsonl.zst")
 
 
 def is_remote(name: str) -> bool:
@@ -105,36 +111,55 @@ def _walk(path: str, exclude: str) -> Iterator[Source]:
         except OSError:
             yield Source(path, root, -1)  # reading it will name the error
         return
-    # A stack, last name first: folders may be nested deeper than Python recurses. Names only, and one
-    # system call a file: there may be millions.
-    pending = [(path, True)]
-    while pending:
-        name, is_folder = pending.pop()
-        full = os.path.join(root, name[len(path) :].lstrip(os.sep)) if name != path else root
+    # A stack of folders: they may be nested deeper than Python recurses. Names only, and one system call a
+    # file: there may be millions.
+    folders = [_Folder(path, root, exclude)]
+    while folders:
+        folder = folders[-1]
+        shown, full = folder.shown, folder.full
+        while folder.entries:
+            _, name, is_folder = folder.entries.pop()
+            if is_folder:
+                folders.append(_Folder(shown + name, full + name, exclude))
+                break
+            try:
+                status = os.stat(full + name)
+            except OSError:
+                yield Source(shown + name, full + name, -1)
+                continue
+            # No links to folders, and no pipes: opening one would wait for a writer.
+            if stat.S_ISREG(status.st_mode):
+                yield Source(shown + name, full + name, status.st_size)
+        else:
+            if folder.is_unreadable:
+                yield Source(folder.name, folder.path, -1)
+            folders.pop()
+
+
+class _Folder:
+    """A folder of a walk: its entries that are left, the last first."""
+
+    __slots__ = ("entries", "full", "is_unreadable", "name", "path", "shown")
+
+    def __init__(self, name: str, path: str, exclude: str) -> None:
+        self.name = name
+        self.path = path
+        self.shown = os.path.join(name, "")  # what the names of its entries begin with
+        self.full = os.path.join(path, "")
+        self.entries: list[tuple[bytes, str, bool]] = []
+        self.is_unreadable = False
+        if path == exclude:
+            return
         try:
-            if not is_folder:
-                status = os.stat(name)
-                # No links to folders, and no pipes: opening one would wait for a writer.
-                if stat.S_ISREG(status.st_mode):
-                    yield Source(name, full, status.st_size)
-                continue
-            if full == exclude:
-                continue
-            with os.scandir(name) as scanned:
-                entries = [
-                    (entry.path, entry.is_dir(follow_symlinks=False))
+            with os.scandir(path) as scanned:
+                self.entries = [
+                    (os.fsencode(entry.name), entry.name, entry.is_dir(follow_symlinks=False))
                     for entry in scanned
                     if not entry.name.startswith(".")
                 ]
         except OSError:
-            yield Source(name, full, -1)
-            continue
-        entries.sort(key=_encoded, reverse=True)
-        pending.extend(entries)
-
-
-def _encoded(entry: tuple[str, bool]) -> bytes:
-    return os.fsencode(entry[0])
+            self.is_unreadable = True
+        self.entries.sort(reverse=True)
 
 
 # --- fsspec
