@@ -23,6 +23,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import repeat
 from typing import Any
 
 from hangang._backend import impl
@@ -168,6 +169,7 @@ def _run_once(part: Part, options: Options) -> PartResult:
                     raise _SpoiledPartError(source, str(error)) from error
                 result.unreadable.append((source.name, str(error)))
         decoder.flush()
+        result.bodies = decoder.bodies
         result.files = writer.close()
         result.rows = sum(rows for _, rows in result.files)
     except BaseException:
@@ -191,9 +193,11 @@ class _Writer:
         self._rows = 0
         self._files: list[tuple[str, int]] = []
         columns = EVENTS_SCHEMA if options.events else SCHEMA
-        own = [("source", pyarrow.string()), ("row", pyarrow.int64())]
-        names = [pyarrow.field(name, kind) for name, kind in own]
-        self.schema = pyarrow.schema([*names, *[one for one in columns if one.name != "row"]])
+        own = [
+            pyarrow.field("source", pyarrow.string(), nullable=False),
+            pyarrow.field("row", pyarrow.int64()),  # null for a capture
+        ]
+        self.schema = pyarrow.schema([*own, *[one for one in columns if one.name != "row"]])
 
     def write(self, sources: list[str], rows: list[int | None], columns: list[Any]) -> None:
         writer = self._writer or self._open()
@@ -258,10 +262,12 @@ class _Decoder:
         self._sources: list[str] = []
         self._rows: list[int | None] = []
         self._group: list[bytes] = []
-        self._group_places: list[tuple[str, int | None]] = []
+        self._group_sources: list[str] = []
+        self._group_rows: list[int | None] = []
         self._group_size = 0
         self._largest = min(STREAMED, options.max_body_bytes)
         self._last = ""  # the source whose events were added last
+        self.bodies = 0  # so far
         self.column = options.column
 
     def body(self, source: str, row: int | None, body: bytes) -> None:
@@ -270,24 +276,20 @@ class _Decoder:
         if size > self._largest:
             self.stream(source, row, (body[at : at + CHUNK] for at in range(0, size, CHUNK)))
             return
+        self.bodies += 1
         self._group.append(body)
-        self._group_places.append((source, row))
+        self._group_sources.append(source)
+        self._group_rows.append(row)
         self._group_size += size
         if self._group_size >= GROUP:
             self._decode_group()
 
-    @property
-    def bodies(self) -> int:
-        """How many there were."""
-        return self._result.bodies + len(self._group)
-
     def _decode_group(self) -> None:
-        group, places = self._group, self._group_places
-        self._group, self._group_places, self._group_size = [], [], 0
-        self._result.bodies += len(group)
+        group, sources, rows = self._group, self._group_sources, self._group_rows
+        self._group, self._group_sources, self._group_rows, self._group_size = [], [], [], 0
         columns, dialect = self._columns, self._options.dialect
         if self._options.events:
-            for body, (source, row) in zip(group, places, strict=True):
+            for body, source, row in zip(group, sources, rows, strict=True):
                 before = columns.rows
                 self._count(columns.decode(None, body, dialect) is not None or not _is_known(body, dialect))
                 self._place(source, row, columns.rows - before)
@@ -296,8 +298,8 @@ class _Decoder:
         before = columns.faults
         columns.decode(group, dialect)
         self._result.faults += columns.faults - before
-        self._sources += [source for source, _ in places]
-        self._rows += [row for _, row in places]
+        self._sources += sources
+        self._rows += rows
         self._write_if_full()
 
     def _count(self, has_fault: bool) -> None:
@@ -324,7 +326,7 @@ class _Decoder:
                 self._write_if_full()
             else:
                 fold.extend(events)
-        self._result.bodies += 1
+        self.bodies += 1
         self._result.faults += body.fault is not None
         if not self._options.events:
             self._columns.add(body.dialect, fold, body.fault, body.events, body.size, ended=body.ended)
@@ -334,7 +336,7 @@ class _Decoder:
     def fault(self, source: str, row: int, name: str, offset: int, size: int) -> None:
         """A row of a table that cannot be read as one."""
         self._decode_group()
-        self._result.bodies += 1
+        self.bodies += 1
         self._result.faults += 1
         if not self._options.events:
             self._columns.add(None, Fold(), (name, offset), 0, size)
@@ -452,6 +454,9 @@ _WINDOW = 1024  # `detect` looks at this many bytes
 
 def _fetched(sources: tuple[Source, ...]) -> Iterator[tuple[Source, bytes | None]]:
     """The sources in order, with the bodies of small plain remote captures: a request each, many at once."""
+    if not any(is_remote(source.path) for source in sources):
+        yield from zip(sources, repeat(None))
+        return
     at = 0
     while at < len(sources):
         group = [sources[at]]

@@ -38,41 +38,46 @@ TOOL_CALL = pyarrow.struct(
     [("id", pyarrow.string()), ("name", pyarrow.string()), ("arguments", pyarrow.string())]
 )
 
+
+def _never_null(name: str, type: pyarrow.DataType) -> pyarrow.Field:
+    return pyarrow.field(name, type, nullable=False)
+
+
 SCHEMA = pyarrow.schema(
     [
         ("dialect", pyarrow.string()),
-        ("text", pyarrow.string()),
-        ("thinking", pyarrow.string()),
+        _never_null("text", pyarrow.string()),
+        _never_null("thinking", pyarrow.string()),
         ("refusal", pyarrow.string()),
         ("finish_reason", pyarrow.string()),
         ("prompt_tokens", pyarrow.int64()),
         ("completion_tokens", pyarrow.int64()),
         ("total_tokens", pyarrow.int64()),
         ("thinking_tokens", pyarrow.int64()),
-        ("tool_calls", pyarrow.list_(TOOL_CALL)),
-        ("references", pyarrow.int32()),
+        _never_null("tool_calls", pyarrow.list_(TOOL_CALL)),
+        _never_null("references", pyarrow.int32()),
         ("error_code", pyarrow.string()),
         ("error_message", pyarrow.string()),
-        ("ended", pyarrow.bool_()),
+        _never_null("ended", pyarrow.bool_()),
         ("fault", pyarrow.string()),
         ("fault_offset", pyarrow.int64()),
-        ("events", pyarrow.int64()),
-        ("bytes", pyarrow.int64()),
+        _never_null("events", pyarrow.int64()),
+        _never_null("bytes", pyarrow.int64()),
     ]
 )
-"""The columns of `decode_batch`, after those it keeps."""
+"""The columns of `decode_batch`, after those it keeps. Those that are never null are marked so."""
 
 EVENTS_SCHEMA = pyarrow.schema(
     [
-        ("row", pyarrow.int64()),
-        ("sequence", pyarrow.int64()),
-        ("kind", pyarrow.string()),
-        ("text", pyarrow.string()),
-        ("thinking", pyarrow.string()),
-        ("raw", pyarrow.binary()),
+        _never_null("row", pyarrow.int64()),
+        _never_null("sequence", pyarrow.int64()),
+        _never_null("kind", pyarrow.string()),
+        _never_null("text", pyarrow.string()),
+        _never_null("thinking", pyarrow.string()),
+        _never_null("raw", pyarrow.binary()),
     ]
 )
-"""The columns of `decode_events_batch`, after those it keeps."""
+"""The columns of `decode_events_batch`, after those it keeps; none is ever null."""
 
 _GROUP_BYTES = 2**18
 _GROUP_ROWS = 1024

@@ -45,7 +45,7 @@ from hangang.archive._sources import Source, find_sources, is_remote, open_sourc
 __all__ = ["ManifestError", "SchedulerError", "measure", "run"]
 
 SMALLEST_PART = 32 * 2**20
-LARGEST_PART = 64 * 2**20
+LARGEST_PART = 128 * 2**20
 FEWEST_FILES = 1024
 MOST_FILES = 4096
 SPLIT = 128 * 2**20
