@@ -31,6 +31,8 @@ from pyarrow import parquet  # noqa: E402
 
 from hangang import archive, cli  # noqa: E402
 from hangang.archive import _part, _run  # noqa: E402
+from hangang.archive._manifest import Manifest  # noqa: E402
+from hangang.archive._sources import Source  # noqa: E402
 from hangang.cli.bench.workloads import WORKLOADS  # noqa: E402
 
 zstd: Any = importlib.import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
@@ -194,6 +196,160 @@ def test_lines_are_read_alike_whatever_is_beside_them(tmp_path: Path, run: Run) 
     )
     assert bad[:-1] == good
     assert len(good) == len(bodies)
+
+
+def many_lines(rng: random.Random, count: int) -> list[bytes]:
+    """Lines of every kind, blank ones among them."""
+    kinds = [
+        b"", b" ", b"\r", b"\t\x0b\x0c", b"not json", b"[1]", b'{"other": 1}', b' {"body": "indented"}',
+        b'{"body": "data: {"}', b'{"body": "' + b"x" * 300 + b'"}',
+        *[json.dumps({"body": text_of(body)}).encode() for body in TEXTS[:3]],
+    ]  # fmt: skip
+    return [rng.choice(kinds) for _ in range(count)]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_pieces_of_lines(tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are the file, begin with lines, and number their rows, wherever chunks end."""
+    rng = random.Random(seed)
+    data = b'{"body": "first"}\n' + b"\n".join(many_lines(rng, rng.randrange(60)))
+    data += rng.choice([b"", b"\n", b"\n\n \n"])
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(data)
+    source = Source(str(path), str(path), len(data))
+    size = rng.choice([1, 10, 500, 3000, 10**6])
+    found = set()
+    for chunk in (1, 7, 64, 1000, 2**20):
+        monkeypatch.setattr(_part, "CHUNK", chunk)
+        found.add(tuple(_part.line_pieces(source, "body", 2**20, size)))
+    (pieces,) = found
+    ends = [0, *[end for _, end, _ in pieces]]
+    assert [start for start, _, _ in pieces] == ends[:-1]
+    assert ends[-1] == len(data)
+    for start, end, first_row in pieces:
+        assert first_row == sum(1 for line in data[:start].split(b"\n") if line.strip())
+        assert start == 0 or data[start - 1 : start] == b"\n"
+        assert end - start >= size or end == len(data)
+        assert data.find(b"\n", start + size - 1, end - 1) < 0, "a piece ends with the first line that it may"
+
+
+@pytest.mark.parametrize("chunk", [100, 2**20])
+def test_large_json_lines_are_read_in_pieces_to_the_same_rows(
+    tmp_path: Path, run: Run, chunk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_part, "CHUNK", chunk)
+    overlong = b'{"body": "' + b"y" * 20_000 + b'"}'
+    lines = [b'{"body": "first"}', *many_lines(random.Random(1), 300), overlong, b'{"body": "after"}']
+    (tmp_path / "a.jsonl").write_bytes(b"\n".join(lines))
+    limit = ("--max-body-bytes", 3000)
+    assert run(tmp_path / "a.jsonl", "-o", tmp_path / "whole", *limit) == (0, [])
+    monkeypatch.setattr(_run, "SPLIT", 2000)
+    assert run(tmp_path / "a.jsonl", "-o", tmp_path / "pieces", *limit) == (0, [])
+    assert parts(tmp_path / "whole") == 1
+    assert parts(tmp_path / "pieces") > 10
+    found = rows(tmp_path / "pieces")
+    assert found == rows(tmp_path / "whole")
+    assert [row["row"] for row in found] == list(range(sum(1 for line in lines if line.strip())))
+    assert [row["fault"] for row in found].count("LimitExceededError") == 1
+
+
+def test_pieces_that_are_done_are_not_read_again(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, out = tmp_path / "a.jsonl", tmp_path / "out"
+    path.write_bytes(b"".join(b'{"body": "%d"}\n' % number for number in range(500)))
+    monkeypatch.setattr(_run, "SPLIT", 2000)
+    commit = Manifest.commit
+
+    def stopped(self: Manifest, part: Any, result: Any) -> None:
+        commit(self, part, result)
+        if part.number == 3:
+            raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Manifest, "commit", stopped)
+        assert run(path, "-o", out)[0] == 130
+    before = sorted(out.iterdir())
+    assert parts(out) == 4
+    monkeypatch.setattr(_part, "CHUNK", 77)  # the pieces do not depend on it
+    assert run(path, "-o", out, "--resume") == (0, [])
+    assert set(before) < set(out.iterdir())
+    assert rows(out) == expected({(str(path), row): b"%d" % row for row in range(500)})
+    path.write_bytes(b"{}")  # also smaller than what is read in pieces
+    code, errors = run(path, "-o", out, "--resume")
+    assert (code, "has changed since it was read" in errors[0]) == (2, True)
+
+
+def test_a_large_table_that_was_read_whole_is_not_read_in_pieces(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.jsonl").write_bytes(b'{"body": "x"}\n' * 500)
+    parquet.write_table(table_of([b"x"] * 500), tmp_path / "in/b.parquet", row_group_size=50)
+    assert run(tmp_path / "in", "-o", tmp_path / "out") == (0, [])
+    monkeypatch.setattr(_run, "SPLIT", 500)
+    assert run(tmp_path / "in", "-o", tmp_path / "out", "--resume") == (0, [])
+    assert len(rows(tmp_path / "out")) == 1000
+
+
+def test_large_lines_that_cannot_be_read(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_run, "SPLIT", 1000)
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"answer": "x"}\n' * 500)
+    message = f"hangang: {path}: no column 'body'; the columns are 'answer'"
+    assert run(path, "-o", tmp_path / "out") == (2, [message])
+    assert rows(tmp_path / "out") == []
+    # It becomes shorter between planning and reading: no row of the piece is kept.
+    path.write_bytes(b'{"body": "x"}\n' * 500)
+    run_part = _run.run_part
+
+    def after_a_cut(part: Any, options: Any) -> Any:
+        if part.byte_range[0]:
+            os.truncate(path, part.byte_range[1] - 20)
+        return run_part(part, options)
+
+    monkeypatch.setattr(_run, "run_part", after_a_cut)
+    code, errors = run(path, "-o", tmp_path / "two")
+    assert code == 2
+    assert errors[0] == f"hangang: {path}: it became shorter while it was read"
+    assert [row["row"] for row in rows(tmp_path / "two")] == list(range(len(rows(tmp_path / "two"))))
+
+
+def test_small_tables_are_read_together(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And one that breaks off in the middle leaves no row, while those beside it keep theirs."""
+    (tmp_path / "in").mkdir()
+    bodies: dict[tuple[str, int | None], bytes | None] = {}
+    for number in range(9):
+        path = tmp_path / "in" / f"{number}.{('jsonl', 'parquet', 'sse')[number % 3]}"
+        if number % 3 == 0:
+            path.write_bytes(b"".join(b'{"body": "%d"}\n' % row for row in range(200)))
+            bodies |= {(str(path), row): b"%d" % row for row in range(200)}
+        elif number % 3 == 1:
+            parquet.write_table(table_of(TEXTS), path)
+            bodies |= {(str(path), row): body for row, body in enumerate(TEXTS)}
+        else:
+            path.write_bytes(b"data: [DONE]\n\n")
+            bodies[str(path), None] = b"data: [DONE]\n\n"
+    assert run(tmp_path / "in", "-o", tmp_path / "out") == (0, [])
+    assert parts(tmp_path / "out") == 1
+    assert rows(tmp_path / "out") == expected(bodies)
+
+    content = _part.content
+
+    def breaking(name: str, file: Any, size: int) -> Iterator[bytes]:
+        for number, chunk in enumerate(content(name, file, 500)):
+            if number == 3 and "3.jsonl" in name:
+                raise OSError(5, "Input/output error")
+            yield chunk
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_part, "content", breaking)
+        code, errors = run(tmp_path / "in", "-o", tmp_path / "two")
+    assert (code, errors) == (2, [f"hangang: {tmp_path}/in/3.jsonl: Input/output error"])
+    broken = {place: body for place, body in bodies.items() if not place[0].endswith("3.jsonl")}
+    assert rows(tmp_path / "two") == expected(broken)
+    assert run(tmp_path / "in", "-o", tmp_path / "two", "--resume") == (0, [])
+    assert rows(tmp_path / "two") == expected(bodies)
 
 
 @pytest.mark.parametrize("kind", ["string", "large_binary", "dictionary"])
@@ -557,9 +713,21 @@ import sys
 from hangang import cli
 from hangang.archive import _part, _run
 _part.CHUNK = 2000
-_run.SMALLEST_PART, _run.LARGEST_PART, _run.FEWEST_FILES = 1, 1, 1
+_run.SMALLEST_PART, _run.LARGEST_PART, _run.FEWEST_FILES, _run.SPLIT = 1, 1, 1, 6000
 executor = _run._executor
 _run._executor = lambda workers, scheduler, in_process: executor(workers, scheduler, in_process=True)
+sys.exit(cli.main(["archive", *sys.argv[1:]]))
+"""
+
+
+#: The command whose workers die on their first part.
+DYING_WORKER = """
+import os, sys
+from hangang import cli
+from hangang.archive import _run
+_run.run_part = os._exit
+submit = _run._Processes.submit
+_run._Processes.submit = lambda self, function, part, options: submit(self, function, part.number)
 sys.exit(cli.main(["archive", *sys.argv[1:]]))
 """
 
@@ -589,6 +757,9 @@ def kill_after(process: subprocess.Popen[Any], out: Path, count: int, how: int) 
 def test_killed_at_any_moment_and_resumed_the_rows_are_those_of_one_run(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     bodies = write_captures(tmp_path / "in")
+    path = tmp_path / "in" / "0" / "large.jsonl"  # read in pieces
+    path.write_bytes(b"".join(b'{"body": "%d"}\n\n' % row for row in range(2000)))
+    bodies |= {(str(path), row): b"%d" % row for row in range(2000)}
     rng = random.Random(time.time_ns())
     out, kills = tmp_path / "out", 0
     for _ in range(12):
@@ -655,6 +826,24 @@ def test_worker_processes_end_with_the_command(tmp_path: Path, how: int) -> None
     assert rows(out) == expected(bodies)
 
 
+def test_a_worker_that_dies(tmp_path: Path) -> None:
+    """For want of memory, say. The command ends, and says how to go on; the others end with it."""
+    (tmp_path / "a.sse").write_bytes(b"data: [DONE]\n\n")
+    out = tmp_path / "out"
+    command = [*HANGANG, str(tmp_path / "a.sse"), "--out", str(out), "--workers", "2"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", DYING_WORKER, *command[4:]],
+        env=environment(), stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    _, shown = process.communicate(timeout=120)
+    assert (process.returncode, shown) == (
+        2, "hangang: a worker process has ended, perhaps for want of memory; --resume continues\n"
+    )  # fmt: skip
+    done = subprocess.run([*command, "--resume"], env=environment(), timeout=120, check=False)
+    assert done.returncode == 0
+    assert len(rows(out)) == 1
+
+
 @contextmanager
 def a_scheduler(folder: Path) -> Iterator[str]:
     """Dask's scheduler and a worker, in processes of their own."""
@@ -705,6 +894,43 @@ def test_no_scheduler_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     arguments = [str(tmp_path / "a.sse"), "-o", str(tmp_path / "out"), "--scheduler"]
     assert cli.main(["archive", *arguments, "nonsense"]) == 2
     assert "hangang: no scheduler at nonsense: " in capsys.readouterr().err
+
+
+def peak_memory(*arguments: object) -> int:
+    """Of the command with one worker, in KB."""
+    script = """
+import sys
+from hangang import cli
+assert cli.main(["archive", *sys.argv[1:], "--workers", "1"]) == 0
+print(open("/proc/self/status").read().split("VmHWM:")[1].split()[0])
+"""
+    # Not ru_maxrss of the child: that counts what this process had when it forked.
+    command = [sys.executable, "-c", script, *map(str, arguments)]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=120, check=True)
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read from /proc")
+def test_memory_does_not_grow_with_a_file(tmp_path: Path) -> None:
+    """One body of 128 MB, one line of 128 MB, and 131,072 lines: each costs a chunk and the limit of a body."""
+    small, large = tmp_path / "small", tmp_path / "large"
+    event = b'data: {"choices":[{"index":0,"delta":{"content":"%s"}}]}\n\n'
+    for folder, count in ((small, 1), (large, 2**17)):
+        folder.mkdir()
+        (folder / "a.sse").write_bytes((event % b"x" + b": %s\n\n" % (b"x" * 950)) * count)
+        (folder / "b.jsonl").write_bytes(b'{"body": "' + b"x" * 1000 * count + b'"}\n{"body": "y"}\n')
+        (folder / "c.jsonl").write_bytes(b'{"body": "%s"}\n' % (b"x" * 990) * count)
+    limit = ("--max-body-bytes", 2**22)
+    before = peak_memory(small, "-o", tmp_path / "one", *limit)
+    assert peak_memory(large, "-o", tmp_path / "two", *limit) - before < 80 * 1024
+    over = [
+        row
+        for row in rows(tmp_path / "two", "source", "row", "fault")
+        if row["fault"] != "UnrecognizedStreamError"
+    ]
+    assert [(Path(row["source"]).name, row["row"], row["fault"]) for row in over] == [
+        ("a.sse", None, "LimitExceededError"), ("b.jsonl", 0, "LimitExceededError"),
+    ]  # fmt: skip
 
 
 def test_progress_on_a_terminal(tmp_path: Path) -> None:
