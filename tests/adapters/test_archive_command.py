@@ -720,6 +720,15 @@ sys.exit(cli.main(["archive", *sys.argv[1:]]))
 """
 
 
+#: The command with a part a file.
+MANY_PARTS = """
+import sys
+from hangang import cli
+from hangang.archive import _run
+_run.FEWEST_FILES = _run.MOST_FILES = 1
+sys.exit(cli.main(["archive", *sys.argv[1:]]))
+"""
+
 #: The command whose workers die on their first part.
 DYING_WORKER = """
 import os, sys
@@ -800,7 +809,7 @@ def test_worker_processes_end_with_the_command(tmp_path: Path, how: int) -> None
     """A kill, or Ctrl-C, which the workers get too."""
     bodies = lines_of_many_parts(tmp_path / "in")
     out = tmp_path / "out"
-    command = [*HANGANG, str(tmp_path / "in"), "--out", str(out), "--workers", "2"]
+    command = [sys.executable, "-c", MANY_PARTS, str(tmp_path / "in"), "--out", str(out), "--workers", "2"]
     process = subprocess.Popen(
         command, env=environment(), stderr=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -814,6 +823,7 @@ def test_worker_processes_end_with_the_command(tmp_path: Path, how: int) -> None
     _, shown = process.communicate(timeout=60)  # ends when no process of the run has the pipe any more
     if how == signal.SIGINT:
         assert process.returncode == 130
+        assert parts(out) < 60
         assert re.fullmatch(
             rf"hangang: stopped; [\d,]+ rows(, .*)? are in {re.escape(str(out))}\. "
             r"The same command with --resume continues\.\n",
@@ -887,6 +897,25 @@ def test_a_scheduler_in_another_process(tmp_path: Path, monkeypatch: pytest.Monk
         )  # fmt: skip
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert rows(tmp_path / "out") == expected(bodies)
+
+
+def test_a_scheduler_that_goes(tmp_path: Path) -> None:
+    lines_of_many_parts(tmp_path / "in")
+    (tmp_path / "work").mkdir()
+    out = tmp_path / "out"
+    command = [sys.executable, "-c", MANY_PARTS, str(tmp_path / "in"), "--out", str(out)]
+    with a_scheduler(tmp_path / "work") as address:
+        process = subprocess.Popen(
+            [*command, "--scheduler", address], env=environment(), stderr=subprocess.PIPE, text=True
+        )
+        while not parts(out):
+            assert process.poll() is None
+            time.sleep(0.002)
+    _, shown = process.communicate(timeout=120)
+    assert (process.returncode, shown) == (2, "hangang: the scheduler has gone\n")
+    assert 0 < parts(out) < 60
+    assert subprocess.run([*command, "--resume"], env=environment(), timeout=120, check=False).returncode == 0
+    assert len(rows(out)) == 3000
 
 
 def test_no_scheduler_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -52,7 +52,7 @@ STREAMED = 4 * 2**20
 """Bodies over this size are fed in chunks."""
 
 GROUP = 2**18
-ROW_GROUP = 4 * 2**20
+ROW_GROUP = 2 * 2**20
 """Text of the rows that are held before they are written, in characters."""
 
 FETCHED = 64
@@ -652,7 +652,7 @@ def line_pieces(source: Source, column: str, limit: int, size: int) -> Iterator[
     """
     with open_source(source) as file:
         for block in _blocks(raw_chunks(file, CHUNK), _LONGEST_ESCAPE * limit + CHUNK):
-            if isinstance(block, _Overlong) or any(True for _ in _bodies(block, column, is_first=True)):
+            if not isinstance(block, bytes) or any(True for _ in _bodies(block, column, is_first=True)):
                 break
         file.seek(0)
         counter = _RowCounter()

@@ -18,6 +18,7 @@ import logging
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import (
@@ -44,7 +45,7 @@ from hangang.archive._sources import Source, find_sources, is_remote, open_sourc
 
 __all__ = ["ManifestError", "SchedulerError", "measure", "run"]
 
-SMALLEST_PART = 32 * 2**20
+SMALLEST_PART = 64 * 2**20
 LARGEST_PART = 128 * 2**20
 FEWEST_FILES = 1024
 MOST_FILES = 4096
@@ -228,8 +229,8 @@ def _processes(workers: int) -> Generator[Executor]:
     """Worker processes, which end with this one, however it ends."""
     context = multiprocessing.get_context("spawn")
     alive, held = context.Pipe(duplex=False)
-    before = dict(os.environ)
-    os.environ.update(_WORKER_ENVIRONMENT)
+    if sys.platform == "win32":
+        workers = min(workers, 61)  # more cannot be waited for
     executor = _Processes(workers, context, initializer=_begin_worker, initargs=(alive,))
     try:
         yield executor
@@ -240,18 +241,6 @@ def _processes(workers: int) -> Generator[Executor]:
         executor.shutdown(cancel_futures=True)
         alive.close()
         held.close()
-        for name in _WORKER_ENVIRONMENT:
-            os.environ.pop(name)
-            if name in before:
-                os.environ[name] = before[name]
-
-
-_WORKER_ENVIRONMENT = {
-    # Freed memory stays with the worker, up to this: the next body needs as much again.
-    "MALLOC_TRIM_THRESHOLD_": str(16 * 2**20),
-    # A pool of threads that numpy starts, and nothing here uses.
-    "OPENBLAS_NUM_THREADS": "1",
-}
 
 
 def _begin_worker(alive: Any) -> None:
@@ -273,7 +262,7 @@ def _cluster(scheduler: str) -> Generator[tuple[Executor, int]]:
         distributed: Any = importlib.import_module("distributed")
     except ModuleNotFoundError as error:
         raise ImportError("--scheduler needs dask and distributed; pip install 'hangang[archive]'") from error
-    for name in ("distributed", "tornado", "asyncio"):
+    for name in ("distributed", "distributed.client", "tornado", "tornado.application", "asyncio"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     with dask.config.set({"distributed.comm.timeouts.connect": "10s"}):
         try:

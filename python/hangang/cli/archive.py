@@ -1,4 +1,4 @@
-"""`hangang archive`: stored bodies to Parquet, on one core or on a cluster.
+"""`hangang archive`: stored bodies to Parquet, on one core, all of them, or a cluster.
 
 Standard output stays empty: the result is the folder. Progress is shown on a terminal only; what could not
 be read is named in any case.
@@ -36,7 +36,7 @@ __all__ = ["command"]
     help="Format of the bodies; auto finds it for each.",
 )
 @click.option(
-    "--workers", type=click.IntRange(1, 1024), help="Processes on this machine.  [default: all cores]"
+    "--workers", type=click.IntRange(1, 1024), help="Processes on this machine.  [default: one a core]"
 )
 @click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler, such as tcp://host:8786.")
 @click.option("--resume", is_flag=True, help="Continue in DIR; what is in it is not read again.")
@@ -84,6 +84,8 @@ def command(
         raise click.UsageError("--workers is for this machine; with --scheduler its own workers are used")
     if "://" in out:
         raise click.UsageError("--out must be a local folder; copy the tables from there")
+    # pyarrow imports numpy, whose library starts threads that nothing here uses; workers inherit this.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Here, for it needs pyarrow, and --help must not.
     from hangang.archive import _run
     from hangang.archive._part import Options
