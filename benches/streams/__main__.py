@@ -31,7 +31,14 @@ EVENTS = 400
 #: Most lateness of one event in a hundred with which a stream is still live.
 LATE_MS = 250
 #: Contenders of the question how many streams a core carries.
-CARRIERS = ("hangang, aiohttp", "hangang, httpx", "openai SDK", "openai SDK, aiohttp", "langchain-naver")
+CARRIERS = (
+    "bare protocol",
+    "hangang, aiohttp",
+    "hangang, httpx",
+    "openai SDK",
+    "openai SDK, aiohttp",
+    "langchain-naver",
+)
 
 Result = dict[str, Any]
 
@@ -107,18 +114,19 @@ def median(results: list[Result | None]) -> Result | None:
 
 
 def carried(name: str, loop: str) -> int:
-    """How many streams one process carries with the 99th percentile of lateness under `LATE_MS`."""
+    """How many streams one process carries with the 99th percentile of lateness under `LATE_MS`.
+
+    Lateness counts once the client had time to catch up with what it missed while it opened its streams.
+    A stream that gets fewer than 49 events a second is not live either: then the server is at its limit.
+    """
 
     def holds(streams: int) -> bool:
-        result = run(name, streams, loop, events=200)
-        print(
-            f"  {name}, {loop}: {streams} streams",
-            result and f"{result['late_99_ms']:.0f} ms",
-            file=sys.stderr,
-        )
-        return result is not None and result["late_99_ms"] < LATE_MS
+        result = run(name, streams, loop)
+        shown = "" if result is None else f"{result['later_99_ms']:.0f} ms, {result['rate']:.1f} events/s"
+        print(f"  {name}, {loop}: {streams} streams", shown or "did not finish", file=sys.stderr)
+        return result is not None and result["later_99_ms"] < LATE_MS and result["rate"] > RATE - 1
 
-    low, high = 0, 25
+    low, high = 0, 50
     while holds(high):
         low, high = high, high * 2
     while high - low > max(10, low // 10):
@@ -161,7 +169,10 @@ def chart(capacity: dict[str, int], path: Path) -> None:
     bars = axes.barh([name for name, _ in rows], [count for _, count in rows], color=colors)
     axes.bar_label(bars, padding=4)
     axes.set_title("Live streams that one core carries (more is better)", loc="left", fontsize=12)
-    axes.set_xlabel(f"streams of {RATE} tokens a second, 99 of 100 tokens less than {LATE_MS} ms late")
+    axes.set_xlabel(
+        f"streams of {RATE} tokens a second, 99 of 100 tokens less than {LATE_MS} ms late; "
+        "the better of asyncio and uvloop"
+    )
     axes.spines[["top", "right"]].set_visible(False)
     axes.margins(x=0.12)
     figure.tight_layout()
@@ -224,14 +235,9 @@ def main() -> None:
             report["carried"][name] = counts
             print(f"| {name} | " + " | ".join(map(str, counts.values())) + " |", flush=True)
         if options.chart:
-            chart(
-                {
-                    f"{name}, {loop}": n
-                    for name, counts in report["carried"].items()
-                    for loop, n in counts.items()
-                },
-                options.chart,
-            )
+            best = {name: max(counts.values()) for name, counts in report["carried"].items()}
+            del best["bare protocol"]  # nobody's choice: it is the floor
+            chart(best, options.chart)
     if options.out:
         options.out.write_text(json.dumps(report, indent=1))
 

@@ -26,6 +26,9 @@ BODY = {"model": "HCX-005", "messages": MESSAGES, "stream": True}
 
 #: The part of a stream that is measured: events 25 to 375 of 400, when all are open and none has ended.
 STEADY = (25, 375)
+#: The part whose lateness says whether a client keeps up: until then it has caught up with what it missed
+#: while it opened its streams, if it can.
+LATER = (200, 375)
 
 
 class Meter:
@@ -34,9 +37,11 @@ class Meter:
     def __init__(self, streams: int, events: int) -> None:
         scale = events / 400
         self._first, self._last = (int(edge * scale) * streams for edge in STEADY)
+        self._later = int(LATER[0] * scale) * streams
         self.count = 0
         self.cpu = [0.0, 0.0]
         self.wall = [0.0, 0.0]
+        self.later = 0.0
         self.resident = 0
         self.late = array("q")
 
@@ -49,12 +54,19 @@ class Meter:
         if self.count == self._first:
             self.resident = resident()  # all streams are open
             self.cpu[0], self.wall[0] = time.process_time(), time.perf_counter()
+        elif self.count == self._later:
+            self.later = time.perf_counter()
         elif self.count == self._last:
             self.cpu[1], self.wall[1] = time.process_time(), time.perf_counter()
 
     @property
     def measured(self) -> int:
         return self._last - self._first
+
+    def keeps_up(self) -> tuple[float, float]:
+        """Events a second and the 99th percentile of lateness (ms), in the `LATER` part."""
+        late = sorted(self.late[self._later : self._last])
+        return len(late) / (self.wall[1] - self.later), late[len(late) * 99 // 100] / 1e6
 
 
 def resident() -> int:
@@ -378,6 +390,7 @@ def main() -> None:
         before = asyncio.run(run_async(*arguments))
     end = time.perf_counter()
     late = sorted(meter.late)
+    rate, later_99 = meter.keeps_up()
     print(
         json.dumps(
             {
@@ -388,6 +401,8 @@ def main() -> None:
                 "late_median_ms": statistics.median(late) / 1e6,
                 "late_99_ms": late[len(late) * 99 // 100] / 1e6,
                 "late_max_ms": late[-1] / 1e6,
+                "later_99_ms": later_99,
+                "rate": rate / options.streams,
                 "kb_a_stream": (meter.resident - before) / options.streams / 1024,
             }
         )
