@@ -161,7 +161,8 @@ class Template:
         ) -> int:
             counters: tuple[int, ...] = ()
             event_id = framer.id
-            while True:
+            end = len(chunk)
+            while pos < end:
                 # The id line, if there is one, and the fixed bytes up to the string.
                 if id_prefix is None:
                     if not chunk.startswith(head, pos):
@@ -216,7 +217,7 @@ class Template:
                     deliver(make(self, text, event_id, raw, counters))
                 elif is_text and text:
                     deliver(text)
-                if is_json and pos < len(chunk) and chunk[pos] != 0x7B:
+                if is_json and pos < end and chunk[pos] != 0x7B:
                     pos = skip_space(chunk, pos)
             return pos
 
