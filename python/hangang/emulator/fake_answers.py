@@ -108,7 +108,7 @@ class Script:
         return {"x-hangang-text-sha256": hashlib.sha256(self.text.encode()).hexdigest()}
 
 
-_PIECE = re.compile(r"\n|.[^\n ]*", re.DOTALL)  # a line end stands alone, a space begins a piece
+_PIECE = re.compile(r"\n|.[^\n ]*", re.DOTALL)  # a line end is a piece, a space begins one
 
 
 def tokens_of(text: str, random: Random) -> list[str]:
