@@ -89,9 +89,7 @@ def _calls(given: object) -> tuple[tuple[str, Mapping[str, Any]], ...]:
         raise wrong
     calls: list[tuple[str, Mapping[str, Any]]] = []
     for call in cast("Iterable[object]", given):
-        if not isinstance(call, tuple | list) or len(cast("tuple[object, ...]", call)) != 2:
-            raise TypeError(f"{form}; {call!r} is no such pair")
-        name, arguments = cast("tuple[object, object]", call)
+        name, arguments = _pair(call)
         if not isinstance(name, str) or not is_object(arguments):
             raise TypeError(f"{form}; {call!r} is no such pair")
         calls.append((name, arguments))
@@ -101,11 +99,16 @@ def _calls(given: object) -> tuple[tuple[str, Mapping[str, Any]], ...]:
 def _error(given: object) -> tuple[int | str, str] | None:
     if given is None:
         return None
-    if isinstance(given, tuple | list) and len(cast("tuple[object, ...]", given)) == 2:
-        code, message = cast("tuple[object, object]", given)
-        if isinstance(code, int | str) and not isinstance(code, bool) and isinstance(message, str):
-            return code, message
+    code, message = _pair(given)
+    if isinstance(code, int | str) and not isinstance(code, bool) and isinstance(message, str):
+        return code, message
     raise TypeError(f"error must be a code and a message, such as (429, 'slow down'), not {given!r}")
+
+
+def _pair(given: object) -> tuple[object, object]:
+    """The two items of a tuple or list of two; None and None for anything else."""
+    items = cast("tuple[object, ...]", given) if isinstance(given, tuple | list) else ()
+    return (items[0], items[1]) if len(items) == 2 else (None, None)
 
 
 Choose = Callable[[Request], Reply | None]
@@ -183,20 +186,23 @@ def read_answers(path: str | os.PathLike[str]) -> list[Reply]:
             continue
         try:
             found.append(_reply_of(json.loads(line.decode("utf-8-sig")), Path(path).parent))
-        except json.JSONDecodeError as error:
-            raise ValueError(
-                f"{path}, line {number}: not JSON: {error.msg} at column {error.colno}"
-            ) from None
-        except OSError as error:
-            shown = f"{error.filename}: {error.strerror}"
-            raise ValueError(f"{path}, line {number}: capture: {shown}") from None
-        except RecursionError:
-            raise ValueError(f"{path}, line {number}: nested too deeply") from None
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{path}, line {number}: {error}") from None
+        except (TypeError, ValueError, OSError, RecursionError) as error:
+            raise ValueError(f"{path}, line {number}: {_reason(error)}") from None
     if not found:
         raise ValueError(f"{path}: no line has a reply")
     return found
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case json.JSONDecodeError():
+            return f"not JSON: {error.msg} at column {error.colno}"
+        case OSError():
+            return f"capture: {error.filename}: {error.strerror}"
+        case RecursionError():
+            return "nested too deeply"
+        case _:
+            return str(error)
 
 
 def _reply_of(value: object, folder: Path) -> Reply:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator
@@ -59,6 +60,8 @@ def sse(data: bytes, *, event: str = "", ident: str = "", space: str = " ") -> b
     return b"".join(lines)
 
 
+_DECODER = json.JSONDecoder(strict=False)
+_JSON_START = re.compile(r"[\[{]")
 _EVENT_END = re.compile(rb"(?:\r\n|\n|\r)(?:\r\n|\n|\r)+")
 
 
@@ -78,24 +81,13 @@ def frames_of(body: bytes) -> Iterator[Frame]:
 
 
 def _json_ends(body: bytes) -> Iterator[int]:
-    """Where each JSON object of a body ends; nothing more after the first that is not one."""
-    depth, quoted, escaped = 0, False, False
-    for at, byte in enumerate(body):
-        if quoted:
-            if escaped:
-                escaped = False
-            elif byte == 0x5C:  # backslash
-                escaped = True
-            elif byte == 0x22:  # quote
-                quoted = False
-        elif byte == 0x22:
-            quoted = True
-        elif byte in b"{[":
-            depth += 1
-        elif byte in b"}]":
-            depth -= 1
-            if depth == 0:
-                yield at + 1
+    """Where each JSON value of a body ends; nothing more after the first that is not one."""
+    text = body.decode("latin-1")  # one character a byte
+    at = 0
+    with contextlib.suppress(ValueError, RecursionError):
+        while (start := _JSON_START.search(text, at)) is not None:
+            _, at = _DECODER.raw_decode(text, start.start())
+            yield at
 
 
 def text_of(content: object) -> str:

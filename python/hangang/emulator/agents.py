@@ -15,8 +15,7 @@ to the task there.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -241,7 +240,7 @@ async def _send(call: Call, wire: Wire, params: JSON, *, stream: bool = False) -
         return call.whole(wire.body(reply))
     start = _start(call, run, message, text, script)
     if stream:
-        return _stream(call, wire, _events(run, wire, start), script.text_hash)
+        return _stream(call, wire, _events(run, wire, start))
     options = params.get("configuration")
     options = options if is_object(options) else {}
     returns_at_once = (
@@ -334,18 +333,12 @@ async def _events(run: Run, wire: Wire, start: int, *, first: JSON | None = None
         yield Frame(wire.event(event), paced=False, end=last)
 
 
-def _stream(call: Call, wire: Wire, frames: Any, headers: Mapping[str, str] | None = None) -> Response:
+def _stream(call: Call, wire: Wire, frames: Iterable[Frame] | AsyncIterable[Frame]) -> Response:
     def failed(code: str | None) -> Iterator[Frame]:
         yield Frame(wire.error_event(RPCError(error_number(code))))
 
-    return call.stream(
-        frames,
-        newline="crlf",
-        comment=ping,
-        error_frames=failed,
-        headers={**STREAM_HEADERS, **(headers or {})},
-        media_type=STREAM_TYPE,
-    )
+    call.headers |= STREAM_HEADERS
+    return call.stream(frames, newline="crlf", comment=ping, error_frames=failed, media_type=STREAM_TYPE)
 
 
 _METHODS: dict[str, Callable[[Call, Wire, JSON], Awaitable[Response]]] = {

@@ -488,11 +488,10 @@ def _answer(
     call: Call, script: Script, tokens: Iterator[JSON], result: JSON, random: Random, stream: bool
 ) -> Response:
     if not stream:
-        return call.reply(ok(result), headers=script.text_hash)
+        return call.reply(ok(result))
     return call.stream(
         _frames(script, tokens, result, random),
         error_frames=lambda code: error_frames(code, None, random),
-        headers=script.text_hash,
     )
 
 

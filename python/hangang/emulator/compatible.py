@@ -46,11 +46,10 @@ def answer(call: Call, body: JSON, messages: list[JSON], shape: Shape, **options
     ident = f"chatcmpl-{random.getrandbits(128):032x}"
     shape = replace(shape, ident=ident, created=1_767_225_600 + random.randrange(10_000_000))
     if not stream:
-        return call.reply(completion(script, shape), headers=script.text_hash)
+        return call.reply(completion(script, shape))
     return call.stream(
         chunks(script, shape, random),
         error_frames=lambda given: error_frames(given or shape.error),
-        headers=script.text_hash,
         media_type="text/event-stream; charset=utf-8" if shape.vllm else "text/event-stream",
     )
 

@@ -144,7 +144,7 @@ def _answer(call: Call, random: Random, question: JSON, intent: str, references:
 
     def frame(answer: str, state: str = "answering") -> JSON:
         is_answer = state == "answering"
-        data = {
+        data: JSON = {
             "query": question["prompt"],
             "intent": intent if is_answer else "",
             "answer": answer,
@@ -154,13 +154,12 @@ def _answer(call: Call, random: Random, question: JSON, intent: str, references:
         return {"result_code": 200, "description": None, "data": data}
 
     if not stream:
-        return call.reply(frame(script.text), headers=script.text_hash)
+        return call.reply(frame(script.text))
     return call.stream(
         _frames(script, frame),
         newline="none",
         comment=None,
         error_frames=_error_frames,
-        headers=script.text_hash,
     )
 
 

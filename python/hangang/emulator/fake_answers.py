@@ -7,7 +7,6 @@ question, so that a conversation with the emulator makes sense.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import re
@@ -101,11 +100,6 @@ class Script:
         """Answer, reasoning and tool tokens together."""
         calls = sum(count_tokens(call.name + call.arguments_text) for call in self.calls)
         return len(self.thinking) + len(self.content) + calls
-
-    @property
-    def text_hash(self) -> dict[str, str]:
-        """The header by which a load test checks that it lost nothing."""
-        return {"x-hangang-text-sha256": hashlib.sha256(self.text.encode()).hexdigest()}
 
 
 _PIECE = re.compile(r"\n|.[^\n ]*", re.DOTALL)  # a line end is a piece, a space begins one

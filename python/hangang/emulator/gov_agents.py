@@ -83,7 +83,7 @@ def _agent_v1(call: Call, params: JSON, message: JSON, ident: Any) -> Response:
         "metadata": {"chat_session_id": session},
         "message": {"parts": [{"kind": "text", "text": script.text}]},
     }
-    return call.reply({"jsonrpc": "2.0", "id": ident, "result": result}, headers=script.text_hash)
+    return call.reply({"jsonrpc": "2.0", "id": ident, "result": result})
 
 
 def _agent_v2(call: Call, _: JSON, message: JSON, ident: Any) -> Response:
@@ -96,7 +96,6 @@ def _agent_v2(call: Call, _: JSON, message: JSON, ident: Any) -> Response:
     return call.stream(
         _v2_frames(call, script, context, ident, text),
         error_frames=lambda code: _v2_error(ident, code, "Agent failed", "emulated"),
-        headers=script.text_hash,
     )
 
 

@@ -207,7 +207,8 @@ def _json(text: str) -> Any:
 
 async def _search(call: Call) -> Response:
     body = await call.read_object()
-    query, tags, count = body.get("query"), body.get("tags") or [], body.get("top_k", 5)
+    query, count = body.get("query"), body.get("top_k", 5)
+    tags: Any = body.get("tags") or []
     kind = body.get("search_type", "hybrid")
     for right, message in (
         (isinstance(query, str) and query.strip() and len(query) <= 10_000, "query must be a text"),
