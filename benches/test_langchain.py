@@ -2,27 +2,27 @@
 
 `ChatClovaX` (langchain-naver) and `ChatOpenAI` (langchain-openai) read the OpenAI-compatible format, as does
 our `ChatOpenAICompatible`; `ChatClova` reads CLOVA's own. All go through LangChain's `BaseChatModel.stream`.
-Ours run on httpx, as the peers do, and with `http_client="fast"`. "httpx" reads the body and decodes nothing:
-no model on httpx can cost less.
+Ours run on httpx, as the peers do, and with `http_client="fast"`. "httpx" reads the body and decodes nothing;
+"httpx, LangChain" is a model that yields one prepared chunk for each piece: none on httpx can cost less.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from typing import Any
 
 import httpx
 import pytest
+from langchain_core.language_models.chat_models import BaseChatModel
+from langchain_core.messages import AIMessageChunk
+from langchain_core.outputs import ChatGenerationChunk
 
+from hangang import langchain
 from hangang.cli.bench.clients import MODEL, Mode, Server, raw, raw_async
 from hangang.cli.bench.timing import Comparison
-
-langchain = pytest.importorskip("hangang.langchain")
-pytest.importorskip("aiohttp")
-pytest.importorskip("urllib3")
 
 EVENTS = 500
 KEY = "key-of-the-benchmark"
@@ -41,6 +41,33 @@ async def consume_async(model: Any) -> str:
     async for chunk in model.astream(QUESTION):
         text = chunk.content
     return text
+
+
+class Floor(BaseChatModel):
+    """A model that decodes nothing."""
+
+    url: str
+    http: Any
+    http_async: Any
+
+    @property
+    def _llm_type(self) -> str:
+        return "floor"
+
+    def _generate(self, *arguments: Any, **options: Any) -> Any:
+        raise NotImplementedError
+
+    def _stream(self, *arguments: Any, **options: Any) -> Iterator[ChatGenerationChunk]:
+        chunk = ChatGenerationChunk(message=AIMessageChunk(content="강"))
+        with self.http.stream("POST", f"{self.url}/chat/completions", json={}) as response:
+            for _ in response.iter_raw():
+                yield chunk
+
+    async def _astream(self, *arguments: Any, **options: Any) -> AsyncIterator[ChatGenerationChunk]:
+        chunk = ChatGenerationChunk(message=AIMessageChunk(content="강"))
+        async with self.http_async.stream("POST", f"{self.url}/chat/completions", json={}) as response:
+            async for _ in response.aiter_raw():
+                yield chunk
 
 
 @contextlib.contextmanager
@@ -73,7 +100,8 @@ def models(native: Server, compatible: Server, mode: Mode) -> Iterator[dict[str,
             "httpx": partial(raw, http, base),
             "httpx, astream": lambda: loop.run_until_complete(raw_async(http_async, base)),
         }
-        for name, model in {**ours, **theirs}.items():
+        floor = Floor(url=base, http=http, http_async=http_async)
+        for name, model in {"httpx, LangChain": floor, **ours, **theirs}.items():
             runs[name] = partial(consume, model)
             runs[f"{name}, astream"] = lambda model=model: loop.run_until_complete(consume_async(model))
         for model in ours.values():
@@ -95,7 +123,7 @@ def test_langchain(mode: Mode, measure: Any, record: Any) -> None:
         done = measure(Comparison(runs, EVENTS, sample=0.0), 9, "ChatClova")
     for peer in ("langchain-naver", "ChatOpenAI"):
         for kind in ("", ", astream"):
-            for ours in ("ChatClova", "ChatOpenAICompatible", "ChatClova, fast", "httpx"):
+            for ours in ("ChatClova", "ChatOpenAICompatible", "ChatClova, fast", "httpx, LangChain"):
                 if peer + kind in runs:
                     ratio = done.ratio(peer + kind, ours + kind)
                     record("langchain", f"{mode}{kind}, {peer} / {ours}", ratio)
