@@ -7,7 +7,7 @@
     python benches/archive.py run DIR --workers 2   # the command over it: rate, CPU, peak memory
 
 MB/s a core are bytes by seconds of CPU, user and system, of all processes. Ratios of them are medians of
-interleaved rounds, and hold on a busy machine; what is by the clock says so, and needs a quiet one.
+interleaved rounds, and hold on a busy machine. Figures by the clock are marked; they need a quiet one.
 """
 
 from __future__ import annotations

@@ -713,7 +713,7 @@ import sys
 from hangang import cli
 from hangang.archive import _part, _run
 _part.CHUNK = 2000
-_run.SMALLEST_PART, _run.LARGEST_PART, _run.FEWEST_FILES, _run.SPLIT = 1, 1, 1, 6000
+_run.PART_FILES, _run.SPLIT = 1, 6000
 executor = _run._executor
 _run._executor = lambda workers, scheduler, in_process: executor(workers, scheduler, in_process=True)
 sys.exit(cli.main(["archive", *sys.argv[1:]]))
@@ -725,7 +725,7 @@ MANY_PARTS = """
 import sys
 from hangang import cli
 from hangang.archive import _run
-_run.FEWEST_FILES = _run.MOST_FILES = 1
+_run.PART_FILES = 1
 sys.exit(cli.main(["archive", *sys.argv[1:]]))
 """
 
@@ -837,7 +837,7 @@ def test_worker_processes_end_with_the_command(tmp_path: Path, how: int) -> None
 
 
 def test_a_worker_that_dies(tmp_path: Path) -> None:
-    """For want of memory, say. The command ends, and says how to go on; the others end with it."""
+    """For want of memory, say. The command ends with a message, and so do the other workers."""
     (tmp_path / "a.sse").write_bytes(b"data: [DONE]\n\n")
     out = tmp_path / "out"
     command = [*HANGANG, str(tmp_path / "a.sse"), "--out", str(out), "--workers", "2"]

@@ -45,10 +45,13 @@ from hangang.archive._sources import Source, find_sources, is_remote, open_sourc
 
 __all__ = ["ManifestError", "SchedulerError", "measure", "run"]
 
-SMALLEST_PART = 64 * 2**20
-LARGEST_PART = 128 * 2**20
-FEWEST_FILES = 1024
-MOST_FILES = 4096
+PART_BYTES = 128 * 2**20
+PART_FILES = 2048
+"""How much a part holds: a tenth of a second of work or more, beside which its table costs little. The same
+from the first part to the last, and so is the memory that it takes.
+"""
+EXPANSION = 8
+"""What a compressed byte counts for."""
 SPLIT = 128 * 2**20
 """Tables over this size are read in pieces of half of it."""
 
@@ -110,13 +113,10 @@ def run(
 def _plan(
     sources: Sequence[str], manifest: Manifest, options: Options, on_skip: Callable[[int], None]
 ) -> Iterator[Part]:
-    """Parts with what is not in the result yet. Their size grows with what was planned before: a small
-    archive is spread over all workers, a large one does not end in a million small tables.
-    """
+    """Parts with what is not in the result yet."""
     number = manifest.next_part
     group: list[Source] = []
-    group_size = planned = files = 0
-    largest, most = SMALLEST_PART, FEWEST_FILES
+    size = weight = 0
     for source in find_sources(sources, options.out):
         if manifest.is_done(source):
             on_skip(max(source.size, 0))
@@ -130,17 +130,15 @@ def _plan(
                     number += 1
             continue
         group.append(source)
-        group_size += max(source.size, 0)
-        if group_size >= largest or len(group) >= most:
-            yield Part(number, tuple(group), group_size)
+        stored = max(source.size, 0)
+        size += stored
+        weight += stored * EXPANSION if source.is_compressed else stored
+        if weight >= PART_BYTES or len(group) >= PART_FILES:
+            yield Part(number, tuple(group), size)
             number += 1
-            planned += group_size
-            files += len(group)
-            group, group_size = [], 0
-            largest = min(max(planned // 32, SMALLEST_PART), LARGEST_PART)
-            most = min(max(files // 32, FEWEST_FILES), MOST_FILES)
+            group, size, weight = [], 0, 0
     if group:
-        yield Part(number, tuple(group), group_size)
+        yield Part(number, tuple(group), size)
 
 
 def _split(source: Source, options: Options) -> Iterator[Part] | None:
