@@ -914,6 +914,20 @@ def test_each_http_library_is_closed_with_the_loop(library: str, server: emulato
     gc.collect()
 
 
+def test_the_variable_names_the_library_of_all_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HANGANG_HTTP_CLIENT", "fast")
+    model = ChatClova(api_key=KEY, base_url=BASE)
+
+    def library(client: Any) -> str:
+        return str(type(client._transport._adapter).__module__.rpartition(".")[2])
+
+    async def run() -> str:
+        return library(await model._awaited())
+
+    assert (library(model._blocking()), asyncio.run(run())) == ("urllib3", "aiohttp")
+    model.close()
+
+
 def test_errors_are_those_of_the_clients() -> None:
     refused = json_answer({"status": {"code": "40100", "message": "Unauthorized"}}, 401)
     model, _ = scripted(ChatClova, refused)
