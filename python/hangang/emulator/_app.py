@@ -97,12 +97,12 @@ async def _no_such_path(request: Request, error: Exception) -> Response:
 
 
 def _service_of(path: str) -> Service:
-    if path.startswith(("/v1/chatexaone", "/v1/files", "/v1/code-cli")):
-        return exaone.SERVICE
-    if path.startswith("/openai/"):
-        return openai_server.SERVICE
-    if path.startswith("/v1/openai"):
-        return clova_compatible.SERVICE
-    if path.startswith(("/api/", "/v1/rag42", "/rag42", "/v1/text", "/tools", "/v1/tools", "/v1/audio")):
-        return gov.TOOLS
+    for prefixes, service in (
+        (("/v1/chatexaone", "/v1/files", "/v1/code-cli"), exaone.SERVICE),
+        (("/openai/",), openai_server.SERVICE),
+        (("/v1/openai",), clova_compatible.SERVICE),
+        (("/api/", "/v1/rag42", "/rag42", "/v1/text", "/tools", "/v1/tools", "/v1/audio"), gov.TOOLS),
+    ):
+        if path.startswith(prefixes):
+            return service
     return clova.SERVICE

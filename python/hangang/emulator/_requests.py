@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import threading
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from ._store import Store
 
 MOST_REQUESTS = 1_000
 MOST_BYTES = 64 * 2**20  # of all bodies together; load tests may send large ones
@@ -38,35 +39,25 @@ class Request:
     query: str = ""
 
     def __repr__(self) -> str:
-        query = f", query={self.query!r}" if self.query else ""
-        return (
-            f"Request(service={self.service!r}, method={self.method!r}, path={self.path!r}, "
-            f"headers={self._shown_headers()!r}, body={self.body!r}{query})"
-        )
+        return f"Request({', '.join(f'{name}={value!r}' for name, value in self._shown().items())})"
 
-    def _shown_headers(self) -> dict[str, str]:
-        return {name: _shown(name, value) for name, value in self.headers.items()}
+    def _shown(self) -> dict[str, Any]:
+        names = ("service", "method", "path", "query", "headers", "body")
+        headers = {name: _without_key(name, value) for name, value in self.headers.items()}
+        return {name: getattr(self, name) for name in names} | {"headers": headers}
 
     def to_dict(self) -> dict[str, Any]:
         """What `GET /_emulator/requests` answers with, without the keys.
 
         `body` is None and `body_base64` has the body where it is not JSON.
         """
-        found: dict[str, Any] = {
-            "service": self.service,
-            "method": self.method,
-            "path": self.path,
-            "query": self.query,
-            "headers": self._shown_headers(),
-            "body": self.body,
-        }
         if isinstance(self.body, bytes):
-            found["body"] = None
-            found["body_base64"] = base64.b64encode(self.body).decode()
-        return found
+            body = base64.b64encode(self.body).decode()
+            return {**self._shown(), "body": None, "body_base64": body}
+        return self._shown()
 
 
-def _shown(name: str, value: str) -> str:
+def _without_key(name: str, value: str) -> str:
     """A header's value; of one that carries a key only the scheme, such as `Bearer ***`."""
     if not any(part in name for part in _SECRET):
         return value
@@ -90,20 +81,16 @@ class RequestLog:
 
     def __init__(self) -> None:
         self.total: int = 0
-        self._kept: deque[tuple[Request, int]] = deque()
-        self._bytes = 0
+        self._kept: Store[Request] = Store(MOST_REQUESTS, MOST_BYTES)
         self._lock = threading.Lock()
 
     def add(self, request: Request, size: int) -> None:
         """Keep a request whose body has `size` bytes; forget the oldest ones over a limit."""
         with self._lock:
             self.total += 1
-            self._kept.append((request, size))
-            self._bytes += size
-            while len(self._kept) > MOST_REQUESTS or (self._bytes > MOST_BYTES and len(self._kept) > 1):
-                self._bytes -= self._kept.popleft()[1]
+            self._kept.put(str(self.total), request, size)
 
     def list(self) -> list[Request]:
         """The kept requests, oldest first."""
         with self._lock:
-            return [request for request, _ in self._kept]
+            return list(self._kept)

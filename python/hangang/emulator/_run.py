@@ -82,17 +82,10 @@ class Run:
             kept["parts"].extend(parts)
         else:
             self.artifacts.append({"artifactId": ident, "name": name, "parts": list(parts)})
-        self.emit(
-            {
-                "artifactUpdate": {
-                    "taskId": self.id,
-                    "contextId": self.context,
-                    "artifact": {"artifactId": ident, "name": name, "parts": parts},
-                    **({"append": True} if append else {}),
-                    **({"lastChunk": True} if last else {}),
-                }
-            }
-        )
+        update: JSON = {"taskId": self.id, "contextId": self.context}
+        update["artifact"] = {"artifactId": ident, "name": name, "parts": parts}
+        update |= {flag: True for flag, is_set in (("append", append), ("lastChunk", last)) if is_set}
+        self.emit({"artifactUpdate": update})
 
     async def follow(self, start: int = 0) -> AsyncIterator[JSON | RPCError]:
         """The events from one on, to the end of the work."""
@@ -127,14 +120,11 @@ async def work(run: Run, text: str, script: Script, controls: Controls) -> None:
     try:
         run.set_status("WORKING", "처리 중")
         if text == "fail":
-            run.set_status("FAILED", "실패")
-            return
+            return run.set_status("FAILED", "실패")
         if text == "input":
-            run.set_status("INPUT_REQUIRED", "더 알려 주세요")
-            return
+            return run.set_status("INPUT_REQUIRED", "더 알려 주세요")
         if text == "crash":
-            run.emit(RPCError(-32603, "unexpected crash"))
-            return
+            return run.emit(RPCError(-32603, "unexpected crash"))
         pieces = ["".join(script.content[i : i + 2]) for i in range(0, len(script.content), 2)]
         # A task that continues after `input` already has artifacts; each turn adds its own.
         ident = f"art-{len(run.artifacts) + 1}"
@@ -147,8 +137,7 @@ async def work(run: Run, text: str, script: Script, controls: Controls) -> None:
         if script.error is not None:
             code, message = script.error
             number = error_number(code)
-            run.emit(RPCError(-32603 if 400 <= number <= 599 else number, message))
-            return
+            return run.emit(RPCError(-32603 if 400 <= number <= 599 else number, message))
         if text == "data":
             mixed = f"art-{len(run.artifacts) + 1}"
             run.add_artifact(mixed, "mixed", _MIXED, append=False, last=True)

@@ -1,7 +1,7 @@
 """The emulator's own uvicorn: connections that answers can cut and reset, and a clean stop.
 
 `Protocol` is uvicorn's h11 protocol with two additions: it counts connections, and it puts itself
-into the ASGI scope, so that an answer can end its connection (see `_answer`). h11 and not
+into the ASGI scope, so that an answer can end its connection (see `_faults`). h11 and not
 httptools, because each ASGI message is then one HTTP chunk and one write.
 """
 
@@ -21,7 +21,6 @@ import uvicorn
 from starlette.applications import Starlette
 from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
-from uvicorn.server import ServerState
 
 from ._addresses import url_of
 from ._faults import CONNECTION
@@ -36,14 +35,8 @@ _NO_LINGER = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 class Protocol(H11Protocol):
     """One connection, which its own answers can end."""
 
-    def __init__(
-        self,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
+    def __init__(self, config: Config, *args: Any, **options: Any) -> None:
+        super().__init__(config, *args, **options)
         self._state = emulator_state(config)
         inner: Any = self.app
 
@@ -83,8 +76,24 @@ class Server(uvicorn.Server):
     finish. That is long where each test has a server of its own.
     """
 
-    def __init__(self, config: Config, on_start: Callable[[], None] | None = None) -> None:
-        super().__init__(config)
+    def __init__(
+        self, app: Starlette, *, log_level: str = "critical", on_start: Callable[[], None] | None = None
+    ) -> None:
+        super().__init__(
+            Config(
+                app,
+                http=Protocol,
+                ws="none",
+                loop="asyncio",
+                lifespan="on",
+                log_config=None,
+                log_level=log_level,
+                access_log=False,
+                # A client under load may take long to come back to an idle connection.
+                timeout_keep_alive=75,
+                timeout_graceful_shutdown=2,
+            )
+        )
         self.ready = threading.Event()
         self.failed: Exception | None = None  # by `on_start`
         self._on_start = on_start
@@ -140,28 +149,6 @@ class Server(uvicorn.Server):
 def emulator_state(config: Config) -> State:
     """The state of the application that a configuration serves."""
     return cast("State", cast("Starlette", config.app).state.emulator)
-
-
-def make_server(
-    app: Starlette, *, log_level: str = "critical", on_start: Callable[[], None] | None = None
-) -> Server:
-    """A server for an application of `create_app`, with the emulator's own protocol."""
-    return Server(
-        Config(
-            app,
-            http=Protocol,
-            ws="none",
-            loop="asyncio",
-            lifespan="on",
-            log_config=None,
-            log_level=log_level,
-            access_log=False,
-            # A client under load may take long to come back to an idle connection.
-            timeout_keep_alive=75,
-            timeout_graceful_shutdown=2,
-        ),
-        on_start,
-    )
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -235,7 +222,7 @@ def run_in_thread(app: Starlette, host: str, port: int) -> Generator[Emulator]:
     """See `hangang.emulator.run_in_thread`."""
     sock = listen(host, port)
     with contextlib.closing(sock):
-        server = make_server(app)
+        server = Server(app)
         failed: list[BaseException] = []
 
         def work() -> None:
@@ -266,7 +253,7 @@ def serve(
     url = url_of(*sock.getsockname()[:2])
     with contextlib.closing(sock), contextlib.suppress(KeyboardInterrupt):
         started = None if on_start is None else lambda: on_start(url)
-        server = make_server(app, log_level=log_level, on_start=started)
+        server = Server(app, log_level=log_level, on_start=started)
         server.run(sockets=[sock])
         if server.failed is not None:
             raise server.failed

@@ -41,7 +41,7 @@ from ._wire import read_json
 from .fake_answers import Script
 from .gov import CHAT
 from .gov_agents import find_agent
-from .json_types import is_object, is_objects
+from .json_types import is_object, is_objects, is_text, member
 
 _OLD = {
     "message/send": "SendMessage",
@@ -241,12 +241,8 @@ async def _send(call: Call, wire: Wire, params: JSON, *, stream: bool = False) -
     start = _start(call, run, message, text, script)
     if stream:
         return _stream(call, wire, _events(run, wire, start))
-    options = params.get("configuration")
-    options = options if is_object(options) else {}
-    returns_at_once = (
-        options.get("blocking") is False if wire.old else options.get("returnImmediately") is True
-    )
-    if not returns_at_once:
+    option, at_once = ("blocking", False) if wire.old else ("returnImmediately", True)
+    if member(params, "configuration", option) is not at_once:
         await run.finished()
         if isinstance(run.events[-1], RPCError):
             raise run.events[-1]
@@ -267,7 +263,7 @@ def _read_message(wire: Wire, params: JSON) -> JSON:
     roles = ("user", "agent") if wire.old else ("ROLE_USER", "ROLE_AGENT")
     if message.get("role") not in roles:
         raise _missing(wire, "message.role")
-    if not isinstance(message.get("messageId"), str) or not message["messageId"]:
+    if not is_text(message.get("messageId")):
         raise _missing(wire, "message.messageId")
     parts = message.get("parts", [])
     if not is_objects(parts) or not all(isinstance(part.get("text", ""), str) for part in parts):
@@ -296,8 +292,7 @@ def _run_for(call: Call, params: JSON, message: JSON) -> Run:
         if found.size > MOST_OF_A_TASK:
             raise RPCError(-32004, f"Task {ident} is too long: the emulator keeps {MOST_OF_A_TASK} bytes")
         return found
-    given = params.get("metadata")
-    session = given.get("chat_session_id") if is_object(given) else None
+    session = member(params, "metadata", "chat_session_id")
     metadata: JSON | None = None
     if "team" in call.path:
         metadata = {"chat_session_id": session or call.state.new_session()}
@@ -328,8 +323,7 @@ async def _events(run: Run, wire: Wire, start: int, *, first: JSON | None = None
         if isinstance(event, RPCError):
             yield Frame(wire.error_event(event), paced=False)
             continue
-        status = event.get("statusUpdate", {}).get("status", {})
-        last = status.get("state") in TERMINAL | INTERRUPTED
+        last = member(event, "statusUpdate", "status", "state") in TERMINAL | INTERRUPTED
         yield Frame(wire.event(event), paced=False, end=last)
 
 

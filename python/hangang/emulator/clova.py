@@ -43,7 +43,7 @@ from ._call import (
 from ._faults import Frame
 from ._wire import dump, ok, sse
 from .fake_answers import Script
-from .json_types import is_between, is_list, is_object, is_objects
+from .json_types import is_between, is_list, is_object, is_objects, member
 from .tool_turns import NATIVE, has_tool_turn, wrong_tools, wrong_turn
 
 PREFIXES = ("", "/testapp", "/serviceapp")
@@ -300,7 +300,6 @@ def _v3(call: Call, model: Model, body: JSON, messages: list[JSON], stream: bool
     question = question_of(messages)
     if question["prompt_tokens"] > model.context:
         raise Refusal(400, "40003")
-    form = body.get("responseFormat")
     random = call.random_for(body)
     script = call.script(
         random,
@@ -308,7 +307,7 @@ def _v3(call: Call, model: Model, body: JSON, messages: list[JSON], stream: bool
         limit=body.get("maxCompletionTokens", body.get("maxTokens", _DEFAULT_LIMIT[effort])),
         thoughts=THOUGHTS[effort],
         tools=chosen_tools(body, messages, "toolChoice"),
-        schema=form.get("schema") if is_object(form) else None,
+        schema=member(body, "responseFormat", "schema"),
         **question,
     )
     created = 1_767_225_600 + random.randrange(10_000_000)
@@ -391,7 +390,7 @@ def _v3_message(model: Model, message: JSON) -> None:
     if _images(message) > 1:
         raise Refusal(400, "40000", "Each user message can contain only one image")
     for part in content:
-        kind = part.get("type") if is_object(part) else None
+        kind = member(part, "type")
         if kind == "image_url":
             if model.name != "HCX-005":
                 raise Refusal(400, "40009", "Unsupported input format")
@@ -403,17 +402,17 @@ def _v3_message(model: Model, message: JSON) -> None:
 def _images(message: JSON) -> int:
     content = message.get("content")
     parts = content if is_list(content) else []
-    return sum(is_object(part) and part.get("type") == "image_url" for part in parts)
+    return sum(member(part, "type") == "image_url" for part in parts)
 
 
 def _check_image(part: JSON) -> None:
-    url, data = part.get("imageUrl"), part.get("dataUri")
-    if is_object(url) and isinstance(url.get("url"), str):
-        if not url["url"].startswith(("http://", "https://")):
+    url, data = member(part, "imageUrl", "url"), member(part, "dataUri", "data")
+    if isinstance(url, str):
+        if not url.startswith(("http://", "https://")):
             raise Refusal(400, "40063", "Invalid image url")
-    elif is_object(data) and isinstance(data.get("data"), str):
+    elif isinstance(data, str):
         try:
-            size = len(base64.b64decode(data["data"], validate=True))
+            size = len(base64.b64decode(data, validate=True))
         except binascii.Error:
             raise Refusal(400, "40063", "Invalid image file") from None
         if not 0 < size <= 20 * 2**20:
@@ -440,15 +439,14 @@ def chosen_tools(body: JSON, messages: list[JSON], choice: str) -> list[JSON]:
         return []
     if not is_list(tools):
         raise invalid("tools")
-    functions = [tool.get("function") for tool in tools if is_object(tool)]
+    functions = [member(tool, "function") for tool in tools]
     found = [function for function in functions if is_object(function)]
     if is_object(wanted):
-        function = wanted.get("function")
-        named = function.get("name") if is_object(function) else None
-        found = [one for one in found if one.get("name") == named]
+        named = member(wanted, "function", "name")
+        found = [function for function in found if function.get("name") == named]
     if not found:
         raise invalid("tools")
-    return list(found)
+    return found
 
 
 def _usage(script: Script) -> JSON:

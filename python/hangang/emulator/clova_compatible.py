@@ -23,7 +23,7 @@ from .clova import (
     messages_of,
     rate_headers,
 )
-from .json_types import is_object
+from .json_types import is_object, member
 from .tool_turns import OPENAI, wrong_tools, wrong_turn
 
 _UNSUPPORTED = {
@@ -89,8 +89,8 @@ async def _chat(call: Call) -> Response:
 def _effort(model: str, body: JSON) -> str:
     if model != "HCX-007":
         return "none"
-    nested = body.get("reasoning")
-    given = nested.get("effort") if is_object(nested) else body.get("reasoning_effort")
+    nested = is_object(body.get("reasoning"))
+    given = member(body, "reasoning", "effort") if nested else body.get("reasoning_effort")
     effort = given or ("none" if body.get("tools") else "low")
     if not isinstance(effort, str) or effort not in THOUGHTS:
         raise invalid("reasoning_effort")
@@ -100,8 +100,7 @@ def _effort(model: str, body: JSON) -> str:
 def _schema(form: object) -> JSON | None:
     if not is_object(form):
         return None
-    inner = form.get("json_schema")
-    schema = inner.get("schema") if is_object(inner) else None
+    schema = member(form, "json_schema", "schema")
     if form.get("type") != "json_schema" or not is_object(schema):
         raise Refusal(400, "40055")
     return schema

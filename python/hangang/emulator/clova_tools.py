@@ -27,14 +27,12 @@ async def _text(call: Call, most: int) -> str:
 
 
 async def _embedding(call: Call) -> Response:
-    text = await _text(call, 8_192)
-    return call.reply(ok({"embedding": embed(text), "inputTokens": count_tokens(text)}))
-
-
-async def _embedding_v1(call: Call) -> Response:
-    if call.path["model"] not in ("clir-emb-dolphin", "clir-sts-dolphin"):
-        raise Refusal(400, "40080")
-    text = await _text(call, 500)
+    most = 8_192
+    if "model" in call.path:
+        if call.path["model"] not in ("clir-emb-dolphin", "clir-sts-dolphin"):
+            raise Refusal(400, "40080")
+        most = 500
+    text = await _text(call, most)
     return call.reply(ok({"embedding": embed(text), "inputTokens": count_tokens(text)}))
 
 
@@ -51,14 +49,11 @@ async def _chat_body(call: Call) -> tuple[JSON, list[JSON]]:
 
 async def _count_chat(call: Call) -> Response:
     _, messages = await _chat_body(call)
-    counted = [
-        {
-            "role": message.get("role"),
-            "content": message.get("content"),
-            "count": count_tokens(text_of(message.get("content"))),
-        }
-        for message in messages
-    ]
+    counted: list[JSON] = []
+    for message in messages:
+        content = message.get("content")
+        count = count_tokens(text_of(content))
+        counted.append({"role": message.get("role"), "content": content, "count": count})
     return call.reply(ok({"messages": counted}))
 
 
@@ -90,7 +85,7 @@ ROUTES = routes(
     {
         "POST /v1/api-tools/embedding/v2": _embedding,
         "POST /v1/api-tools/embedding/v2/tokenize": _count_text,
-        "POST /v1/api-tools/embedding/{model}": _embedding_v1,
+        "POST /v1/api-tools/embedding/{model}": _embedding,
         "POST /v1/api-tools/chat-tokenize/{model}": _count_chat,
         "POST /v3/api-tools/chat-tokenize/{model}": _count_chat_v3,
     },

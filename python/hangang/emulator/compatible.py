@@ -90,9 +90,9 @@ def _call_deltas(calls: tuple[ToolCall, ...], shape: Shape, random: Random) -> I
         head: JSON = {"index": index, "id": made.id, "type": "function"}
         if shape.vllm:
             arguments = json.dumps(made.arguments, separators=(",", ":"))  # \uXXXX, as the plugin
-            yield {**head, "function": {"name": made.name, "arguments": arguments}}
+            yield {**head, "function": _function(made.name, arguments)}
             continue
-        yield {**head, "function": {"name": made.name, "arguments": ""}}
+        yield {**head, "function": _function(made.name, "")}
         for piece in made.pieces(random):
             yield {"index": index, "function": {"arguments": piece}}
 
@@ -102,30 +102,22 @@ def completion(script: Script, shape: Shape) -> JSON:
     message: JSON = {"role": "assistant", "content": script.text}
     if script.thinking:
         message[shape.reasoning] = script.thinking_text
-    if script.calls:
+    if script.calls or shape.vllm:
         message["tool_calls"] = [
-            {
-                "id": made.id,
-                "type": "function",
-                "function": {"name": made.name, "arguments": made.arguments_text},
-            }
+            {"id": made.id, "type": "function", "function": _function(made.name, made.arguments_text)}
             for made in script.calls
         ]
-    elif shape.vllm:
-        message["tool_calls"] = []
-    choice: JSON = {"index": 0, "message": message, "logprobs": None}
-    choice["finish_reason"] = script.finish
+    choice: JSON = {"index": 0, "message": message, "logprobs": None, "finish_reason": script.finish}
+    answer: JSON = {**_head(shape), "object": "chat.completion", "choices": [choice]}
+    answer["usage"] = usage(script, shape)
     if shape.vllm:
         choice["stop_reason"] = None
-    answer: JSON = {
-        **_head(shape),
-        "object": "chat.completion",
-        "choices": [choice],
-        "usage": usage(script, shape),
-    }
-    if shape.vllm:
         answer["prompt_logprobs"] = None
     return answer
+
+
+def _function(name: str, arguments: str) -> JSON:
+    return {"name": name, "arguments": arguments}
 
 
 def usage(script: Script, shape: Shape) -> JSON:

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from . import compatible, exaone
 from ._call import JSON, Call, Refusal, Service, bearer, check_key, routes, status_of
 from .clova import chosen_tools
-from .json_types import is_object, is_objects
+from .json_types import is_object, is_objects, member
 from .tool_turns import OPENAI, wrong_turn
 
 PREFIXES = ("", "/api")  # of the API reference, and of the gateway
@@ -113,8 +113,7 @@ def vllm(call: Call, body: JSON, model: str, reasoning: str, *, thinks: bool = F
         raise Refusal(422, message="messages must not be empty")
     if (wrong := wrong_turn(messages, OPENAI, matched=False)) is not None:
         raise Refusal(400, message=wrong)
-    options = body.get("stream_options")
-    usage = is_object(options) and options.get("include_usage") is True
+    usage = member(body, "stream_options", "include_usage") is True
     return compatible.answer(
         call,
         body,

@@ -23,7 +23,7 @@ from ._faults import Frame
 from ._wire import dump, sse
 from .fake_answers import Script
 from .gov import CHAT
-from .json_types import is_list, is_object
+from .json_types import is_list, is_object, member
 
 
 def find_agent(call: Call) -> None:
@@ -70,8 +70,7 @@ def _script(call: Call, text: str, context: str, *, stream: bool) -> Script:
 
 
 def _agent_v1(call: Call, params: JSON, message: JSON, ident: Any) -> Response:
-    metadata = params.get("metadata")
-    session = metadata.get("chat_session_id") if is_object(metadata) else None
+    session = member(params, "metadata", "chat_session_id")
     if session is None and isinstance(message.get("contextId"), str):
         session = call.state.session_of(message["contextId"])
     session = session if isinstance(session, int) else call.state.new_session()

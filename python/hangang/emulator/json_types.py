@@ -1,4 +1,4 @@
-"""Type guards for JSON values."""
+"""Type guards for JSON values, and a way into them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, TypeGuard
 
 from hangang._values import is_list, is_object
 
-__all__ = ["is_between", "is_list", "is_number", "is_object", "is_objects", "is_text", "is_texts"]
+__all__ = ["is_between", "is_list", "is_number", "is_object", "is_objects", "is_text", "is_texts", "member"]
 
 
 def is_objects(value: object) -> TypeGuard[list[dict[str, Any]]]:
@@ -32,3 +32,10 @@ def is_number(value: object) -> TypeGuard[int | float]:
 def is_between(value: object, low: float, high: float) -> bool:
     """Whether a value is a number from `low` to `high`."""
     return is_number(value) and low <= value <= high
+
+
+def member(value: object, *names: str) -> Any:
+    """The member that a path of names leads to; None where one is missing or is no object's."""
+    for name in names:
+        value = value.get(name) if is_object(value) else None
+    return value

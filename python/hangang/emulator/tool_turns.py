@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .json_types import is_list, is_object, is_text
+from .json_types import is_list, is_object, is_text, member
 
 JSON = dict[str, Any]
 
@@ -70,10 +70,9 @@ def _wrong_call(call: object, form: Form) -> str | None:
         return ".id: must be a string"
     if call.get("type") != "function":
         return ".type: must be function"
-    function = call.get("function")
-    if not is_object(function) or not is_text(function.get("name")):
+    if not is_text(member(call, "function", "name")):
         return ".function.name: must be a string"
-    if not isinstance(function.get("arguments"), form.arguments):
+    if not isinstance(member(call, "function", "arguments"), form.arguments):
         return f".function.arguments: must be {form.arguments_name}"
     return None
 
@@ -85,21 +84,20 @@ def wrong_tools(body: JSON, form: Form) -> str | None:
         return None
     if not is_list(tools):
         return "tools: must be a list"
-    names: set[str] = set()
+    names: list[str] = []
     for number, tool in enumerate(tools):
         at = f"tools[{number}]"
         if not is_object(tool) or tool.get("type", "function") != "function":
             return f"{at}.type: must be function"
-        function = tool.get("function")
-        if not is_object(function) or not is_text(function.get("name")):
+        name = member(tool, "function", "name")
+        if not is_text(name):
             return f"{at}.function.name: must be a string"
-        if not is_object(function.get("parameters", {})):
+        if not is_object(tool["function"].get("parameters", {})):
             return f"{at}.function.parameters: must be a JSON Schema"
-        names.add(function["name"])
+        names.append(name)
     choice = body.get(form.choice, "auto")
     if is_object(choice):
-        function = choice.get("function")
-        if choice.get("type") != "function" or not is_object(function) or function.get("name") not in names:
+        if choice.get("type") != "function" or member(choice, "function", "name") not in names:
             return f"{form.choice}.function.name: names no function of tools"
     elif choice not in ("auto", "none"):
         return f"{form.choice}: must be auto, none or a function"
