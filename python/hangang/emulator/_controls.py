@@ -118,14 +118,6 @@ class Place:
     bytes: int | None = None
     events: int | None = None
 
-    @classmethod
-    def of(cls, value: Place | int | str) -> Place:
-        """Read `120` or `3e`."""
-        if isinstance(value, Place):
-            return value
-        text = str(value).strip()
-        return cls(events=_any_count(text[:-1])) if text.endswith("e") else cls(bytes=_any_count(text))
-
 
 @dataclass(frozen=True, slots=True)
 class Stall:
@@ -133,14 +125,6 @@ class Stall:
 
     place: Place
     seconds: float | None = None
-
-    @classmethod
-    def of(cls, value: Stall | int | str) -> Stall:
-        """Read `3e` or `3e,0.5`."""
-        if isinstance(value, Stall):
-            return value
-        place, comma, seconds = str(value).partition(",")
-        return cls(Place.of(place), _seconds(seconds) if comma else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,15 +134,6 @@ class Malformed:
     event: int
     kind: str = "json"
 
-    @classmethod
-    def of(cls, value: Malformed | int | str) -> Malformed:
-        """Read `2` or `2,utf8`."""
-        if isinstance(value, Malformed):
-            return value
-        event, _, kind = str(value).partition(",")
-        kind = _word("json", "utf8", "bracket", "")(kind)
-        return cls(_count(least=1, most=2**31)(event), kind or "json")
-
 
 @dataclass(frozen=True, slots=True)
 class InStreamError:
@@ -167,17 +142,34 @@ class InStreamError:
     after: int
     code: str | None = None
 
-    @classmethod
-    def of(cls, value: InStreamError | int | str) -> InStreamError:
-        """Read `3` or `3,42901`."""
-        if isinstance(value, InStreamError):
-            return value
-        after, _, code = str(value).partition(",")
-        return cls(_any_count(after), code.strip() or None)
+
+def _place(text: str) -> Place:
+    text = text.strip()
+    return Place(events=_any_count(text[:-1])) if text.endswith("e") else Place(bytes=_any_count(text))
+
+
+def _stall(text: str) -> Stall:
+    place, comma, seconds = text.partition(",")
+    return Stall(_place(place), _seconds(seconds) if comma else None)
+
+
+def _malformed(text: str) -> Malformed:
+    event, _, kind = text.partition(",")
+    return Malformed(_count(least=1, most=2**31)(event), _word("json", "utf8", "bracket", "")(kind) or "json")
+
+
+def _error(text: str) -> InStreamError:
+    after, _, code = text.partition(",")
+    return InStreamError(_any_count(after), code.strip() or None)
+
+
+def _or(kind: type[Any], read: Callable[[str], Any]) -> Callable[[object], Any]:
+    """A reader that takes a value of this type as it is, and of any other its text."""
+    return lambda value: value if isinstance(value, kind) else read(str(value))
 
 
 # How each control's value is read, and what it takes, in words.
-_PLACE = (Place.of, "a number of bytes such as 120, or a number of events such as 3e")
+_PLACE = (_or(Place, _place), "a number of bytes such as 120, or a number of events such as 3e")
 _SECONDS = (_seconds, "seconds from 0 to 86400")
 _CALLS = (_count(least=1, most=MOST_CALLS), f"a count from 1 to {MOST_CALLS}")
 _READERS: dict[str, tuple[Callable[[Any], Any], str]] = {
@@ -196,12 +188,15 @@ _READERS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "cut": _PLACE,
     "truncate": _PLACE,
     "reset": _PLACE,
-    "stall": (Stall.of, "a place (120 or 3e), or a place and seconds such as 3e,0.5"),
+    "stall": (_or(Stall, _stall), "a place (120 or 3e), or a place and seconds such as 3e,0.5"),
     "malformed": (
-        Malformed.of,
+        _or(Malformed, _malformed),
         "an event's number from 1, alone or with json, utf8 or bracket, such as 2,utf8",
     ),
-    "error": (InStreamError.of, "a number of events, alone or with a code of the service, such as 3,42901"),
+    "error": (
+        _or(InStreamError, _error),
+        "a number of events, alone or with a code of the service, such as 3,42901",
+    ),
     "no_end": (_flag, "1 or 0"),
     "status": (_count(least=200, most=599), "an HTTP status from 200 to 599"),
     "code": (str, "a code of the service"),
