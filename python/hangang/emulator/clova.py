@@ -79,7 +79,7 @@ _DEFAULT_LIMIT = {"none": 512, "low": 5_120, "medium": 10_240, "high": 20_480}
 MIN_TOKENS_WITH_TOOLS = 1_024
 
 
-def complete(refusal: Refusal) -> Refusal:
+def _complete(refusal: Refusal) -> Refusal:
     """Fill in what a refusal leaves open from the code table."""
     code = _SPECIAL.get(refusal.code or "", refusal.code)
     if code is None:
@@ -88,7 +88,7 @@ def complete(refusal: Refusal) -> Refusal:
     return replace(refusal, status=refusal.status or status, code=code, message=refusal.message or message)
 
 
-def authenticate(call: Call) -> str:
+def _authenticate(call: Call) -> str:
     """A Bearer key that begins with `nv-`, or the deprecated header pair."""
     key = bearer(call)
     if key is None:
@@ -109,7 +109,7 @@ def _limit(call: Call) -> int:
     return MODELS.get(call.path.get("model", ""), TUNED["v3"]).requests
 
 
-def rate_headers(limit: int, left: int, reset: float) -> dict[str, str]:
+def _rate_headers(limit: int, left: int, reset: float) -> dict[str, str]:
     """`reset` in Go's notation as real clients read it; the two other names are a guess."""
     return {
         "x-ratelimit-limit-requests": str(limit),
@@ -126,7 +126,7 @@ def _error_body(_: Call, refusal: Refusal) -> JSON:
     return body
 
 
-SERVICE = Service("clova", authenticate, _error_body, complete, _limit, rate_headers)
+SERVICE = Service("clova", _authenticate, _error_body, _complete, _limit, _rate_headers)
 
 
 def _chat(version: str) -> Handler:
@@ -511,7 +511,7 @@ def _event(name: str, data: JSON, random: Random, *, end: bool = False) -> Frame
 
 def error_frames(code: str | None, message: str | None, random: Random) -> Iterator[Frame]:
     """The documented ErrorEvent; no real one is public, and nothing follows it here."""
-    known = complete(refusal_of(code or "42901", message or ""))
+    known = _complete(refusal_of(code or "42901", message or ""))
     yield _event("error", {"status": {"code": known.code, "message": known.message}}, random)
 
 

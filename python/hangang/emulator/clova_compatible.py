@@ -7,22 +7,12 @@ The reasoning field's name is a control (`reasoning`), since the sources disagre
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from starlette.responses import Response
 
-from . import compatible
-from ._call import JSON, Call, Refusal, Service, routes
-from .clova import (
-    MODELS,
-    PREFIXES,
-    THOUGHTS,
-    authenticate,
-    chosen_tools,
-    complete,
-    invalid,
-    known_model,
-    messages_of,
-    rate_headers,
-)
+from . import clova, compatible
+from ._call import JSON, Call, Refusal, routes
 from .json_types import is_object, member
 from .tool_turns import OPENAI, wrong_tools, wrong_turn
 
@@ -37,11 +27,11 @@ def _error_body(_: Call, refusal: Refusal) -> JSON:
     return {"error": {"message": refusal.message, "type": None, "param": None, "code": refusal.code}}
 
 
-SERVICE = Service("clova-openai", authenticate, _error_body, complete, lambda _: 60, rate_headers)
+SERVICE = replace(clova.SERVICE, name="clova-openai", error_body=_error_body)
 
 
 async def _models(call: Call) -> Response:
-    return call.reply(compatible.models((*MODELS, "bge-m3"), "NAVER Cloud"))
+    return call.reply(compatible.models((*clova.MODELS, "bge-m3"), "NAVER Cloud"))
 
 
 async def _embeddings(call: Call) -> Response:
@@ -52,7 +42,7 @@ async def _embeddings(call: Call) -> Response:
         raise Refusal(400, "40002")
     texts = compatible.texts_of(body.get("input"))
     if texts is None:
-        raise invalid("input")
+        raise clova.invalid("input")
     if not texts or not all(texts):
         raise Refusal(400, "40004")
     return call.reply(compatible.embeddings(texts, "bge-m3", 1024, "float"))
@@ -60,18 +50,18 @@ async def _embeddings(call: Call) -> Response:
 
 async def _chat(call: Call) -> Response:
     body = await call.read_object()
-    model = known_model(body.get("model")).name
-    messages = messages_of(body)
+    model = clova.known_model(body.get("model")).name
+    messages = clova.messages_of(body)
     if not messages:
         raise Refusal(400, "40004")
     if any(message.get("content", "") is None for message in messages):
-        raise invalid("messages.content")
+        raise clova.invalid("messages.content")
     if (wrong := wrong_turn(messages, OPENAI) or wrong_tools(body, OPENAI)) is not None:
-        raise invalid(wrong)
+        raise clova.invalid(wrong)
     for name in sorted(_UNSUPPORTED & body.keys()):
         raise Refusal(400, "40002", f"Unsupported parameter: {name}")
     effort = _effort(model, body)
-    tools = chosen_tools(body, messages, "tool_choice")
+    tools = clova.chosen_tools(body, messages, "tool_choice")
     if tools and effort != "none":
         raise Refusal(400, "40009")  # seen with HCX-007 and some tools
     return compatible.answer(
@@ -80,7 +70,7 @@ async def _chat(call: Call) -> Response:
         messages,
         compatible.Shape(model=model, reasoning=call.controls.reasoning, vllm=False, error="50000"),
         limit=body.get("max_completion_tokens", body.get("max_tokens", 512)),
-        thoughts=THOUGHTS[effort],
+        thoughts=clova.THOUGHTS[effort],
         tools=tools,
         schema=_schema(body.get("response_format")),
     )
@@ -92,8 +82,8 @@ def _effort(model: str, body: JSON) -> str:
     nested = is_object(body.get("reasoning"))
     given = member(body, "reasoning", "effort") if nested else body.get("reasoning_effort")
     effort = given or ("none" if body.get("tools") else "low")
-    if not isinstance(effort, str) or effort not in THOUGHTS:
-        raise invalid("reasoning_effort")
+    if not isinstance(effort, str) or effort not in clova.THOUGHTS:
+        raise clova.invalid("reasoning_effort")
     return effort
 
 
@@ -109,5 +99,5 @@ def _schema(form: object) -> JSON | None:
 ROUTES = routes(
     SERVICE,
     {"POST /chat/completions": _chat, "POST /embeddings": _embeddings, "GET /models": _models},
-    [f"{prefix}/v1/openai" for prefix in PREFIXES],
+    [f"{prefix}/v1/openai" for prefix in clova.PREFIXES],
 )
