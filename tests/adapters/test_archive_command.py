@@ -804,12 +804,14 @@ def lines_of_many_parts(folder: Path) -> dict[tuple[str, int | None], bytes | No
     return bodies
 
 
+@pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_worker_processes_end_with_the_command(tmp_path: Path, how: int) -> None:
+def test_worker_processes_end_with_the_command(tmp_path: Path, how: int, workers: int) -> None:
     """A kill, or Ctrl-C, which the workers get too."""
     bodies = lines_of_many_parts(tmp_path / "in")
     out = tmp_path / "out"
-    command = [sys.executable, "-c", MANY_PARTS, str(tmp_path / "in"), "--out", str(out), "--workers", "2"]
+    command = [sys.executable, "-c", MANY_PARTS, str(tmp_path / "in"), "--out", str(out)]
+    command += ["--workers", str(workers)]
     process = subprocess.Popen(
         command, env=environment(), stderr=subprocess.PIPE, text=True, start_new_session=True
     )

@@ -6,6 +6,8 @@ Every capture, whole, cut and damaged, on both implementations; and every vector
 from __future__ import annotations
 
 import random
+import sys
+import threading
 from typing import Any
 
 import pytest
@@ -118,3 +120,30 @@ def test_arguments_are_checked(impl: Implementation) -> None:
     for bad in ["text", bytearray(b""), None]:
         with pytest.raises(TypeError, match="bodies must be a list of bytes"):
             impl.module.read_bodies([b"", bad])
+
+
+def test_other_threads_run_meanwhile(impl: Implementation) -> None:
+    """Python does not switch threads by itself here: another one runs only if the interpreter is released."""
+    if impl.name == "pure":
+        pytest.skip("it is Python code, which holds the interpreter")
+    body = WORKLOADS["openai"](20_000).wire
+    start, ran = threading.Event(), threading.Event()
+
+    def other() -> None:
+        start.wait()
+        ran.set()
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(3600)
+    try:
+        start.set()
+        for _ in range(1000):  # the system, too, takes its time to wake a thread
+            if ran.is_set():
+                break
+            impl.module.read_bodies([body])
+        assert ran.is_set()
+    finally:
+        sys.setswitchinterval(before)
+        thread.join()

@@ -195,7 +195,9 @@ def _executor(workers: int, scheduler: str | None, *, in_process: bool) -> Gener
             executor, threads = stack.enter_context(_cluster(scheduler))
             yield executor, 2 * threads
         elif in_process:
-            yield stack.enter_context(ThreadPoolExecutor(workers)), 2 * workers
+            threads = ThreadPoolExecutor(workers)
+            stack.callback(threads.shutdown, cancel_futures=True)
+            yield threads, 2 * workers
         elif workers == 1:
             yield _Here(), 1
         else:
