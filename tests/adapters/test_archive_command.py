@@ -734,6 +734,7 @@ DYING_WORKER = """
 import os, sys
 from hangang import cli
 from hangang.archive import _run
+_run.PART_FILES = 1
 _run.run_part = os._exit
 submit = _run._Processes.submit
 _run._Processes.submit = lambda self, function, part, options: submit(self, function, part.number)
@@ -840,9 +841,11 @@ def test_worker_processes_end_with_the_command(tmp_path: Path, how: int, workers
 
 def test_a_worker_that_dies(tmp_path: Path) -> None:
     """For want of memory, say. The command ends with a message, and so do the other workers."""
-    (tmp_path / "a.sse").write_bytes(b"data: [DONE]\n\n")
+    (tmp_path / "in").mkdir()
+    for name in "abcdefgh":
+        (tmp_path / "in" / f"{name}.sse").write_bytes(b"data: [DONE]\n\n")
     out = tmp_path / "out"
-    command = [*HANGANG, str(tmp_path / "a.sse"), "--out", str(out), "--workers", "2"]
+    command = [*HANGANG, str(tmp_path / "in"), "--out", str(out), "--workers", "2"]
     process = subprocess.Popen(
         [sys.executable, "-c", DYING_WORKER, *command[4:]],
         env=environment(), stderr=subprocess.PIPE, text=True,
@@ -853,7 +856,7 @@ def test_a_worker_that_dies(tmp_path: Path) -> None:
     )  # fmt: skip
     done = subprocess.run([*command, "--resume"], env=environment(), timeout=120, check=False)
     assert done.returncode == 0
-    assert len(rows(out)) == 1
+    assert len(rows(out)) == 8
 
 
 @contextmanager

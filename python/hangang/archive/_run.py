@@ -98,9 +98,11 @@ def run(
     with ExitStack() as stack:
         stack.callback(manifest.close)
         parts = _plan(sources, manifest, options, on_skip)
-        first = list(islice(parts, 1))  # what is wrong with the arguments is said before workers are started
+        first = list(islice(parts, 2))  # what is wrong with the arguments is said before workers are started
         if not first:
             return manifest
+        if len(first) == 1:
+            workers = 1
         in_process = any(source.startswith("memory:") for source in sources)
         executor, most = stack.enter_context(_executor(workers, scheduler, in_process=in_process))
         _run_parts(executor, most, chain(first, parts), options, manifest, on_part)
