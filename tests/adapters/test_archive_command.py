@@ -631,6 +631,23 @@ def test_a_source_that_cannot_be_read_is_named_and_tried_again(
     assert rows(tmp_path / "out") == expected(bodies | more)
 
 
+@pytest.mark.parametrize("difference", [-1000, -1, 1, 1000])
+def test_a_capture_that_has_changed_since_it_was_found_is_read_whole(
+    tmp_path: Path, run: Run, difference: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "in").mkdir()
+    bodies = write_captures(tmp_path / "in")
+    find = _run.find_sources
+
+    def found_before(given: Any, exclude: str) -> Iterator[Source]:
+        for source in find(given, exclude):
+            yield source._replace(size=max(source.size + difference, 0))
+
+    monkeypatch.setattr(_run, "find_sources", found_before)
+    assert run(tmp_path / "in", "-o", tmp_path / "out") == (0, [])
+    assert rows(tmp_path / "out") == expected(bodies)
+
+
 def test_a_source_that_breaks_off_has_no_rows(
     tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,7 +23,6 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import repeat
 from typing import Any
 
 from hangang._backend import impl
@@ -453,9 +452,10 @@ _WINDOW = 1024  # `detect` looks at this many bytes
 
 
 def _fetched(sources: tuple[Source, ...]) -> Iterator[tuple[Source, bytes | None]]:
-    """The sources in order, with the bodies of small plain remote captures: a request each, many at once."""
+    """The sources in order, with the bodies of small plain captures; of remote ones many at once."""
     if not any(is_remote(source.path) for source in sources):
-        yield from zip(sources, repeat(None))
+        for source in sources:
+            yield source, _body_at_once(source)
         return
     at = 0
     while at < len(sources):
@@ -468,6 +468,29 @@ def _fetched(sources: tuple[Source, ...]) -> Iterator[tuple[Source, bytes | None
             group.append(sources[at])
             at += 1
         yield from _fetch(group)
+
+
+def _body_at_once(source: Source) -> bytes | None:
+    """The body of a small plain local capture, the way that is taken a million times.
+
+    None for every other source, and if anything is not as expected: then the careful way names the error.
+    """
+    size = source.size
+    if not 0 <= size <= STREAMED or source.path.lower().endswith(_NOT_PLAIN):
+        return None
+    try:
+        handle = os.open(source.path, _READ)
+        try:
+            body = os.read(handle, size + 1)  # one more, which shows that it has grown
+        finally:
+            os.close(handle)
+    except OSError:
+        return None
+    return body if len(body) == size else None
+
+
+_NOT_PLAIN = (".parquet", ".jsonl", ".gz", ".zst")
+_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 
 
 def _is_small_remote(source: Source) -> bool:
@@ -494,32 +517,8 @@ def _fetch(group: list[Source]) -> Iterator[tuple[Source, bytes | None]]:
 
 
 def _read_capture(source: Source, _: Part, decoder: _Decoder) -> None:
-    if source.is_compressed or is_remote(source.path):
-        with open_source(source) as file:
-            _read_chunks(source, content(source.path, file, CHUNK), decoder)
-        return
-    # The plain way, for it is taken a million times.
-    try:
-        handle = os.open(source.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-    except OSError as error:
-        raise UnreadableError(problem(error)) from error
-    try:
-        wanted = max(source.size, 0) + 1  # one more, which shows that it has grown
-        if wanted > STREAMED:
-            with os.fdopen(handle, "rb", buffering=0, closefd=False) as file:
-                _read_chunks(source, content(source.path, file, CHUNK), decoder)
-            return
-        body = os.read(handle, wanted)
-        if len(body) >= wanted or len(body) < source.size:  # it has changed since it was found
-            with os.fdopen(handle, "rb", buffering=0, closefd=False) as file:
-                file.seek(0)
-                _read_chunks(source, content(source.path, file, CHUNK), decoder)
-            return
-    except OSError as error:
-        raise UnreadableError(problem(error)) from error
-    finally:
-        os.close(handle)
-    decoder.body(source.name, None, body)
+    with open_source(source) as file:
+        _read_chunks(source, content(source.path, file, CHUNK), decoder)
 
 
 def _read_chunks(source: Source, chunks: Iterator[bytes], decoder: _Decoder) -> None:

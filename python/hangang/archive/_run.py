@@ -197,9 +197,9 @@ def _executor(workers: int, scheduler: str | None, *, in_process: bool) -> Gener
             executor, threads = stack.enter_context(_cluster(scheduler))
             yield executor, 2 * threads
         elif in_process:
-            threads = ThreadPoolExecutor(workers)
-            stack.callback(threads.shutdown, cancel_futures=True)
-            yield threads, 2 * workers
+            pool = ThreadPoolExecutor(workers)
+            stack.callback(pool.shutdown, cancel_futures=True)
+            yield pool, 2 * workers
         elif workers == 1:
             yield _Here(), 1
         else:
