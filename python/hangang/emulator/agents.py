@@ -19,7 +19,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, I
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from ._a2a import (
     INTERRUPTED,
@@ -348,7 +348,7 @@ _METHODS: dict[str, Callable[[Call, Wire, JSON], Awaitable[Response]]] = {
     "DeleteTaskPushNotificationConfig": _no_push,
     "GetExtendedAgentCard": _no_card,
 }
-ROUTES = [
+ROUTES: list[BaseRoute] = [
     Route("/.well-known/agent-card.json", _card, methods=["GET"]),
     *routes(OPEN, {"POST /a2a": _standard}),
     *routes(CHAT, {"POST /api/v1/teams/{team}/agent/{slug}/a2a": _standard}),

@@ -15,6 +15,7 @@ from dataclasses import replace
 from functools import partial
 
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 
 from . import compatible, exaone
 from ._call import JSON, Call, Refusal, Service, bearer, check_key, routes, status_of
@@ -136,7 +137,7 @@ def _thinks(model: str, body: JSON) -> bool:
     return "THINK" in model.upper() and not off
 
 
-ROUTES = [
+ROUTES: list[BaseRoute] = [
     *routes(CHAT, {"POST /v1/chat/completions": _chat, "GET /v1/models": _models}, PREFIXES),
     *routes(CODE_CLI, {"POST /v1/code-cli/chat/completions": _code_cli}),
 ]

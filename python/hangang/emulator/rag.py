@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from starlette.datastructures import FormData
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 
 from ._call import JSON, Call, Handler, Refusal, routes
 from ._store import Store
@@ -275,7 +276,7 @@ def _handlers() -> tuple[dict[str, Handler], dict[str, Handler]]:
 
 
 _LONG, _SHORT = _handlers()
-ROUTES = [
+ROUTES: list[BaseRoute] = [
     *routes(TOOLS, _LONG | _SHORT, [f"{prefix}/v1/rag42" for prefix in PREFIXES]),
     *routes(TOOLS, _SHORT, [f"{prefix}/rag42" for prefix in PREFIXES]),
 ]
