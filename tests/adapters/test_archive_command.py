@@ -9,6 +9,7 @@ import gzip
 import importlib
 import json
 import os
+import pickle
 import random
 import re
 import signal
@@ -381,6 +382,16 @@ def test_another_column(tmp_path: Path, run: Run) -> None:
     assert rows(tmp_path / "out") == []
     assert run(tmp_path / "in", "--out", tmp_path / "out2", "--column", "answer") == (0, [])
     assert len(rows(tmp_path / "out2")) == len(TEXTS) + 1
+
+
+def test_parts_are_sent_as_they_are() -> None:
+    sources = (Source("a", "/a", 1), Source("b.jsonl", "/b.jsonl", -1))
+    for part in (
+        _part.Part(7, sources, 99),
+        _part.Part(8, sources[1:], 9, byte_range=(3, 12), first_row=4),
+        _part.Part(9, sources[:1], 9, row_groups=(0, 2)),
+    ):
+        assert pickle.loads(pickle.dumps(part)) == part
 
 
 def test_globs_and_the_same_file_twice(tmp_path: Path, run: Run) -> None:

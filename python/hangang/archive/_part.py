@@ -104,6 +104,15 @@ class Part:
         """Which piece of its source it is; None: all of it."""
         return self.row_groups or self.byte_range
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Each part is sent to a worker: a column of names and one of sizes take a third of the time.
+        columns = tuple(zip(*self.sources, strict=True))
+        return _part, (columns, self.number, self.size, self.row_groups, self.byte_range, self.first_row)
+
+
+def _part(columns: tuple[Any, ...], number: int, size: int, *more: Any) -> Part:
+    return Part(number, tuple(map(Source, *columns)), size, *more)
+
 
 @dataclass
 class PartResult:
