@@ -65,6 +65,7 @@ asan: ## the Python tests on a module built with AddressSanitizer (Linux, with g
 	$(SETUP) dev
 	@scripts/asan $(PYTEST_ARGS)
 
+# In one process: what pytest-xdist's workers run is not counted, and `-n` in PYTEST_ARGS would report next to nothing.
 coverage: ## lines and branches of python/ that the tests reach
 	$(SETUP) dev tests
 	$(PY) -m coverage run -m pytest $(PYTEST_ARGS)
