@@ -209,7 +209,7 @@ def run(folders: Sequence[Path], workers: int, more: Sequence[str] = ()) -> Run:
 
 def watch(pid: int, stop: threading.Event, peaks: dict[int, int]) -> None:
     """The largest resident size of each process of a tree, by /proc."""
-    while not stop.wait(0.02):
+    while not stop.wait(0.1):  # the kernel keeps the peak: what counts is one look before the end
         pids = [pid]
         while pids:
             one = pids.pop()

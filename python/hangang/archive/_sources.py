@@ -116,9 +116,9 @@ def _walk(path: str, exclude: str) -> Iterator[Source]:
     folders = [_Folder(path, root, exclude)]
     while folders:
         folder = folders[-1]
-        shown, full = folder.shown, folder.full
-        while folder.entries:
-            _, name, is_folder = folder.entries.pop()
+        shown, full, entries = folder.shown, folder.full, folder.entries
+        while entries:
+            name, is_folder = entries.pop()
             if is_folder:
                 folders.append(_Folder(shown + name, full + name, exclude))
                 break
@@ -146,14 +146,14 @@ class _Folder:
         self.path = path
         self.shown = os.path.join(name, "")  # what the names of its entries begin with
         self.full = os.path.join(path, "")
-        self.entries: list[tuple[bytes, str, bool]] = []
+        self.entries: list[tuple[str, bool]] = []
         self.is_unreadable = False
         if path == exclude:
             return
         try:
             with os.scandir(path) as scanned:
                 self.entries = [
-                    (os.fsencode(entry.name), entry.name, entry.is_dir(follow_symlinks=False))
+                    (entry.name, entry.is_dir(follow_symlinks=False))
                     for entry in scanned
                     if not entry.name.startswith(".")
                 ]
