@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -73,6 +74,23 @@ def test_a_deadline_ends_a_read_that_waits(library: str) -> None:
     with RawHTTPServer([[*apart(FRAMES[:4]), HANG]]) as server:
         asyncio.run(work())
     assert len(texts) == 4
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its event loop receives in another way")
+def test_asyncio_receives_into_small_buffers() -> None:
+    """More than 128 KiB would come from the system, page by page, for each event."""
+
+    async def work() -> None:
+        with RawHTTPServer([[head(chunked=True), chunk(FRAMES[0]), HANG]]) as server:
+            async with (
+                clova.AsyncClient(KEY, base_url=server.url, http_client="aiohttp") as client,
+                client.stream("HCX-005", QUESTION) as stream,
+            ):
+                assert stream._reply is not None
+                response = stream._reply.close.__self__._response  # type: ignore[attr-defined]
+                assert response.connection.transport.max_size <= 1 << 16
+
+    asyncio.run(work())
 
 
 # -- the reads of a body ---------------------------------------------------------------------------------------
