@@ -45,7 +45,7 @@ from .request import Call
 
 __all__ = ["Attempt", "AttemptOptions"]
 
-_FOLD_AFTER = 1 << 11  # bytes of the stream whose events may wait to be folded
+_FOLD_AFTER = 1 << 10  # bytes of the stream whose events may wait to be folded
 
 #: Types that cannot be a chat. Every other is tried: a service's own type may be missing or wrong.
 _FOREIGN_TYPES = ("text/html", "application/xhtml+xml", "image/", "audio/", "video/")
