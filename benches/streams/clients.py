@@ -201,10 +201,13 @@ async def bare(url: str, context: ssl.SSLContext) -> AsyncIterator[Read]:
 
     async def read(seen: Callable[[str], None]) -> None:
         done = loop.create_future()
-        await loop.create_connection(
+        transport, _ = await loop.create_connection(
             lambda: Protocol(seen, done), host, int(port), ssl=context if scheme == "https" else None
         )
-        await done
+        try:
+            await done
+        finally:
+            transport.abort()
 
     yield read
 
@@ -246,11 +249,14 @@ async def openai_sdk(url: str, context: ssl.SSLContext, library: str = "") -> As
 
 
 def limits_of_openai() -> Any:
-    """No limit on connections, in the class of the HTTP library that the SDK uses."""
+    """As good as no limit on connections, in the class of the HTTP library that the SDK uses.
+
+    None would leave aiohttp's own limit of 100.
+    """
     import openai
 
     base = openai.DefaultAsyncHttpxClient.__mro__[1]
-    return __import__(base.__module__.partition(".")[0]).Limits(max_connections=None)
+    return __import__(base.__module__.partition(".")[0]).Limits(max_connections=100_000)
 
 
 @asynccontextmanager
@@ -337,6 +343,7 @@ SYNC: dict[str, Any] = {
 
 async def run_async(name: str, url: str, context: ssl.SSLContext, streams: int, meter: Meter) -> int:
     async with ASYNC[name](url, context) as read:
+        await warm_up(read)
         before = resident()
 
         async def one() -> None:
@@ -344,6 +351,15 @@ async def run_async(name: str, url: str, context: ssl.SSLContext, streams: int, 
 
         await asyncio.gather(*(one() for _ in range(streams)))
     return before
+
+
+async def warm_up(read: Read) -> None:
+    """Read a first event: what is imported and made once a process is not the memory of a stream."""
+    first = asyncio.Event()
+    task = asyncio.create_task(read(lambda text: first.set()))
+    await first.wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def run_sync(name: str, url: str, context: ssl.SSLContext, streams: int, meter: Meter) -> int:
