@@ -374,7 +374,7 @@ class Fold:
     def extend(self, events: Iterable[object]) -> None:
         """Take events in order."""
         text, thinking = self.text, self.thinking
-        kind, handler, common = self._last  # of the event before: clients fold ten at a time
+        kind, handler, common = self._last  # of the event before: clients fold a few at a time
         for event in cast("Iterable[_HasCommon]", events):
             if type(event) is not kind:  # events come in runs of one kind
                 kind = type(event)

@@ -442,7 +442,7 @@ class AsyncStream(_StreamBase, Generic[E]):
                     self._require_open()
                     assert self._reply is not None
                     chunks = self._reply.chunks
-                    # Of our own classes only this one, which costs less than its `__anext__`.
+                    # Chunks that arrived together need no wait. Only this class can tell, none around it.
                     ready = chunks.ready if isinstance(chunks, GuardedChunks) else _nothing
                     try:
                         async for first in chunks:
