@@ -9,8 +9,7 @@ What always holds ([design §4]):
 - The iterator over a batch is the only cursor. All readers of the stream take from it, so nothing is
   delivered twice, and what is left in it was not delivered.
 - Folding, and sorting the waiting times, is done for several events at a time, which costs less: on demand,
-  and after every `_FOLD_AFTER` bytes or `MAX_ARRIVALS` times. Events that wait, with the payloads they hold,
-  are most of the memory of a live stream.
+  and after every `_FOLD_AFTER` bytes or `MAX_ARRIVALS` times: what waits is memory of each of many streams.
 """
 
 from __future__ import annotations

@@ -71,9 +71,8 @@ def done_before(deadline: Deadline, work: Callable[[], T], undo: Callable[[T], o
             undo_late()
 
     def undo_late() -> None:
-        for result in results:
-            with suppress(Exception):  # nobody could catch it
-                undo(result)
+        with suppress(Exception):  # there is none, it was undone already, or nobody could catch it
+            undo(results.pop())
 
     threading.Thread(target=run, name="hangang: total_timeout", daemon=True).start()
     try:
