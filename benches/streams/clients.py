@@ -44,6 +44,20 @@ class Meter:
         self.later = 0.0
         self.resident = 0
         self.late = array("q")
+        self.late_first = array("q")  # of each stream's first event
+
+    def of_stream(self) -> Callable[[str], None]:
+        """`seen` for the events of one stream."""
+        is_first = True
+
+        def seen(text: str) -> None:
+            nonlocal is_first
+            if is_first and text:
+                is_first = False
+                self.late_first.append(time.monotonic_ns() - int(text[4:]))
+            self.seen(text)
+
+        return seen
 
     def seen(self, text: str) -> None:
         """An event was read. Every contender pays for this alike, some 0.3 µs."""
@@ -347,7 +361,7 @@ async def run_async(name: str, url: str, context: ssl.SSLContext, streams: int, 
         before = resident()
 
         async def one() -> None:
-            await read(meter.seen)
+            await read(meter.of_stream())
 
         await asyncio.gather(*(one() for _ in range(streams)))
     return before
@@ -367,11 +381,16 @@ def run_sync(name: str, url: str, context: ssl.SSLContext, streams: int, meter: 
     lock = threading.Lock()
     before = resident()
 
-    def seen(text: str) -> None:
-        with lock:
-            meter.seen(text)
+    def of_stream() -> Callable[[str], None]:
+        unlocked = meter.of_stream()
 
-    threads = [threading.Thread(target=read, args=(seen,)) for _ in range(streams)]
+        def seen(text: str) -> None:
+            with lock:
+                unlocked(text)
+
+        return seen
+
+    threads = [threading.Thread(target=read, args=(of_stream(),)) for _ in range(streams)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -406,6 +425,7 @@ def main() -> None:
         before = asyncio.run(run_async(*arguments))
     end = time.perf_counter()
     late = sorted(meter.late)
+    first = sorted(meter.late_first)
     rate, later_99 = meter.keeps_up()
     print(
         json.dumps(
@@ -414,6 +434,7 @@ def main() -> None:
                 "cpu_us": (meter.cpu[1] - meter.cpu[0]) / meter.measured * 1e6,
                 "cpu_share": (meter.cpu[1] - meter.cpu[0]) / (meter.wall[1] - meter.wall[0]),
                 "seconds": end - begin,
+                "first_99_ms": first[len(first) * 99 // 100] / 1e6,
                 "late_median_ms": statistics.median(late) / 1e6,
                 "late_99_ms": late[len(late) * 99 // 100] / 1e6,
                 "late_max_ms": late[-1] / 1e6,
