@@ -770,7 +770,7 @@ class Dialect:
         return {
             "kind": "Result",
             "content": content(message, "content"),
-            "thinking_content": content(message, "thinkingContent"),
+            "thinking_content": text_or_none(message, "thinkingContent") or "",
             "role": text_or_none(message, "role"),
             "tool_calls": tool_calls(message.get("toolCalls"), partial=True),
             "finish_reason": reason_of(node, "finishReason", "stopReason"),
@@ -1207,7 +1207,7 @@ def clova_token(node: Node, message: Node, id: str) -> Event:
     return {
         "kind": "Token",
         "text": content(message, "content"),
-        "thinking": content(message, "thinkingContent"),
+        "thinking": text_or_none(message, "thinkingContent") or "",
         "role": text_or_none(message, "role"),
         "tool_calls": tool_calls(message.get("toolCalls"), partial=True),
         "finish_reason": reason_of(node, "finishReason", "stopReason"),
