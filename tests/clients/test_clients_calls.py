@@ -591,7 +591,7 @@ def test_a_client_object_of_the_caller(library: str, mode: str, plain: RawHTTPSe
         assert client.chat("HCX-005", QUESTION).text
         assert client._transport._adapter.http is own
     if library == "urllib3":
-        assert own.request("GET", plain.url, preload_content=False).status == 200
+        assert own.request("GET", plain.url).status == 200
         own.clear()
     else:
         assert not own.is_closed
