@@ -244,6 +244,55 @@ def test_close_from_another_thread_while_a_read_blocks(library: str, framing: st
     assert CLOSED in str(seen[-1])
 
 
+@pytest.mark.parametrize("total_timeout", [None, 60])
+@pytest.mark.parametrize("library", BLOCKING)
+def test_close_from_another_thread_before_the_head(library: str, total_timeout: float | None) -> None:
+    """The wait cannot be interrupted; what it brings is closed, although the client stays open."""
+    steps = [Sleep(0.3), head(chunked=True), chunk(PART), HANG]
+    with (
+        RawHTTPServer([steps]) as server,
+        clova.Client(KEY, base_url=server.url, http_client=library, max_retries=0) as client,
+    ):
+        stream = client.stream("HCX-005", QUESTION, total_timeout=total_timeout)
+        thread = threading.Timer(0.1, stream.close)
+        thread.start()
+        with pytest.raises(RuntimeError, match=CLOSED):
+            list(stream)
+        thread.join()
+        assert server.settle() == 0
+
+
+@pytest.mark.parametrize("mode", ["sync", "async"])
+def test_a_stream_closed_between_two_attempts_sends_nothing_more(mode: str) -> None:
+    busy = [head("503 Busy", "application/json", length=2, headers="retry-after: 1\r\n"), b"{}"]
+    options: Any = {"max_retries": 3}
+
+    def blocking(url: str) -> Any:
+        with clova.Client(KEY, base_url=url, **options) as client:
+            stream = client.stream("HCX-005", QUESTION)
+            thread = threading.Timer(0.3, stream.close)
+            thread.start()
+            with pytest.raises(RuntimeError, match=CLOSED):
+                list(stream)
+            thread.join()
+            return stream
+
+    async def awaiting(url: str) -> Any:
+        async with clova.AsyncClient(KEY, base_url=url, **options) as client:
+            stream = client.stream("HCX-005", QUESTION)
+            task = asyncio.create_task(stream.open())
+            await asyncio.sleep(0.3)
+            await stream.aclose()
+            with pytest.raises(RuntimeError, match=CLOSED):
+                await asyncio.wait_for(task, 0.3)  # at once, not at the end of the pause
+            return stream
+
+    with RawHTTPServer([busy]) as server:
+        stream = blocking(server.url) if mode == "sync" else asyncio.run(awaiting(server.url))
+        assert len(server.requests) == 1
+        assert stream.metrics.attempts == 1
+
+
 @pytest.mark.parametrize("library", BLOCKING)
 def test_closing_an_ended_stream_leaves_the_connection_to_the_next(library: str) -> None:
     """The socket is in the pool then: shutting it down would break the next answer."""

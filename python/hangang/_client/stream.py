@@ -252,10 +252,11 @@ class Stream(_StreamBase, Generic[E]):
                             yield from attempt.batch
                     if attempt.done:
                         break
+                    reply = self._reply  # before the question: another thread may close between the two
                     self._require_open()
-                    assert self._reply is not None
+                    assert reply is not None
                     try:
-                        for chunk in self._reply.chunks:
+                        for chunk in reply.chunks:
                             batch = attempt.feed(chunk)
                             if not in_batches:
                                 yield from batch
@@ -336,17 +337,22 @@ class Stream(_StreamBase, Generic[E]):
 
     def _try_once(self, prepared: Prepared, deadline: Deadline) -> None:
         self._release()
+        if self._closed:  # by another thread, while this one waited to try again
+            raise RuntimeError(_CLOSED)
         attempt = self._begin_attempt(prepared)
-        self._reply = self._sync.send(prepared, deadline)
-        self._require_open()  # another thread may have closed it meanwhile
-        attempt.opened(self._reply.status, self._reply.headers)
+        self._reply = reply = self._sync.send(prepared, deadline)
+        if self._closed:  # during the wait for the head, when there was nothing to close
+            self._release()
+            raise RuntimeError(_CLOSED)
+        attempt.opened(reply.status, reply.headers)
         while not attempt.waiting and not attempt.done:
             self._read(attempt)
         if not attempt.waiting:
             attempt.finished()
 
     def _read(self, attempt: Attempt) -> None:
-        reply = self._reply
+        reply = self._reply  # before the question: another thread may close between the two
+        self._require_open()
         assert reply is not None
         try:
             chunk = next(reply.chunks, None)
@@ -359,8 +365,8 @@ class Stream(_StreamBase, Generic[E]):
                 attempt.feed(chunk)
 
     def _name_request(self, error: Exception) -> None:
-        if self._reply is not None:
-            self._reply.attach_request(error)
+        if (reply := self._reply) is not None:
+            reply.attach_request(error)
 
     def _release(self) -> None:
         reply, self._reply = self._reply, None
@@ -379,7 +385,7 @@ class AsyncStream(_StreamBase, Generic[E]):
         super().__init__(transport, call)
         self._async = transport
         self._reply: AsyncReply | None = None
-        self._sending: Any = None  # the cancel scope of a request whose answer has not begun
+        self._opening: Any = None  # the cancel scope of the attempts, until the first event
 
     async def __aenter__(self) -> Self:
         await self._start()
@@ -503,8 +509,8 @@ class AsyncStream(_StreamBase, Generic[E]):
 
     async def _close(self, error: BaseException | None = None) -> None:
         """As `Stream._close`. Every await is cancelled again while a scope of anyio is cancelled."""
-        if self._sending is not None:
-            self._sending.cancel()
+        if self._opening is not None:
+            self._opening.cancel()
         was_closed, self._closed = self._closed, True
         try:
             await self._release()
@@ -521,7 +527,14 @@ class AsyncStream(_StreamBase, Generic[E]):
                 self._observe(prepared)
                 deadline = Deadline.after(prepared.settings.total_timeout)
                 label = self._transport.label(self._call)
-                await async_retrying(label, prepared.settings, self._try_once, prepared, deadline)
+                from anyio import CancelScope
+
+                try:
+                    with CancelScope() as self._opening:  # which `aclose` of another task cancels
+                        await async_retrying(label, prepared.settings, self._try_once, prepared, deadline)
+                finally:
+                    self._opening = None
+                self._require_open()
                 self._opened()
             except BaseException as error:
                 self._opened()
@@ -532,15 +545,7 @@ class AsyncStream(_StreamBase, Generic[E]):
     async def _try_once(self, prepared: Prepared, deadline: Deadline) -> None:
         await self._release()
         attempt = self._begin_attempt(prepared)
-        from anyio import CancelScope
-
-        try:
-            with CancelScope() as self._sending:  # which `aclose` of another task cancels
-                self._reply = await self._async.send(prepared, deadline)
-        finally:
-            self._sending = None
-        self._require_open()
-        assert self._reply is not None
+        self._reply = await self._async.send(prepared, deadline)
         attempt.opened(self._reply.status, self._reply.headers)
         while not attempt.waiting and not attempt.done:
             await self._read(attempt)
