@@ -422,21 +422,51 @@ def test_a_fork_with_an_open_async_client(library: str) -> None:
             runner.run(client.aclose())
 
 
+@pytest.mark.parametrize("backend", ["asyncio", "asyncio-uvloop", "trio"])
 @pytest.mark.parametrize("library", AWAITING)
-def test_a_client_made_outside_of_the_loop_serves_several(library: str) -> None:
-    with RawHTTPServer([WHOLE]) as server:
+def test_a_client_made_outside_of_the_loop_serves_several(library: str, backend: str) -> None:
+    """On asyncio the end of a loop closes its connections; trio's are closed when the next run begins."""
+    name, _, loop = backend.partition("-")
+    if name == "trio" and library == "aiohttp":
+        pytest.skip("aiohttp runs on asyncio only")
+
+    async def ask(is_last: bool) -> None:
+        assert (await client.chat("HCX-005", QUESTION)).text
+        assert server.state.connections == 1, "it is kept for the next call"
+        if is_last:
+            await client.aclose()
+
+    with emulator.run_in_thread() as server:
         client = clova.AsyncClient(KEY, base_url=server.url, http_client=library, timeout=20)
+        for number in range(3):
+            anyio.run(ask, number == 2, backend=name, backend_options={"use_uvloop": True} if loop else {})
+            assert name == "trio" or server.wait_idle(), "a connection is still open"
+        assert server.wait_idle()
 
-        async def ask(is_last: bool) -> str:
-            text = str((await client.chat("HCX-005", QUESTION)).text)
-            if is_last:
-                await client.aclose()
-            else:
-                await asyncio.sleep(0.05)  # the server closes its connections
-            return text
 
-        texts = {asyncio.run(ask(number == 2)) for number in range(3)}
-    assert len(texts) == 1
+@pytest.mark.parametrize("library", AWAITING)
+def test_two_loops_at_once_keep_their_connections(library: str) -> None:
+    def asked(loop: asyncio.AbstractEventLoop, work: Any) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, loop).result(20)
+
+    loops = [asyncio.new_event_loop() for _ in range(2)]
+    threads = [threading.Thread(target=loop.run_forever) for loop in loops]
+    for thread in threads:
+        thread.start()
+    with emulator.run_in_thread() as server:
+        client = clova.AsyncClient(KEY, base_url=server.url, http_client=library, timeout=20)
+        for number in range(6):
+            assert asked(loops[number % 2], client.chat("HCX-005", QUESTION)).text
+            assert server.state.connections == min(number + 1, 2)
+        asked(loops[0], client.aclose())
+        with pytest.raises(RuntimeError, match="closed"):
+            asked(loops[1], client.chat("HCX-005", QUESTION))
+        for loop, thread in zip(loops, threads, strict=True):
+            asked(loop, loop.shutdown_asyncgens())
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+            loop.close()
+        assert server.wait_idle(), "a connection is still open"
 
 
 # -- trio ------------------------------------------------------------------------------------------------------

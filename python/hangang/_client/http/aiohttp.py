@@ -1,8 +1,7 @@
 """The adapter for aiohttp, which costs about what a bare socket costs. No type of its leaves this module.
 
 Where aiohttp must be helped:
-- A `ClientSession` belongs to one event loop. Ours is made by the first request, and again in another loop
-  and in a forked child, so that a client can be made anywhere.
+- A `ClientSession` can only be made in the event loop it belongs to. See `PerLoop`.
 - Bad chunked encoding closes the connection, but does not end a read that waits; nor does `sock_read`.
   `_Chunks` watches the connection.
 - A body without a length ends with its connection. aiohttp takes a connection that was reset for such an end.
@@ -20,7 +19,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import os
 import sys
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
@@ -29,6 +27,7 @@ from .. import tracebacks
 from . import decode
 from .environment import Proxies, tls_context
 from .interface import AsyncReply, Auth, HTTPRequest, Reason, Reply, Timeouts
+from .loops import PerLoop
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -43,7 +42,17 @@ _READ = 1 << 16  # bytes that are received at a time, at most
 
 def make(library: ModuleType, is_async: bool, base_url: str) -> AsyncAIOHTTP:
     """An adapter with sessions of its own."""
-    adapter = AsyncAIOHTTP(library, None)
+    tls = tls_context()
+
+    def session() -> Any:
+        return library.ClientSession(
+            # A stream holds its connection for as long as the answer takes: no cap on how many.
+            connector=library.TCPConnector(limit=0, ssl=tls, keepalive_timeout=5.0),
+            cookie_jar=library.DummyCookieJar(),
+            trust_env=False,
+        )
+
+    adapter = AsyncAIOHTTP(library, None, PerLoop(session, lambda made: made.close()))
     adapter.proxies.for_url(base_url)  # raises early
     return adapter
 
@@ -60,16 +69,12 @@ class AsyncAIOHTTP:
 
     name = "aiohttp"
 
-    def __init__(self, library: ModuleType, session: Any) -> None:
+    def __init__(self, library: ModuleType, session: Any, sessions: PerLoop | None = None) -> None:
         self._library = library
         self._url: Any = importlib.import_module("yarl").URL
         self.http = session
-        self._is_ours = session is None
-        self._closed = False
-        self._place: tuple[int, asyncio.AbstractEventLoop] | None = None  # process and loop of our session
-        self._left: list[Any] = []  # sessions of other processes and loops
+        self._sessions = sessions  # ours; None for one of the caller's, which is for one loop
         self.proxies = Proxies()
-        self.tls = tls_context() if self._is_ours else None
         self.failures: tuple[type[Exception], ...] = (library.ClientError, OSError)
         self.timeouts: tuple[type[Exception], ...] = (TimeoutError,)
         self.unreachable: tuple[type[Exception], ...] = (library.ClientConnectorError,)
@@ -105,8 +110,11 @@ class AsyncAIOHTTP:
     async def send(self, request: HTTPRequest, auth: Auth) -> AsyncReply:
         """See `Adapter.send`."""
         handled, library = sys.exception(), self._library
-        session, url = await self._session(), self._url(request.url, encoded=request.url.isascii())
-        proxy = self.proxies.for_url(request.url) if self._is_ours else None
+        session, proxy = self.http, None
+        if self._sessions is not None:
+            session, proxy = await self._sessions.here(), self.proxies.for_url(request.url)
+            self.http = session
+        url = self._url(request.url, encoded=request.url.isascii())
         limits = request.timeouts
         timeout = library.ClientTimeout(
             total=None,
@@ -150,40 +158,9 @@ class AsyncAIOHTTP:
         body = chunks if decode.is_identity(encoding) else decode.adecoded(chunks, encoding)
         return Reply(response.status, headers, body, chunks.close, _ignore, chunks.interrupt)
 
-    async def _session(self) -> Any:
-        if not self._is_ours:
-            return self.http
-        if self._closed:
-            raise RuntimeError("cannot send a request: the client was closed")
-        place = os.getpid(), asyncio.get_running_loop()
-        if self._place != place:
-            if self._place is not None:
-                await self._leave(*self._place)
-            library = self._library
-            self.http = library.ClientSession(
-                # A stream holds its connection for as long as the answer takes: no cap on how many.
-                connector=library.TCPConnector(limit=0, ssl=self.tls, keepalive_timeout=5.0),
-                cookie_jar=library.DummyCookieJar(),
-                trust_env=False,
-            )
-            self._place = place
-        return self.http
-
-    async def _leave(self, process: int, loop: asyncio.AbstractEventLoop) -> None:
-        """Give up the session of another process or loop."""
-        if process == os.getpid() and loop.is_closed():
-            await self.http.close()  # with its loop its connections are gone: this waits for nothing
-        else:
-            # A parent's, or of a loop in another thread: closing its connections from here would break them.
-            self._left.append(self.http)
-
     async def close(self) -> None:
         """Close the session."""
-        self._closed = True
-        if self._place == (os.getpid(), asyncio.get_running_loop()):
-            await self.http.close()
-        elif self._place is not None:
-            await self._leave(*self._place)
+        await (self.http.close() if self._sessions is None else self._sessions.close())
 
 
 class _Headers(dict[str, str]):

@@ -23,6 +23,7 @@ from .. import tracebacks
 from . import decode
 from .guard import Connecting, GuardedChunks, Reads, guarded, is_on_asyncio
 from .interface import AsyncReply, Auth, HTTPRequest, Reason, Reply, SyncReply, Timeouts, is_loopback
+from .loops import PerLoop
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -34,18 +35,22 @@ def make(library: ModuleType, is_async: bool, base_url: str) -> SyncHTTPX | Asyn
     """An adapter with a client object of its own."""
     # A proxy from the environment would carry a plain loopback request to another host.
     trust_env = not is_loopback(urlsplit(base_url).hostname or "")
-    kind = library.AsyncClient if is_async else library.Client
-    client = kind(
-        verify=_tls_context(
-            library, trust_env, os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
-        ),
-        # A stream holds its connection for as long as the answer takes: no cap on how many.
-        limits=library.Limits(max_connections=None, max_keepalive_connections=100),
-        follow_redirects=False,
-        trust_env=trust_env,
-        cookies=_NoCookies(),
-    )
-    return wrap(library, client, is_async)
+    tls = _tls_context(library, trust_env, os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+
+    def client() -> Any:
+        return (library.AsyncClient if is_async else library.Client)(
+            verify=tls,
+            # A stream holds its connection for as long as the answer takes: no cap on how many.
+            limits=library.Limits(max_connections=None, max_keepalive_connections=100),
+            follow_redirects=False,
+            trust_env=trust_env,
+            cookies=_NoCookies(),
+        )
+
+    first = client()  # raises early
+    if not is_async:
+        return SyncHTTPX(library, first)
+    return AsyncHTTPX(library, first, PerLoop(client, lambda made: made.aclose(), first))
 
 
 class _NoCookies(CookieJar):
@@ -110,8 +115,8 @@ class _HTTPX:
             return Reason.SENDING
         return Reason.NOTHING if isinstance(error, library.ReadTimeout) else None
 
-    def _build(self, request: HTTPRequest, auth: Auth) -> Any:
-        built = self.http.build_request(
+    def _build(self, http: Any, request: HTTPRequest, auth: Auth) -> Any:
+        built = http.build_request(
             request.method,
             request.url,
             headers=request.headers,
@@ -143,7 +148,7 @@ class SyncHTTPX(_HTTPX):
 
     def send(self, request: HTTPRequest, auth: Auth) -> SyncReply:
         """See `Adapter.send`."""
-        built, handled = self._build(request, auth), sys.exception()
+        built, handled = self._build(self.http, request, auth), sys.exception()
         try:
             response = self.http.send(built, stream=True, follow_redirects=False)
         except BaseException as error:  # Ctrl-C too
@@ -189,19 +194,24 @@ def _content_of(library: ModuleType) -> Any:
 class AsyncHTTPX(_HTTPX):
     """Sends by awaiting."""
 
-    def __init__(self, library: ModuleType, client: Any) -> None:
+    def __init__(self, library: ModuleType, client: Any, clients: PerLoop | None = None) -> None:
         super().__init__(library, client)
+        self._clients = clients  # ours; None for one of the caller's, which is for one loop
         self._content: Any = _content_of(library)
 
     async def send(self, request: HTTPRequest, auth: Auth) -> AsyncReply:
         """See `Adapter.send`."""
-        built, handled = self._build(request, auth), sys.exception()
+        handled = sys.exception()
+        if self._clients is not None:
+            self.http = await self._clients.here()
+        http = self.http
+        built = self._build(http, request, auth)
         if request.content:
             built.stream = self._content(request.content)
         connecting = Connecting()
         built.extensions.setdefault("trace", connecting.trace)
         try:
-            sending = self.http.send(built, stream=True, follow_redirects=False)
+            sending = http.send(built, stream=True, follow_redirects=False)
             response = await guarded(sending, connecting=connecting)
         except BaseException as error:  # cancellation too
             tracebacks.cut(error, handled)
@@ -239,7 +249,7 @@ class AsyncHTTPX(_HTTPX):
 
     async def close(self) -> None:
         """Close the client object."""
-        await self.http.aclose()
+        await (self.http.aclose() if self._clients is None else self._clients.close())
 
 
 def _is_unencoded(response: Any) -> bool:
