@@ -427,6 +427,9 @@ def test_embeddings_and_tokenizers(client: httpx.Client) -> None:
     assert client.post("/testapp/v1/api-tools/embedding/clir-emb-dolphin", json=text).is_success
     assert refusal(client.post("/v1/api-tools/embedding/other", json=text)) == (400, "40080")
     assert refusal(client.post("/v1/api-tools/embedding/v2", json={"text": ""})) == (400, "40004")
+    for model, most in (("v2", 8_192), ("clir-sts-dolphin", 500)):
+        long = {"text": "가" * (2 * most + 1)}
+        assert refusal(client.post(f"/v1/api-tools/embedding/{model}", json=long)) == (400, "40003")
     counted = client.post("/v1/api-tools/embedding/v2/tokenize", json=text).json()["result"]
     assert counted["numTokens"] == result["inputTokens"]
     body = {"messages": QUESTION, "tools": [WEATHER]}
@@ -435,6 +438,9 @@ def test_embeddings_and_tokenizers(client: httpx.Client) -> None:
     new = client.post("/v3/api-tools/chat-tokenize/HCX-005", json=body).json()["result"]
     assert new["messages"][0]["content"]["count"] > 0
     assert new["tools"]["count"] > 0
+    parts = {"messages": [{"role": "user", "content": [{"type": "text", "text": "한강"}]}]}
+    [counted] = client.post("/v3/api-tools/chat-tokenize/HCX-005", json=parts).json()["result"]["messages"]
+    assert counted == {"role": "user", "content": [{"type": "text", "count": 1}]}
     assert refusal(client.post("/v3/api-tools/chat-tokenize/HCX-9", json=body)) == (400, "40080")
 
 

@@ -14,16 +14,15 @@ from starlette.routing import Route
 
 from . import (
     agents,
-    canned,
     clova,
     clova_compatible,
     clova_tools,
     exaone,
     gov,
     gov_agents,
+    gov_rag,
+    gov_tools,
     openai_server,
-    rag,
-    tools,
 )
 from ._call import Call, Refusal, Service, keep, receive_body
 from ._controls import Controls
@@ -54,9 +53,8 @@ def build(state: State, host: str | None) -> Starlette:
             *openai_server.ROUTES,
             *agents.ROUTES,
             *gov_agents.ROUTES,
-            *rag.ROUTES,
-            *tools.ROUTES,
-            *canned.ROUTES,
+            *gov_rag.ROUTES,
+            *gov_tools.ROUTES,
         ],
         lifespan=lifespan,
         exception_handlers={404: _no_such_path, 405: _no_such_path},
