@@ -307,15 +307,15 @@ class Stream(_StreamBase, Generic[E]):
 
     def _close(self, error: BaseException | None = None) -> None:
         """Close; `error` is why, if it is not the caller's wish."""
-        if not self._closed:
-            self._closed = True
-            reply = self._reply
-            # After a fork the socket is the parent's too: shutting it down would end the parent's stream.
-            if reply is not None and self._reader.is_other(threading.get_ident()) and self._is_at_home:
-                reply.interrupt()  # closing alone would leave the other thread blocked
-            try:
-                self._release()
-            finally:
+        was_closed, self._closed = self._closed, True
+        reply = self._reply
+        # After a fork the socket is the parent's too: shutting it down would end the parent's stream.
+        if reply is not None and self._reader.is_other(threading.get_ident()) and self._is_at_home:
+            reply.interrupt()  # closing alone would leave the other thread blocked
+        try:
+            self._release()  # also if it was closed: what arrived meanwhile
+        finally:
+            if not was_closed:
                 self._end_metrics(error)
 
     def _start(self) -> None:
@@ -335,15 +335,16 @@ class Stream(_StreamBase, Generic[E]):
                 tracebacks.release(error)
                 raise
 
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise RuntimeError(_CLOSED)
+
     def _try_once(self, prepared: Prepared, deadline: Deadline) -> None:
         self._release()
-        if self._closed:  # by another thread, while this one waited to try again
-            raise RuntimeError(_CLOSED)
+        self._refuse_if_closed()  # by another thread, while this one waited to try again,
         attempt = self._begin_attempt(prepared)
         self._reply = reply = self._sync.send(prepared, deadline)
-        if self._closed:  # during the wait for the head, when there was nothing to close
-            self._release()
-            raise RuntimeError(_CLOSED)
+        self._refuse_if_closed()  # or while it waited for the head
         attempt.opened(reply.status, reply.headers)
         while not attempt.waiting and not attempt.done:
             self._read(attempt)
