@@ -16,12 +16,14 @@ import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import suppress
 from time import monotonic
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, cast
 
 __all__ = ["Connecting", "GuardedChunks", "Reads", "guarded", "is_on_asyncio"]
 
 T = TypeVar("T")
 
+_END = object()
+_NOT_BEGUN = object()
 _CLEANUP_SECONDS = 5.0  # what has not cleaned up by then is cancelled again
 
 
@@ -119,21 +121,15 @@ class Reads:
 
 @types.coroutine
 def guarded(
-    work: Awaitable[T],
+    work: Awaitable[T] | Generator[Any, Any, T],
     from_start: bool = False,
     connecting: Connecting | None = None,
     reads: Reads | None = None,
-    has_begun: bool = False,
-    waited: Any = None,
 ) -> Generator[Any, Any, T]:
-    """Await `work`. With `from_start` even the first cancellation waits until it is done.
-
-    With `has_begun`, `work` is a coroutine that was stepped once and waits for `waited`.
-    """
-    inner: Any = work if has_begun else work.__await__()
+    """Await `work`. With `from_start` even the first cancellation waits until it is done."""
+    inner: Any = work if isinstance(work, types.GeneratorType) else cast("Any", work).__await__()
     try:
-        if not has_begun:
-            waited = inner.send(None)
+        waited = inner.send(None)
         if from_start and (waited is None or isinstance(waited, asyncio.Future)):
             result: T = yield from _shielded(inner, waited, None)
             return result
@@ -228,44 +224,71 @@ def _waker(woken: asyncio.Future[None]) -> Any:
     return wake
 
 
+@types.coroutine
+def _steps(step: Callable[[], Any]) -> Generator[Any, Any, None]:
+    """The chunks of an async iterator, before each of them what it waits for, and `_END` from the end on.
+
+    To drive the iterator in here costs half of what it costs to send to each of its steps: there a chunk is
+    an exception that must be caught.
+    """
+    try:
+        while True:
+            chunk = yield from step()
+            yield chunk if type(chunk) is bytes else bytes(chunk)
+    except StopAsyncIteration:
+        while True:
+            yield _END
+
+
+def _chunk(steps: Generator[Any, Any, None], waited: Any) -> Generator[Any, Any, bytes]:
+    """The next chunk of `steps`, for `guarded`; `waited`: what it waits for, if it has begun."""
+    item: Any = steps.send(None) if waited is _NOT_BEGUN else waited
+    while type(item) is not bytes:
+        if item is _END:
+            raise StopAsyncIteration
+        try:
+            sent = yield item
+        except GeneratorExit:
+            steps.close()
+            raise
+        except BaseException as error:  # a cancellation
+            item = steps.throw(error)
+        else:
+            item = steps.send(sent)
+    return item
+
+
 class GuardedChunks:
     """An async iterator, each of whose steps is `guarded`.
 
     Not for `anext(chunks, default)`, which awaits a step anew each time that it is resumed.
     """
 
-    __slots__ = ("_begun", "_chunks", "_reads", "_step")
+    __slots__ = ("_chunks", "_reads", "_steps", "_waited")
 
     def __init__(self, chunks: AsyncIterator[bytes], reads: Reads | None) -> None:
         self._chunks: Any = chunks
-        self._step: Any = chunks.__anext__
-        self._begun: tuple[Any, Any] | None = None  # see `ready`
+        self._steps = _steps(chunks.__anext__)
+        self._waited: Any = _NOT_BEGUN  # see `ready`
         self._reads = reads
 
     def __aiter__(self) -> Self:
         return self
 
     def __anext__(self) -> Awaitable[bytes]:
-        if self._begun is None:
-            return guarded(self._step(), reads=self._reads)
-        (step, waited), self._begun = self._begun, None
-        return guarded(step, has_begun=True, waited=waited, reads=self._reads)
+        waited, self._waited = self._waited, _NOT_BEGUN
+        return guarded(_chunk(self._steps, waited), reads=self._reads)
 
     def ready(self) -> bytes | None:
         """The next chunk if it arrived together with the one before it; else None.
 
         After None the next step must be awaited at once: it has begun, perhaps within a scope of anyio.
-        To await a chunk that needs no wait costs twice as much as this.
+        To await a chunk that needs no wait costs three times as much as this.
         """
-        step = self._step().__await__()
-        try:
-            waited = step.send(None)
-        except StopIteration as end:
-            chunk: bytes = end.value
-            return chunk
-        except StopAsyncIteration:
-            return None  # and so says the next step
-        self._begun = step, waited
+        item = self._steps.send(None)
+        if type(item) is bytes:
+            return item
+        self._waited = item
         return None
 
     async def finish(self, is_disconnected: bool) -> None:
