@@ -150,8 +150,9 @@ class Secrets:
 
     def struck_out_of_headers(self, headers: Mapping[str, str]) -> Mapping[str, str]:
         """The headers of an answer, a mapping of the same type; themselves if no key is in them."""
-        struck = [(name, self.struck_out(value)) for name, value in headers.items()]
-        if all(value == headers.get(name) for name, value in struck):
+        items = list(headers.items())
+        struck = [(name, self.struck_out(value)) for name, value in items]
+        if struck == items:
             return headers
         kind: Any = type(headers)
         copy: Mapping[str, str] = kind(struck)

@@ -80,14 +80,26 @@ def _log_retry(label: str, settings: Settings) -> Callable[[tenacity.RetryCallSt
 
 def retrying(label: str, settings: Settings, work: Callable[..., T], *arguments: Any) -> T:
     """What a function returns, with tries after the first; the last error is raised unchanged."""
+    since = time.monotonic()
+    try:
+        return work(*arguments)  # nearly always: the loop would cost a tenth of a short call
+    except APIError as error:
+        if not should_retry(error, settings.max_retry_wait):
+            raise
+        first = [error]
     import tenacity
+
+    def again() -> T:
+        if first:
+            raise first.pop()
+        return work(*arguments)
 
     loop = tenacity.Retrying(
         sleep=lambda seconds: time.sleep(seconds),  # looked up at the call, so that tests can replace it
-        **_rules(label, settings),
+        **_rules(label, settings, since),
     )
     try:
-        return loop(work, *arguments)
+        return loop(again)
     finally:
         _release(loop)
 
@@ -96,11 +108,23 @@ async def async_retrying(
     label: str, settings: Settings, work: Callable[..., Awaitable[T]], *arguments: Any
 ) -> T:
     """`retrying`, awaited, on asyncio or trio."""
+    since = time.monotonic()
+    try:
+        return await work(*arguments)
+    except APIError as error:
+        if not should_retry(error, settings.max_retry_wait):
+            raise
+        first = [error]
     import tenacity
 
-    loop = tenacity.AsyncRetrying(**_rules(label, settings))
+    async def again() -> T:
+        if first:
+            raise first.pop()
+        return await work(*arguments)
+
+    loop = tenacity.AsyncRetrying(**_rules(label, settings, since))
     try:
-        return await loop(work, *arguments)
+        return await loop(again)
     finally:
         _release(loop)
 
@@ -113,11 +137,12 @@ def _release(loop: tenacity.BaseRetrying) -> None:
     loop.iter_state.reset()
 
 
-def _rules(label: str, settings: Settings) -> dict[str, Any]:
+def _rules(label: str, settings: Settings, since: float) -> dict[str, Any]:
+    """The arguments of a loop whose first try, begun at `since`, has failed already."""
     import tenacity
 
     return {
-        "stop": _stop(settings),
+        "stop": _stop(settings, since),
         "wait": _wait,
         "retry": tenacity.retry_if_exception(lambda error: should_retry(error, settings.max_retry_wait)),
         "before_sleep": _log_retry(label, settings),
@@ -125,10 +150,11 @@ def _rules(label: str, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _stop(settings: Settings) -> tenacity.stop.stop_base:
+def _stop(settings: Settings, since: float) -> tenacity.stop.stop_base:
     import tenacity
 
     stop: tenacity.stop.stop_base = tenacity.stop_after_attempt(settings.max_retries + 1)
     if settings.total_timeout is not None:
-        stop = stop | tenacity.stop_before_delay(settings.total_timeout)
+        left = settings.total_timeout - (time.monotonic() - since)
+        stop = stop | tenacity.stop_before_delay(max(left, 0.0))
     return stop

@@ -116,6 +116,7 @@ class Transport:
             http_client, is_async=self.is_async, base_url=self.base_url
         )
         self._check_address(self.base_url, "base_url")
+        self._last_address = ""  # the one that was checked last
         if chosen.get("timeout") is None:  # the limits of the caller's own client object apply
             limits = DEFAULT_TIMEOUTS if self._owns_http else self._adapter.own_timeouts()
             settings = replace(settings, timeouts=limits)
@@ -167,7 +168,9 @@ class Transport:
             for name, value in more.items():
                 headers[name.lower()] = value
         url = (self.base_url if call.base_url is None else call.base_url) + path
-        self._check_address(url, "the address")
+        if url != self._last_address:  # most calls go where the one before them went
+            self._check_address(url, "the address")
+            self._last_address = url
         return Prepared(call, HTTPRequest(call.method, url, headers, content, timeouts), settings)
 
     def _check_address(self, url: str, name: str) -> None:
