@@ -10,6 +10,7 @@ What always holds ([design §4]):
   delivered twice, and what is left in it was not delivered.
 - Folding, and sorting the waiting times, is done for several events at a time, which costs less: on demand,
   and after every `_FOLD_AFTER` bytes or `MAX_ARRIVALS` times: what waits is memory of each of many streams.
+  In a burst, such as an answer that was stored, it is done after more bytes: they do not wait for long.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ from .request import Call
 __all__ = ["Attempt", "AttemptOptions"]
 
 _FOLD_AFTER = 1 << 10  # bytes of the stream whose events may wait to be folded
+_FOLD_AFTER_IN_BURST = 1 << 14
+_BURST = 0.02  # seconds: so soon after the last time, the stream is no model that writes
 
 #: Types that cannot be a chat. Every other is tried: a service's own type may be missing or wrong.
 _FOREIGN_TYPES = ("text/html", "application/xhtml+xml", "image/", "audio/", "video/")
@@ -78,8 +81,8 @@ class Attempt:
 
     __slots__ = (
         "__weakref__", "_arrivals", "_before", "_clock", "_error_event", "_error_type", "_fold", "_fold_at",
-        "_opened_at", "_options", "_parse", "_parser", "_rate_limit", "_stall", "_unfolded", "batch", "call",
-        "dialect", "done", "failure", "headers", "metrics", "status",
+        "_folded_at", "_opened_at", "_options", "_parse", "_parser", "_rate_limit", "_stall", "_unfolded",
+        "batch", "call", "dialect", "done", "failure", "headers", "metrics", "status",
     )  # fmt: skip
 
     def __init__(self, call: Call, options: AttemptOptions, metrics: Metrics) -> None:
@@ -94,6 +97,7 @@ class Attempt:
         self._fold = Fold()
         self._unfolded: list[Any] = []  # events in order, delivered or not, that were not folded yet
         self._fold_at = metrics.bytes + _FOLD_AFTER
+        self._folded_at = 0.0
         # Looked up once, because `feed` runs for each token:
         self._clock = metrics._clock
         self._arrivals = metrics._arrivals
@@ -282,7 +286,9 @@ class Attempt:
 
     def _fold_delivered(self) -> None:
         """Fold what was delivered, and sort the waiting times into the histogram once there are many."""
-        self._fold_at = self.metrics.bytes + _FOLD_AFTER
+        now, last = self._clock(), self._folded_at
+        self._folded_at = now
+        self._fold_at = self.metrics.bytes + (_FOLD_AFTER_IN_BURST if now - last < _BURST else _FOLD_AFTER)
         if not self.waiting:
             self._fold.extend(self._unfolded)
             self._unfolded.clear()
