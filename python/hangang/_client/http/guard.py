@@ -225,7 +225,7 @@ def _waker(woken: asyncio.Future[None]) -> Any:
 
 
 @types.coroutine
-def _steps(step: Callable[[], Any]) -> Generator[Any, Any, None]:
+def _steps(step: Callable[[], Generator[Any, Any, Any]]) -> Generator[Any, Any, None]:
     """The chunks of an async iterator, before each of them what it waits for, and `_END` from the end on.
 
     To drive the iterator in here costs half of what it costs to send to each of its steps: there a chunk is
@@ -268,7 +268,8 @@ class GuardedChunks:
 
     def __init__(self, chunks: AsyncIterator[bytes], reads: Reads | None) -> None:
         self._chunks: Any = chunks
-        self._steps = _steps(chunks.__anext__)
+        # `types.coroutine` lets it await, and remains a generator, which its type does not say.
+        self._steps: Generator[Any, Any, None] = cast("Any", _steps(cast("Any", chunks.__anext__)))
         self._waited: Any = _NOT_BEGUN  # see `ready`
         self._reads = reads
 
