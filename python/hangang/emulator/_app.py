@@ -24,8 +24,7 @@ from . import (
     gov_tools,
     openai_server,
 )
-from ._call import Call, Refusal, Service, keep, receive_body
-from ._controls import Controls
+from ._call import Refusal, Service, receive
 from ._faults import Faults
 from ._guard import HostGuard
 from ._state import State
@@ -57,7 +56,7 @@ def build(state: State, host: str | None) -> Starlette:
             *gov_tools.ROUTES,
         ],
         lifespan=lifespan,
-        exception_handlers={404: _no_such_path, 405: _no_such_path},
+        exception_handlers={404: _no_such_path, 405: _no_such_path, ClientDisconnect: _left},
     )
     app.state.emulator = state
     app.add_middleware(Faults)
@@ -82,16 +81,15 @@ async def _requests(request: Request) -> Response:
 
 async def _no_such_path(request: Request, error: Exception) -> Response:
     """An unknown path, or another method, in the words of the service that it looks like."""
-    state: State = request.app.state.emulator
-    service = _service_of(request.url.path)
-    try:
-        keep(request, await receive_body(request), service.name)
-    except ClientDisconnect:
-        return Response(status_code=400)
-    call = Call(request, state, Controls(), service)
+    call = await receive(request, _service_of(request.url.path))
     status = error.status_code if isinstance(error, HTTPException) else 404
     refused = call.service.complete(Refusal(404))
     return call.refuse(Refusal(status, refused.code, refused.message))
+
+
+async def _left(_: Request, __: Exception) -> Response:
+    """The client left before its request was whole; nobody reads this."""
+    return Response(status_code=400)
 
 
 def _service_of(path: str) -> Service:

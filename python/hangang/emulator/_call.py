@@ -10,13 +10,13 @@ from random import Random
 from typing import Any, cast
 
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Message
 
 from ._controls import ControlError, Controls
-from ._faults import PLAN, Frame, Frames, Plan
+from ._faults import Frame, Frames, Plan, one_shot
 from ._replies import AnswersError
 from ._requests import Request as ReceivedRequest
 from ._requests import decoded
@@ -103,14 +103,15 @@ class Service:
 
 @dataclass
 class Call:
-    """A request and all that is needed to answer it."""
+    """A request and all that is needed to answer it; `over_limit`: its body is too large, and dropped."""
 
     request: Request
     state: State
     controls: Controls
     service: Service
-    content: bytes = b""
-    received: ReceivedRequest | None = None
+    content: bytes
+    received: ReceivedRequest
+    over_limit: bool = False
     headers: dict[str, str] = field(default_factory=dict[str, str])
 
     @property
@@ -175,7 +176,6 @@ class Call:
             Replay: a capture was chosen.
             Exception: of `refuse`, for an error that was chosen, except after a text in a stream.
         """
-        assert self.received is not None
         reply = self.state.replies.next(self.received)
         counted = count_tokens(prompt) if prompt_tokens is None else prompt_tokens
         if reply is None:
@@ -192,16 +192,13 @@ class Call:
         self.headers["x-hangang-text-sha256"] = hashlib.sha256(made.text.encode()).hexdigest()
         return made
 
-    def _plan(self, controls: Controls | None = None, **options: Any) -> None:
-        """Tell the middleware what it must know of the answer."""
+    def _plan(self, controls: Controls | None = None, **options: Any) -> Plan:
         random = self.random("fragments", self.request.url.path)
-        plan = Plan(controls=controls or self.controls, state=self.state, random=random, **options)
-        self.request.scope.setdefault("extensions", {})[PLAN] = plan
+        return Plan(controls=controls or self.controls, state=self.state, random=random, **options)
 
     def whole(self, body: bytes, media_type: str = "application/json") -> Response:
         """A one-shot answer."""
-        self._plan(whole=True)
-        return Response(body, headers={**self.headers, "content-type": media_type})
+        return one_shot(body, {**self.headers, "content-type": media_type}, self._plan())
 
     def reply(self, value: object) -> Response:
         """A one-shot JSON answer."""
@@ -217,8 +214,8 @@ class Call:
         media_type: str = "text/event-stream",
     ) -> Response:
         """A stream of frames under the request's controls; see `Plan`."""
-        self._plan(newline=newline, comment=comment, error_frames=error_frames)
-        return Frames(frames, {**self.headers, "content-type": media_type})
+        plan = self._plan(newline=newline, comment=comment, error_frames=error_frames)
+        return Frames(frames, {**self.headers, "content-type": media_type}, plan)
 
     def replay(self, found: Replay) -> Response:
         """The bytes of a capture; fragments, pacing and places apply to them as to any stream."""
@@ -226,7 +223,7 @@ class Call:
             return self.whole(found.body)
         return self.stream(frames_of(found.body), newline="body", comment=None)
 
-    def refuse(self, refusal: Refusal) -> Response:
+    def refuse(self, refusal: Refusal, **more: object) -> Response:
         """The service's error answer, always JSON, also where a stream was asked for."""
         refusal = self.service.complete(refusal)
         headers = {**self.headers, **refusal.headers, "content-type": "application/json"}
@@ -234,9 +231,8 @@ class Call:
             headers["retry-after"] = f"{self.controls.retry_after:g}"
         if self.controls.reset_after is not None:
             headers["x-ratelimit-reset-requests"] = f"{self.controls.reset_after:g}s"
-        self._plan(Controls(delay=self.controls.delay), whole=True)
-        body = dump(self.service.error_body(self, refusal), spaced=self.service.spaced)
-        return Response(body, refusal.status, headers)
+        body = dump({**self.service.error_body(self, refusal), **more}, spaced=self.service.spaced)
+        return one_shot(body, headers, self._plan(Controls(delay=self.controls.delay)), refusal.status)
 
 
 def question_of(messages: Iterable[Any]) -> JSON:
@@ -257,28 +253,18 @@ def endpoint(service: Service, handler: Handler) -> Callable[[Request], Awaitabl
     """Wrap a handler: count, read the controls, check the key and the limit, catch refusals."""
 
     async def serve(request: Request) -> Response:
-        state = cast("State", request.app.state.emulator)
-        state.served[service.name] += 1
+        call = await receive(request, service)
+        call.state.served[service.name] += 1
         try:
-            content = await receive_body(request)
-        except ClientDisconnect:
-            return Response(status_code=400)
-        received = keep(request, content, service.name)
-        try:
-            controls = state.controls.with_headers(request.headers.items())
-        except ControlError as error:
-            return _explain(Call(request, state, state.controls, service), error)
-        if state.faults_are_over(controls):
-            controls = controls.without_faults()
-        call = Call(_with_body(request, content or b""), state, controls, service, content or b"", received)
-        try:
-            key = service.authenticate(call)
-            _limit(call, key)
-            if controls.status is not None or controls.code is not None:
-                raise Refusal(controls.status or 0, controls.code)
-            if content is None:
+            call.controls = call.state.controls_for(request.headers.items())
+            _limit(call, service.authenticate(call))
+            if call.controls.status is not None or call.controls.code is not None:
+                raise Refusal(call.controls.status or 0, call.controls.code)
+            if call.over_limit:
                 raise Refusal(413)
             return await handler(call)
+        except ControlError as error:  # in both forms: every client shows the sentence
+            return call.refuse(Refusal(400, message=str(error)), emulator={"error": str(error)})
         except Refusal as refusal:
             return call.refuse(refusal)
         except Replay as found:
@@ -305,12 +291,16 @@ def routes(
     return found
 
 
-async def receive_body(request: Request) -> bytes | None:
-    """The whole body; None if it is over the limit.
+async def receive(request: Request, service: Service) -> Call:
+    """Read a request and add it to `emulator.requests`.
 
     The rest of a body over the limit is read and dropped, so that the client can finish writing and
     read the answer.
+
+    Raises:
+        ClientDisconnect: the client left before its request was whole.
     """
+    state = cast("State", request.app.state.emulator)
     held = bytearray()
     size = 0
     async for chunk in request.stream():
@@ -319,39 +309,23 @@ async def receive_body(request: Request) -> bytes | None:
             held += chunk
         else:
             held.clear()
-    return None if size > MAX_BODY else bytes(held)
-
-
-def keep(request: Request, content: bytes | None, service: str) -> ReceivedRequest:
-    """Add a request to `emulator.requests`."""
-    state = cast("State", request.app.state.emulator)
+    content = bytes(held)
     received = ReceivedRequest(
-        service=service,
+        service=service.name,
         method=request.method,
         path=request.url.path,
-        headers={name.lower(): value for name, value in request.headers.items()},
-        body=decoded(content or b""),
+        headers=dict(request.headers.items()),
+        body=decoded(content),
         query=request.url.query,
     )
-    state.requests.add(received, len(content or b""))
-    return received
+    state.requests.add(received, len(content))
 
+    async def again() -> Message:
+        """The body once more, for a form."""
+        return {"type": "http.request", "body": content, "more_body": False}
 
-def _with_body(request: Request, content: bytes) -> Request:
-    """The same request, whose body can be read once more."""
-    pending: list[Message] = [{"type": "http.request", "body": content, "more_body": False}]
-
-    async def receive() -> Message:
-        return pending.pop() if pending else await request.receive()
-
-    return Request(request.scope, receive)
-
-
-def _explain(call: Call, error: ControlError) -> Response:
-    """400 in the service's own form, so that every client shows the sentence."""
-    refusal = call.service.complete(Refusal(400, message=str(error)))
-    body = call.service.error_body(call, refusal)
-    return JSONResponse({**body, "emulator": {"error": str(error)}}, status_code=400)
+    repeated = Request(request.scope, again)
+    return Call(repeated, state, state.controls, service, content, received, size > MAX_BODY)
 
 
 def _limit(call: Call, key: str) -> None:

@@ -41,7 +41,7 @@ Faults:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from typing import Any, TypedDict
 
@@ -55,62 +55,6 @@ class ControlError(ValueError):
     """An unknown control, or one with an invalid value; the message says what the control takes."""
 
 
-# What values are read with. Numbers are ASCII digits: int() also takes `1_000` and other scripts.
-
-
-def _count(*, least: int = 0, most: int = 2**62) -> Callable[[object], int]:
-    def read(value: object) -> int:
-        text = str(value).strip()
-        if not (text.isascii() and text.isdigit()) or not least <= int(text[:20]) <= most:
-            raise ValueError(text)
-        return int(text[:20])
-
-    return read
-
-
-def _number(most: float) -> Callable[[object], float]:
-    def read(value: object) -> float:
-        number = float(str(value))
-        if not 0 <= number <= most:  # also false for NaN
-            raise ValueError(number)
-        return number
-
-    return read
-
-
-_any_count = _count()
-_seconds = _number(86_400)
-
-
-def _integer(value: object) -> int:
-    text = str(value).strip()
-    if len(text) > 20 or not text.isascii() or "_" in text:
-        raise ValueError(text)
-    return int(text)
-
-
-def _flag(value: object) -> bool:
-    text = str(value).strip().lower()
-    if text not in ("1", "true", "yes", "on", "0", "false", "no", "off", ""):
-        raise ValueError(text)
-    return text in ("1", "true", "yes", "on")
-
-
-def _word(*allowed: str) -> Callable[[object], str]:
-    def read(value: object) -> str:
-        text = str(value).strip().lower()
-        if text not in allowed:
-            raise ValueError(text)
-        return text
-
-    return read
-
-
-def _fragments(value: object) -> str | int:
-    text = str(value).strip().lower()
-    return text if text in ("whole", "event", "random", "utf8") else _count(least=1, most=2**30)(text)
-
-
 @dataclass(frozen=True, slots=True)
 class Place:
     """A place in a response body: after a number of bytes, or after a number of events."""
@@ -120,10 +64,9 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Stall:
+class Stall(Place):
     """Silence at a place; `seconds` None lasts until the client leaves."""
 
-    place: Place
     seconds: float | None = None
 
 
@@ -143,19 +86,67 @@ class InStreamError:
     code: str | None = None
 
 
+# What values are read with. Numbers are ASCII digits: int() also takes `1_000` and other scripts.
+
+
+def _count(least: int = 0, most: int = 2**62) -> Callable[[object], int]:
+    def read(value: object) -> int:
+        text = str(value).strip()
+        is_number = len(text) <= 20 and text.isascii() and text.removeprefix("-").isdigit()
+        if not is_number or not least <= int(text) <= most:
+            raise ValueError(text)
+        return int(text)
+
+    return read
+
+
+def _number(most: float) -> Callable[[object], float]:
+    def read(value: object) -> float:
+        number = float(str(value))
+        if not 0 <= number <= most:  # also false for NaN
+            raise ValueError(number)
+        return number
+
+    return read
+
+
+def _word(*allowed: str) -> Callable[[object], str]:
+    def read(value: object) -> str:
+        text = str(value).strip().lower()
+        if text not in allowed:
+            raise ValueError(text)
+        return text
+
+    return read
+
+
+_any_count = _count()
+_seconds = _number(86_400)
+
+
+def _flag(value: object) -> bool:
+    return _word("1", "true", "0", "false")(value) in ("1", "true")
+
+
+def _fragments(value: object) -> str | int:
+    text = str(value).strip().lower()
+    return text if text in ("whole", "event", "random", "utf8") else _count(1, 2**30)(text)
+
+
 def _place(text: str) -> Place:
     text = text.strip()
-    return Place(events=_any_count(text[:-1])) if text.endswith("e") else Place(bytes=_any_count(text))
+    return Place(events=_any_count(text[:-1])) if text.endswith("e") else Place(_any_count(text))
 
 
 def _stall(text: str) -> Stall:
-    place, comma, seconds = text.partition(",")
-    return Stall(_place(place), _seconds(seconds) if comma else None)
+    where, comma, seconds = text.partition(",")
+    place = _place(where)
+    return Stall(place.bytes, place.events, _seconds(seconds) if comma else None)
 
 
 def _malformed(text: str) -> Malformed:
     event, _, kind = text.partition(",")
-    return Malformed(_count(least=1, most=2**31)(event), _word("json", "utf8", "bracket", "")(kind) or "json")
+    return Malformed(_count(1, 2**31)(event), _word("json", "utf8", "bracket", "")(kind) or "json")
 
 
 def _error(text: str) -> InStreamError:
@@ -163,117 +154,107 @@ def _error(text: str) -> InStreamError:
     return InStreamError(_any_count(after), code.strip() or None)
 
 
-def _or(kind: type[Any], read: Callable[[str], Any]) -> Callable[[object], Any]:
-    """A reader that takes a value of this type as it is, and of any other its text."""
-    return lambda value: value if isinstance(value, kind) else read(str(value))
+def _control(default: Any, read: Callable[[Any], Any], takes: str) -> Any:
+    """A control: its default, how its value is read, and what it takes, in words."""
+    return field(default=default, metadata={"read": read, "takes": takes})
 
 
-# How each control's value is read, and what it takes, in words.
-_PLACE = (_or(Place, _place), "a number of bytes such as 120, or a number of events such as 3e")
+def _fault(kind: type[Any], read: Callable[[str], Any], takes: str) -> dict[str, Any]:
+    """The same for a fault: its value is of this type, or is read from its text."""
+
+    def either(value: object) -> Any:
+        return value if isinstance(value, kind) else read(str(value))
+
+    return {"read": either, "takes": takes}
+
+
 _SECONDS = (_seconds, "seconds from 0 to 86400")
-_CALLS = (_count(least=1, most=MOST_CALLS), f"a count from 1 to {MOST_CALLS}")
-_READERS: dict[str, tuple[Callable[[Any], Any], str]] = {
-    "rate": (_number(1_000_000), "tokens a second, from 0 (all at once) to 1000000"),
-    "tokens": (_count(most=MOST_TOKENS), f"a count from 0 to {MOST_TOKENS}"),
-    "text": (_word("plain", "hard"), "plain or hard"),
-    "fragments": (_fragments, "event, whole, random, utf8 or a number of bytes from 1"),
-    "newline": (_word("lf", "crlf", "cr", "none"), "lf, crlf, cr or none"),
-    "keepalive": _SECONDS,
-    "seed": (_integer, "an integer"),
-    "delay": _SECONDS,
-    "calls": _CALLS,
-    "artifacts": _CALLS,
-    "reasoning": (str, "a field name"),
-    "error_form": (_word("status", "error"), "status or error"),
-    "cut": _PLACE,
-    "truncate": _PLACE,
-    "reset": _PLACE,
-    "stall": (_or(Stall, _stall), "a place (120 or 3e), or a place and seconds such as 3e,0.5"),
-    "malformed": (
-        _or(Malformed, _malformed),
-        "an event's number from 1, alone or with json, utf8 or bracket, such as 2,utf8",
-    ),
-    "error": (
-        _or(InStreamError, _error),
-        "a number of events, alone or with a code of the service, such as 3,42901",
-    ),
-    "no_end": (_flag, "1 or 0"),
-    "status": (_count(least=200, most=599), "an HTTP status from 200 to 599"),
-    "code": (str, "a code of the service"),
-    "retry_after": _SECONDS,
-    "reset_after": _SECONDS,
-    "times": (_any_count, "a count from 0"),
-    "tag": (str, "any text"),
-}
+_CALLS = (_count(1, MOST_CALLS), f"a count from 1 to {MOST_CALLS}")
+_PLACE = _fault(Place, _place, "a number of bytes such as 120, or a number of events such as 3e")
+_STALL = _fault(Stall, _stall, "a place (120 or 3e), or a place and seconds such as 3e,0.5")
+_MALFORMED = _fault(
+    Malformed, _malformed, "an event's number from 1, alone or with json, utf8 or bracket, such as 2,utf8"
+)
+_ERROR = _fault(
+    InStreamError, _error, "a number of events, alone or with a code of the service, such as 3,42901"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Controls:
     """All controls of one request; see the module's tables."""
 
-    rate: float = 0.0
-    tokens: int | None = None
-    text: str = "plain"
-    fragments: str | int = "event"
-    newline: str | None = None
-    keepalive: float | None = None
-    seed: int = 0
-    delay: float = 0.0
-    calls: int = 1
-    artifacts: int = 1
-    reasoning: str = "reasoning_content"
-    error_form: str | None = None
-    cut: Place | None = None
-    truncate: Place | None = None
-    reset: Place | None = None
-    stall: Stall | None = None
-    malformed: Malformed | None = None
-    error: InStreamError | None = None
-    no_end: bool = False
-    status: int | None = None
-    code: str | None = None
-    retry_after: float | None = None
-    reset_after: float | None = None
-    times: int | None = None
-    tag: str | None = None
+    rate: float = _control(0.0, _number(1_000_000), "tokens a second, from 0 (all at once) to 1000000")
+    tokens: int | None = _control(None, _count(0, MOST_TOKENS), f"a count from 0 to {MOST_TOKENS}")
+    text: str = _control("plain", _word("plain", "hard"), "plain or hard")
+    fragments: str | int = _control(
+        "event", _fragments, "event, whole, random, utf8 or a number of bytes from 1"
+    )
+    newline: str | None = _control(None, _word("lf", "crlf", "cr", "none"), "lf, crlf, cr or none")
+    keepalive: float | None = _control(None, *_SECONDS)
+    seed: int = _control(0, _count(-(2**62)), "an integer")
+    delay: float = _control(0.0, *_SECONDS)
+    calls: int = _control(1, *_CALLS)
+    artifacts: int = _control(1, *_CALLS)
+    reasoning: str = _control("reasoning_content", str, "a field name")
+    error_form: str | None = _control(None, _word("status", "error"), "status or error")
+    cut: Place | None = field(default=None, metadata=_PLACE)
+    truncate: Place | None = field(default=None, metadata=_PLACE)
+    reset: Place | None = field(default=None, metadata=_PLACE)
+    stall: Stall | None = field(default=None, metadata=_STALL)
+    malformed: Malformed | None = field(default=None, metadata=_MALFORMED)
+    error: InStreamError | None = field(default=None, metadata=_ERROR)
+    no_end: bool = _control(False, _flag, "1 or 0")
+    status: int | None = _control(None, _count(200, 599), "an HTTP status from 200 to 599")
+    code: str | None = _control(None, str, "a code of the service")
+    retry_after: float | None = _control(None, *_SECONDS)
+    reset_after: float | None = _control(None, *_SECONDS)
+    times: int | None = _control(None, _any_count, "a count from 0")
+    tag: str | None = _control(None, str, "any text")
 
-    def changed(self, changes: Iterable[tuple[str, Any]]) -> Controls:
+    def changed(self, changes: Iterable[tuple[str, Any]], *, headers: bool = False) -> Controls:
         """These controls with others on top; values may be text, as in a header.
 
         Raises:
-            ControlError: an unknown name, or a value that the control cannot have.
+            ControlError: an unknown name, or a value that the control cannot have; it calls a control by its
+            header, if that is where it was found.
         """
-        return self._changed((f"control {name!r}", name, value) for name, value in changes)
 
-    def with_headers(self, headers: Iterable[tuple[str, str]]) -> Controls:
-        """These controls with a request's `x-hangang-…` headers on top."""
-        return self._changed(
-            (f"header {name.lower()}", name[len(PREFIX) :].lower().replace("-", "_"), value)
-            for name, value in headers
-            if name.lower().startswith(PREFIX)
-        )
+        def label(name: str) -> str:
+            return PREFIX + name.replace("_", "-") if headers else repr(name)
 
-    def _changed(self, changes: Iterable[tuple[str, str, Any]]) -> Controls:
+        kind = "header" if headers else "control"
         found: dict[str, Any] = {}
-        for label, name, value in changes:
-            if name not in _READERS:
-                raise ControlError(_unknown(label, name))
-            read, takes = _READERS[name]
+        for name, value in changes:
+            if name not in _CONTROLS:
+                near = get_close_matches(name, _CONTROLS, n=1)
+                hint = f"did you mean {label(near[0])}?" if near else "`hangang serve --controls` lists them"
+                raise ControlError(f"unknown {kind} {label(name)}; {hint}")
+            control = _CONTROLS[name].metadata
             try:
-                found[name] = None if value is None else read(value)
+                found[name] = None if value is None else control["read"](value)
             except (TypeError, ValueError):
                 shown = repr(value)
                 shown = shown if len(shown) <= 80 else shown[:77] + "..."
-                raise ControlError(f"{label} cannot be {shown}: it takes {takes}") from None
+                raise ControlError(
+                    f"{kind} {label(name)} cannot be {shown}: it takes {control['takes']}"
+                ) from None
         return replace(self, **found) if found else self
+
+    def with_headers(self, headers: Iterable[tuple[str, str]]) -> Controls:
+        """These controls with a request's `x-hangang-…` headers on top."""
+        lower = ((name.lower(), value) for name, value in headers)
+        found = [(name[len(PREFIX) :], value) for name, value in lower if name.startswith(PREFIX)]
+        return self.changed(((name.replace("-", "_"), value) for name, value in found), headers=True)
 
     def without_faults(self) -> Controls:
         """The same controls without faults."""
-        none: dict[str, Any] = dict.fromkeys(_FAULTS)
-        return replace(self, **none, no_end=False)
+        defaults: dict[str, Any] = {name: _CONTROLS[name].default for name in _FAULTS}
+        return replace(self, **defaults)
 
 
-_FAULTS = ("cut", "truncate", "reset", "stall", "malformed", "error", "status", "code")
+_CONTROLS = {control.name: control for control in fields(Controls)}
+_FAULTS = ("cut", "truncate", "reset", "stall", "malformed", "error", "no_end", "status", "code")
 
 
 class ControlOptions(TypedDict, total=False):
@@ -302,13 +283,3 @@ class ControlOptions(TypedDict, total=False):
     code: str | None
     retry_after: float | None
     reset_after: float | None
-
-
-def _unknown(label: str, name: str) -> str:
-    as_header = label.startswith("header")
-    near = [
-        PREFIX + one.replace("_", "-") if as_header else repr(one)
-        for one in get_close_matches(name, _READERS, n=1)
-    ]
-    hint = f"did you mean {near[0]}?" if near else "`hangang serve --controls` lists them"
-    return f"unknown {label}; {hint}"

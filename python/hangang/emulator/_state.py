@@ -6,7 +6,7 @@ import asyncio
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -97,9 +97,16 @@ class State:
             work.cancel()
         await asyncio.gather(*self.work, return_exceptions=True)
 
-    def faults_are_over(self, controls: Controls) -> bool:
-        """Count a request of a tag; True if its faults have been injected often enough."""
-        return controls.times is not None and self.count("tags", controls.tag or "") > controls.times
+    def controls_for(self, headers: Iterable[tuple[str, str]]) -> Controls:
+        """The controls of a request; without faults, if its tag has had them `times` times.
+
+        Raises:
+            ControlError: a header has a value that its control cannot have.
+        """
+        controls = self.controls.with_headers(headers)
+        if controls.times is None or self.count("tags", controls.tag or "") <= controls.times:
+            return controls
+        return controls.without_faults()
 
     def use(self, key: str, limit: int) -> tuple[int, float]:
         """Count a request of a key in its minute.

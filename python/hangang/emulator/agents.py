@@ -17,9 +17,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.responses import Response
+from starlette.routing import BaseRoute
 
 from ._a2a import (
     INTERRUPTED,
@@ -33,7 +32,7 @@ from ._a2a import (
     part_1_0,
     ping,
 )
-from ._call import JSON, Call, Service, bearer, check_key, keep, no_headers, routes
+from ._call import JSON, Call, Service, bearer, check_key, no_headers, routes
 from ._faults import Frame
 from ._run import Run, work
 from ._store import Store
@@ -66,13 +65,12 @@ def _optional_key(call: Call) -> str:
 OPEN = Service("a2a", _optional_key, CHAT.error_body, CHAT.complete, rate_headers=no_headers)
 
 
-async def _card(request: Request) -> Response:
-    keep(request, b"", OPEN.name)
-    url = str(request.base_url) + "a2a"
+async def _card(call: Call) -> Response:
+    url = str(call.request.base_url) + "a2a"
     interface = {"url": url, "protocolBinding": "JSONRPC"}
     about = "Answers any question about the Han river."
     skill = {"id": "answer", "name": "answer", "description": about, "tags": ["emulator"]}
-    return JSONResponse(
+    return call.reply(
         {
             "name": "한강",
             "description": "The agent of the local emulator.",
@@ -349,7 +347,6 @@ _METHODS: dict[str, Callable[[Call, Wire, JSON], Awaitable[Response]]] = {
     "GetExtendedAgentCard": _no_card,
 }
 ROUTES: list[BaseRoute] = [
-    Route("/.well-known/agent-card.json", _card, methods=["GET"]),
-    *routes(OPEN, {"POST /a2a": _standard}),
+    *routes(OPEN, {"GET /.well-known/agent-card.json": _card, "POST /a2a": _standard}),
     *routes(CHAT, {"POST /api/v1/teams/{team}/agent/{slug}/a2a": _standard}),
 ]
