@@ -7,7 +7,7 @@ with a server made with a2a-sdk 1.3.0, 0.3 compatibility on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -50,35 +50,33 @@ STREAM_TYPE = "text/event-stream; charset=utf-8"
 class RPCError(Exception):
     """A JSON-RPC error.
 
-    1.0 adds an ErrorInfo with `metadata` to it and, for `fields`, a BadRequest; 0.3 has `detail`, and reports
-    an error that is `late` inside the stream, where one was asked for.
+    `violation` is a field of the params and what is wrong with it. 0.3 reports an error that is `late` inside
+    the stream, where one was asked for.
     """
 
     code: int
     message: str = ""
-    metadata: JSON = field(default_factory=dict[str, Any])
-    fields: tuple[tuple[str, str], ...] = ()
-    detail: str | None = None
+    violation: tuple[str, str] | None = None
     late: bool = False
 
     def __post_init__(self) -> None:
         self.message = self.message or _ERRORS.get(self.code, ("Server error", None))[0]
 
     def to_1_0(self) -> JSON:
-        """The error object of protocol 1.0."""
+        """The error object of protocol 1.0, with an ErrorInfo and, for a violation, a BadRequest."""
         details: list[JSON] = []
         _, reason = _ERRORS.get(self.code, ("", None))
         if reason is not None:
-            metadata = dict(self.metadata)
-            if self.fields:
-                metadata["errors"] = [{"field": name, "message": text} for name, text in self.fields]
-            info = {"reason": reason, "domain": "a2a-protocol.org", "metadata": metadata}
-            details.append({"@type": "type.googleapis.com/google.rpc.ErrorInfo", **info})
-        if self.fields:
-            violations = [{"field": name, "description": text} for name, text in self.fields]
-            bad_request = "type.googleapis.com/google.rpc.BadRequest"
-            details.append({"@type": bad_request, "fieldViolations": violations})
+            details.append(_detail("ErrorInfo", reason=reason, domain="a2a-protocol.org", metadata={}))
+        if self.violation is not None:
+            name, text = self.violation
+            details[0]["metadata"] = {"errors": [{"field": name, "message": text}]}
+            details.append(_detail("BadRequest", fieldViolations=[{"field": name, "description": text}]))
         return {"code": self.code, "message": self.message, **({"data": details} if details else {})}
+
+
+def _detail(kind: str, **members: object) -> JSON:
+    return {"@type": f"type.googleapis.com/google.rpc.{kind}", **members}
 
 
 def error_number(code: int | str | None) -> int:
@@ -108,9 +106,8 @@ class Wire:
         """A one-shot error."""
         if not self.old:
             return dump(self._answer("error", error.to_1_0()))
-        body: JSON = {"code": error.code, "data": None, "message": error.message}
-        if error.detail is not None:
-            body = {"code": error.code, "message": error.message, "data": error.detail}
+        detail = None if error.violation is None else ": ".join(error.violation)
+        body = {"code": error.code, "message": error.message, "data": detail}
         return dump({"jsonrpc": "2.0", "id": self.ident, "error": body})
 
     def event(self, event: JSON) -> bytes:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from http.client import responses
 from random import Random
 from typing import Any, cast
 
@@ -71,6 +72,11 @@ def status_of(code: str | None) -> int:
     if head.isascii() and head.isdigit() and len(code or "") in (3, 5) and 400 <= int(head) <= 599:
         return int(head)
     return _NAMED_STATUS.get(code or "", 500)
+
+
+def phrase(status: int) -> str:
+    """HTTP's words for a status."""
+    return responses.get(status, "Error")
 
 
 def no_headers(_limit: int, _left: int, _reset: float) -> dict[str, str]:

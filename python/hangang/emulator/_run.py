@@ -98,11 +98,6 @@ class Run:
                 return
             await self._changed.wait()
 
-    async def finished(self) -> None:
-        """Wait for the end of the work."""
-        while not self.done:
-            await self._changed.wait()
-
     def _wake(self) -> None:
         waiting, self._changed = self._changed, asyncio.Event()
         waiting.set()

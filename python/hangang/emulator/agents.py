@@ -42,18 +42,6 @@ from .gov import CHAT
 from .gov_agents import find_agent
 from .json_types import is_object, is_objects, is_text, member
 
-_OLD = {
-    "message/send": "SendMessage",
-    "message/stream": "SendStreamingMessage",
-    "tasks/get": "GetTask",
-    "tasks/cancel": "CancelTask",
-    "tasks/resubscribe": "SubscribeToTask",
-    "tasks/pushNotificationConfig/set": "CreateTaskPushNotificationConfig",
-    "tasks/pushNotificationConfig/get": "GetTaskPushNotificationConfig",
-    "tasks/pushNotificationConfig/list": "ListTaskPushNotificationConfigs",
-    "tasks/pushNotificationConfig/delete": "DeleteTaskPushNotificationConfig",
-    "agent/getAuthenticatedExtendedCard": "GetExtendedAgentCard",
-}
 MOST_OF_A_TASK = 2**23
 
 
@@ -92,45 +80,37 @@ async def _card(call: Call) -> Response:
 
 async def _standard(call: Call) -> Response:
     find_agent(call)
-    wire, method = Wire(), ""
+    wire, serve = Wire(), None
     try:
-        body = _read(call)
-        given, ident = str(body.get("method") or ""), body.get("id")
+        try:
+            body = read_json(call.content)
+        except (ValueError, RecursionError) as error:
+            raise RPCError(-32700, str(error)) from None
+        if not is_object(body):
+            raise RPCError(-32600)
+        method, ident = body.get("method"), body.get("id")
         is_known = isinstance(ident, str | int | None) and not isinstance(ident, bool)
-        wire = Wire(given in _OLD, ident if is_known else None)
-        method = _method(call, wire, body, given)
+        old, serve = _METHODS.get(str(method), (False, None))
+        wire = Wire(old, ident if is_known else None)
+        if body.get("jsonrpc") != "2.0":
+            raise RPCError(-32600, "Invalid request: 'jsonrpc' must be exactly '2.0'")
+        if not is_text(method):
+            raise RPCError(-32600)
+        if serve is None:
+            raise RPCError(-32601)
+        _check_version(call, wire)
         params: object = body.get("params") or {}
         if not is_object(params):
-            raise _invalid_params(wire, "params must be an object")
-        return await _METHODS[method](call, wire, params)
+            raise _invalid(wire, "params", "Must be an object.")
+        return await serve(call, wire, params)
     except RPCError as error:
-        if error.late and wire.old and method in ("SendStreamingMessage", "SubscribeToTask"):
+        if error.late and wire.old and serve in (_send_stream, _subscribe):
             return _stream(call, wire, [Frame(wire.error_event(error))])
         return call.whole(wire.error_body(error))
 
 
-def _read(call: Call) -> JSON:
-    try:
-        body = read_json(call.content)
-    except RecursionError:
-        raise RPCError(-32700) from None
-    except ValueError as error:
-        raise RPCError(-32700, str(error)) from None
-    if not is_object(body):
-        raise RPCError(-32600)
-    return body
-
-
-def _method(call: Call, wire: Wire, body: JSON, given: str) -> str:
-    """The 1.0 name of the method, which the request's version must have."""
-    if body.get("jsonrpc") != "2.0":
-        raise RPCError(-32600, "Invalid request: 'jsonrpc' must be exactly '2.0'")
-    if not given or not isinstance(body["method"], str):
-        raise RPCError(-32600)
-    method = _OLD.get(given, given)
-    if method not in _METHODS:
-        raise RPCError(-32601)
-    # 1.0 methods need `A2A-Version: 1.x`; absent means 0.3 ([a2a §7]).
+def _check_version(call: Call, wire: Wire) -> None:
+    """1.0 methods need `A2A-Version: 1.x`; absent means 0.3 ([a2a §7])."""
     version = call.header("a2a-version") or call.request.query_params.get("A2A-Version") or "0.3"
     wanted = "0.3" if wire.old else "1.0"
     if version.partition(".")[0] != wanted.partition(".")[0]:
@@ -139,20 +119,12 @@ def _method(call: Call, wire: Wire, body: JSON, given: str) -> str:
             -32603 if wire.old else -32009,
             f"A2A version '{version}' is not supported by this handler. Expected version '{wanted}'.",
         )
-    return method
 
 
-def _invalid_params(wire: Wire, text: str) -> RPCError:
+def _invalid(wire: Wire, name: str, text: str = "Field is required.") -> RPCError:
     if wire.old:
-        return RPCError(-32600, detail=text)
-    return RPCError(-32602, metadata={"parseError": text})
-
-
-def _missing(wire: Wire, name: str, text: str = "Field is required.") -> RPCError:
-    if wire.old:
-        return RPCError(-32600, detail=f"1 validation error\nparams.{name}\n  Field required")
-    field = name.replace("messageId", "message_id")
-    return RPCError(-32602, "Validation failed", fields=((field, text),))
+        return RPCError(-32600, violation=(name, text))
+    return RPCError(-32602, "Validation failed", violation=(name, text))
 
 
 # Tasks.
@@ -241,7 +213,8 @@ async def _send(call: Call, wire: Wire, params: JSON, *, stream: bool = False) -
         return _stream(call, wire, _events(run, wire, start))
     option, at_once = ("blocking", False) if wire.old else ("returnImmediately", True)
     if member(params, "configuration", option) is not at_once:
-        await run.finished()
+        async for _ in run.follow(start):
+            pass
         if isinstance(run.events[-1], RPCError):
             raise run.events[-1]
     return call.whole(wire.body({"task": run.task()}))
@@ -255,19 +228,19 @@ def _read_message(wire: Wire, params: JSON) -> JSON:
     """The message in 1.0 form, checked as a2a-sdk checks it."""
     message = params.get("message")
     if message is None:
-        raise _missing(wire, "message")
+        raise _invalid(wire, "message")
     if not is_object(message):
-        raise _invalid_params(wire, "Failed to parse message field.")
+        raise _invalid(wire, "message", "Failed to parse.")
     roles = ("user", "agent") if wire.old else ("ROLE_USER", "ROLE_AGENT")
     if message.get("role") not in roles:
-        raise _missing(wire, "message.role")
+        raise _invalid(wire, "message.role")
     if not is_text(message.get("messageId")):
-        raise _missing(wire, "message.messageId")
+        raise _invalid(wire, "message.message_id")
     parts = message.get("parts", [])
     if not is_objects(parts) or not all(isinstance(part.get("text", ""), str) for part in parts):
-        raise _invalid_params(wire, "Failed to parse message.parts field.")
+        raise _invalid(wire, "message.parts", "Failed to parse.")
     if not parts:
-        raise _missing(wire, "message.parts", "Field must contain at least one element.")
+        raise _invalid(wire, "message.parts", "Field must contain at least one element.")
     found: JSON = {
         "messageId": message["messageId"],
         "contextId": message.get("contextId") or "",
@@ -333,18 +306,24 @@ def _stream(call: Call, wire: Wire, frames: Iterable[Frame] | AsyncIterable[Fram
     return call.stream(frames, newline="crlf", comment=ping, error_frames=failed, media_type=STREAM_TYPE)
 
 
-_METHODS: dict[str, Callable[[Call, Wire, JSON], Awaitable[Response]]] = {
-    "SendMessage": _send,
-    "SendStreamingMessage": _send_stream,
-    "GetTask": _get_task,
-    "ListTasks": _list_tasks,
-    "CancelTask": _cancel_task,
-    "SubscribeToTask": _subscribe,
-    "CreateTaskPushNotificationConfig": _no_push,
-    "GetTaskPushNotificationConfig": _no_push,
-    "ListTaskPushNotificationConfigs": _no_push,
-    "DeleteTaskPushNotificationConfig": _no_push,
-    "GetExtendedAgentCard": _no_card,
+_Handler = Callable[[Call, Wire, JSON], Awaitable[Response]]
+# The names of 1.0 and of 0.3.
+_NAMES: tuple[tuple[str, str, _Handler], ...] = (
+    ("SendMessage", "message/send", _send),
+    ("SendStreamingMessage", "message/stream", _send_stream),
+    ("GetTask", "tasks/get", _get_task),
+    ("ListTasks", "", _list_tasks),
+    ("CancelTask", "tasks/cancel", _cancel_task),
+    ("SubscribeToTask", "tasks/resubscribe", _subscribe),
+    ("CreateTaskPushNotificationConfig", "tasks/pushNotificationConfig/set", _no_push),
+    ("GetTaskPushNotificationConfig", "tasks/pushNotificationConfig/get", _no_push),
+    ("ListTaskPushNotificationConfigs", "tasks/pushNotificationConfig/list", _no_push),
+    ("DeleteTaskPushNotificationConfig", "tasks/pushNotificationConfig/delete", _no_push),
+    ("GetExtendedAgentCard", "agent/getAuthenticatedExtendedCard", _no_card),
+)
+# A method's name to whether it is that of 0.3, and the handler.
+_METHODS: dict[str, tuple[bool, _Handler]] = {
+    name: (name == old, handler) for new, old, handler in _NAMES for name in (new, old) if name
 }
 ROUTES: list[BaseRoute] = [
     *routes(OPEN, {"GET /.well-known/agent-card.json": _card, "POST /a2a": _standard}),

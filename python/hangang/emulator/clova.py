@@ -20,6 +20,7 @@ import binascii
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from random import Random
 from typing import NamedTuple
 
@@ -30,7 +31,6 @@ from hangang._clova_codes import CLOVA_CODES
 from ._call import (
     JSON,
     Call,
-    Handler,
     Refusal,
     Service,
     bearer,
@@ -75,7 +75,7 @@ MODELS = {
 }
 TUNED = {"v1": Model("tuned", "v1", 8_192, 4_096), "v3": Model("tuned", "v3", 32_000, 4_096)}
 THOUGHTS = {"none": 0, "low": 2, "medium": 4, "high": 9}
-_DEFAULT_LIMIT = {"none": 512, "low": 5_120, "medium": 10_240, "high": 20_480}
+_DEFAULT_LIMIT = {"v1": 100, "none": 512, "low": 5_120, "medium": 10_240, "high": 20_480}
 MIN_TOKENS_WITH_TOOLS = 1_024
 
 
@@ -129,19 +129,46 @@ def _error_body(_: Call, refusal: Refusal) -> JSON:
 SERVICE = Service("clova", _authenticate, _error_body, _complete, _limit, _rate_headers)
 
 
-def _chat(version: str) -> Handler:
-    async def chat(call: Call) -> Response:
-        stream = accepts_stream(call)
-        if ident := call.header("x-ncp-clovastudio-request-id"):
-            call.headers["x-ncp-clovastudio-request-id"] = ident
-        model = _model(call, version)
-        body = await call.read_object()
-        messages = messages_of(body)
-        if not any(message.get("content") or message.get("toolCalls") for message in messages):
-            raise Refusal(400, "40004")
-        return (_v1 if version == "v1" else _v3)(call, model, body, messages, stream)
-
-    return chat
+async def _chat(version: str, call: Call) -> Response:
+    stream = accepts_stream(call)
+    if ident := call.header("x-ncp-clovastudio-request-id"):
+        call.headers["x-ncp-clovastudio-request-id"] = ident
+    model = _model(call, version)
+    body = await call.read_object()
+    messages = messages_of(body)
+    if not any(message.get("content") or message.get("toolCalls") for message in messages):
+        raise Refusal(400, "40004")
+    effort = _check_v1(messages) if version == "v1" else _check_v3(model, body, messages)
+    _check_numbers(model, body)
+    random = call.random_for(body)
+    question = question_of(messages)
+    if question["prompt_tokens"] > model.context:
+        if stream and version == "v1":  # an error event on HTTP 200 ([clova §7.3])
+            return call.stream(list(error_frames("40003", None, random)))
+        raise Refusal(400, "40003")
+    usual = _DEFAULT_LIMIT["v1" if version == "v1" else effort]
+    script = call.script(
+        random,
+        stream=stream,
+        limit=body.get("maxCompletionTokens", body.get("maxTokens", usual)),
+        thoughts=THOUGHTS[effort],
+        tools=chosen_tools(body, messages, "toolChoice") if version == "v3" else (),
+        schema=member(body, "responseFormat", "schema") if version == "v3" else None,
+        **question,
+    )
+    seed = body.get("seed") or random.randrange(1, 2**32)
+    if version == "v1":
+        tokens, result = _v1_tokens(script), _v1_result(script, None if stream else seed)
+    else:
+        shared = {"created": 1_767_225_600 + random.randrange(10_000_000), "seed": seed}
+        tokens, result = _v3_tokens(script, shared, random), _v3_result(script, shared)
+    if body.get("includeAiFilters"):
+        result["aiFilter"] = _ai_filters(random, {"result": "OK"} if version == "v3" else {})
+    if not stream:
+        return call.reply(ok(result))
+    return call.stream(
+        _frames(script, tokens, result, random), error_frames=lambda code: error_frames(code, None, random)
+    )
 
 
 def accepts_stream(call: Call) -> bool:
@@ -240,31 +267,26 @@ def _check_numbers(model: Model, body: JSON) -> None:
 # v1 and v2
 
 
-def _v1(call: Call, model: Model, body: JSON, messages: list[JSON], stream: bool) -> Response:
+def _check_v1(messages: list[JSON]) -> str:
+    """The documented refusals of v1; returns the thinking effort, which is none."""
     for message in messages:
         if message.get("role") not in ("system", "user", "assistant"):
             raise invalid("messages.role")
         if not isinstance(message.get("content"), str):
             raise invalid("messages.content")
-    _check_numbers(model, body)
-    question = question_of(messages)
-    random = call.random_for(body)
-    if question["prompt_tokens"] > model.context:
-        # An over-long v1 prompt is an error event on HTTP 200 ([clova §7.3]).
-        if stream:
-            return call.stream(list(error_frames("40003", None, random)))
-        raise Refusal(400, "40003")
-    script = call.script(random, stream=stream, limit=body.get("maxTokens", 100), **question)
+    return "none"
+
+
+def _v1_result(script: Script, seed: int | None) -> JSON:
+    """The whole answer; JSON has a seed and the reason in upper case, the event has neither."""
     reason = script.said or ("length" if script.finish == "length" else "stop_before")
-    filters = ai_filters(random) if body.get("includeAiFilters") else []
-    message = {"role": "assistant", "content": script.text}
-    counts: JSON = {"inputLength": script.prompt_tokens, "outputLength": len(script.content)}
-    more: JSON = {"aiFilter": filters} if filters else {}
-    result: JSON = {"message": message, **counts, "stopReason": reason, **more}
-    if not stream:
-        seed = body.get("seed") or random.randrange(1, 2**32)
-        result = {"message": message, "stopReason": reason.upper(), **counts, "seed": seed, **more}
-    return _answer(call, script, _v1_tokens(script), result, random, stream)
+    return {
+        "message": {"role": "assistant", "content": script.text},
+        "stopReason": reason if seed is None else reason.upper(),
+        "inputLength": script.prompt_tokens,
+        "outputLength": len(script.content),
+        **({} if seed is None else {"seed": seed}),
+    }
 
 
 def _v1_tokens(script: Script) -> Iterator[JSON]:
@@ -278,55 +300,10 @@ def _v1_tokens(script: Script) -> Iterator[JSON]:
         }
 
 
-def ai_filters(random: Random, *, result: str | None = None) -> list[JSON]:
-    """The three documented filters; the score is a string."""
-    names = (("curse", "insult"), ("curse", "discrimination"), ("unsafeContents", "sexualHarassment"))
-    return [
-        {
-            "groupName": group,
-            "name": name,
-            "score": random.choice(("1", "2")),
-            **({"result": result} if result else {}),
-        }
-        for group, name in names
-    ]
-
-
 # v3
 
 
-def _v3(call: Call, model: Model, body: JSON, messages: list[JSON], stream: bool) -> Response:
-    effort = _v3_rules(model, body, messages)
-    question = question_of(messages)
-    if question["prompt_tokens"] > model.context:
-        raise Refusal(400, "40003")
-    random = call.random_for(body)
-    script = call.script(
-        random,
-        stream=stream,
-        limit=body.get("maxCompletionTokens", body.get("maxTokens", _DEFAULT_LIMIT[effort])),
-        thoughts=THOUGHTS[effort],
-        tools=chosen_tools(body, messages, "toolChoice"),
-        schema=member(body, "responseFormat", "schema"),
-        **question,
-    )
-    created = 1_767_225_600 + random.randrange(10_000_000)
-    shared = {"created": created, "seed": body.get("seed") or random.randrange(1, 2**32)}
-    message: JSON = {"role": "assistant", "content": script.text}
-    if script.thinking:
-        message["thinkingContent"] = script.thinking_text
-    if script.calls:
-        message["toolCalls"] = [
-            {"id": made.id, "type": "function", "function": {"name": made.name, "arguments": made.arguments}}
-            for made in script.calls
-        ]
-    result: JSON = {"message": message, "finishReason": script.finish, **shared, "usage": _usage(script)}
-    if body.get("includeAiFilters"):
-        result["aiFilter"] = ai_filters(random, result="OK")
-    return _answer(call, script, _v3_tokens(script, shared, random), result, random, stream)
-
-
-def _v3_rules(model: Model, body: JSON, messages: list[JSON]) -> str:
+def _check_v3(model: Model, body: JSON, messages: list[JSON]) -> str:
     """The documented refusals of v3 ([clova §4]); returns the thinking effort."""
     if sum(message.get("role") == "system" for message in messages) > 1:
         raise invalid("messages.role: only one system message")
@@ -361,7 +338,6 @@ def _v3_rules(model: Model, body: JSON, messages: list[JSON]) -> str:
             raise Refusal(400, "40009")
         if not is_object(form) or form.get("type") != "json" or not _fits(form):
             raise Refusal(400, "40055")
-    _check_numbers(model, body)
     return effort
 
 
@@ -449,21 +425,27 @@ def chosen_tools(body: JSON, messages: list[JSON], choice: str) -> list[JSON]:
     return found
 
 
-def _usage(script: Script) -> JSON:
+def _v3_result(script: Script, shared: JSON) -> JSON:
+    message: JSON = {"role": "assistant", "content": script.text}
     usage: JSON = {
         "promptTokens": script.prompt_tokens,
         "completionTokens": script.completion_tokens,
         "totalTokens": script.prompt_tokens + script.completion_tokens,
     }
     if script.thinking:
+        message["thinkingContent"] = script.thinking_text
         usage["completionTokensDetails"] = {"thinkingTokens": len(script.thinking)}
-    return usage
+    if script.calls:
+        message["toolCalls"] = [
+            {"id": made.id, "type": "function", "function": {"name": made.name, "arguments": made.arguments}}
+            for made in script.calls
+        ]
+    return {"message": message, "finishReason": script.finish, **shared, "usage": usage}
 
 
 def _v3_tokens(script: Script, shared: JSON, random: Random) -> Iterator[JSON]:
-    for message in _v3_deltas(script, random):
-        shown = {"role": "assistant", **message}
-        yield {"message": shown, "finishReason": None, **shared, "usage": None}
+    for delta in _v3_deltas(script, random):
+        yield {"message": {"role": "assistant", **delta}, "finishReason": None, **shared, "usage": None}
 
 
 def _v3_deltas(script: Script, random: Random) -> Iterator[JSON]:
@@ -479,18 +461,16 @@ def _v3_deltas(script: Script, random: Random) -> Iterator[JSON]:
             yield {"content": "", "toolCalls": [{"type": "function", "function": {"partialJson": piece}}]}
 
 
-# shared
+# both
 
 
-def _answer(
-    call: Call, script: Script, tokens: Iterator[JSON], result: JSON, random: Random, stream: bool
-) -> Response:
-    if not stream:
-        return call.reply(ok(result))
-    return call.stream(
-        _frames(script, tokens, result, random),
-        error_frames=lambda code: error_frames(code, None, random),
-    )
+def _ai_filters(random: Random, more: JSON) -> list[JSON]:
+    """The three documented filters; the score is a string."""
+    names = (("curse", "insult"), ("curse", "discrimination"), ("unsafeContents", "sexualHarassment"))
+    return [
+        {"groupName": group, "name": name, "score": random.choice(("1", "2")), **more}
+        for group, name in names
+    ]
 
 
 def _frames(script: Script, tokens: Iterator[JSON], result: JSON, random: Random) -> Iterator[Frame]:
@@ -515,14 +495,15 @@ def error_frames(code: str | None, message: str | None, random: Random) -> Itera
     yield _event("error", {"status": {"code": known.code, "message": known.message}}, random)
 
 
+_V1, _V3 = partial(_chat, "v1"), partial(_chat, "v3")
 ROUTES = routes(
     SERVICE,
     {
-        "POST /v1/chat-completions/{model}": _chat("v1"),
-        "POST /v3/chat-completions/{model}": _chat("v3"),
-        "POST /v1/tasks/{task}/chat-completions": _chat("v1"),
-        "POST /v2/tasks/{task}/chat-completions": _chat("v1"),
-        "POST /v3/tasks/{task}/chat-completions": _chat("v3"),
+        "POST /v1/chat-completions/{model}": _V1,
+        "POST /v3/chat-completions/{model}": _V3,
+        "POST /v1/tasks/{task}/chat-completions": _V1,
+        "POST /v2/tasks/{task}/chat-completions": _V1,
+        "POST /v3/tasks/{task}/chat-completions": _V3,
     },
     PREFIXES,
 )

@@ -12,7 +12,7 @@ import base64
 import json
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -34,8 +34,6 @@ class Shape:
     vllm: bool = True
     usage: bool = False
     error: str = ""
-    ident: str = ""
-    created: int = 0
 
 
 def answer(call: Call, body: JSON, messages: list[JSON], shape: Shape, **options: Any) -> Response:
@@ -43,45 +41,43 @@ def answer(call: Call, body: JSON, messages: list[JSON], shape: Shape, **options
     random = call.random_for(body)
     stream = body.get("stream") is True
     script = call.script(random, stream=stream, **question_of(messages), **options)
-    ident = f"chatcmpl-{random.getrandbits(128):032x}"
-    shape = replace(shape, ident=ident, created=1_767_225_600 + random.randrange(10_000_000))
+    head: JSON = {
+        "id": f"chatcmpl-{random.getrandbits(128):032x}",
+        "object": "chat.completion.chunk" if stream else "chat.completion",
+        "created": 1_767_225_600 + random.randrange(10_000_000),
+        "model": shape.model,
+    }
     if not stream:
-        return call.reply(completion(script, shape))
+        return call.reply(_completion(script, shape, head))
     return call.stream(
-        chunks(script, shape, random),
+        _chunks(script, shape, head, random),
         error_frames=lambda given: error_frames(given or shape.error),
         media_type="text/event-stream; charset=utf-8" if shape.vllm else "text/event-stream",
     )
 
 
-def chunks(script: Script, shape: Shape, random: Random) -> Iterator[Frame]:
-    """The stream of an answer."""
-
-    def chunk(delta: JSON, finish: str | None = None, *, end: bool = False) -> Frame:
+def _chunks(script: Script, shape: Shape, head: JSON, random: Random) -> Iterator[Frame]:
+    def chunk(delta: JSON, finish: str | None = None) -> Frame:
         choice: JSON = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
         if finish is not None and shape.vllm:
             choice["stop_reason"] = None
-        return Frame(_data({**_head(shape), "choices": [choice]}), end=end)
+        return Frame(sse(dump({**head, "choices": [choice]})), end=finish is not None)
 
-    yield chunk({"role": "assistant", "content": ""})
-    for piece in script.thinking:
-        yield chunk({shape.reasoning: piece})
-    for piece in script.content[:-1]:
-        yield chunk({"content": piece})
-    for delta in _call_deltas(script.calls, shape, random):
-        yield chunk({"tool_calls": [delta]})
-    last = {"content": script.content[-1]} if script.content else {}
-    if last and (script.calls or script.error or not shape.vllm):
-        yield chunk(last)
-        last = {}
+    deltas: list[JSON] = [{"role": "assistant", "content": ""}]
+    deltas += ({shape.reasoning: piece} for piece in script.thinking)
+    deltas += ({"content": piece} for piece in script.content)
+    deltas += ({"tool_calls": [delta]} for delta in _call_deltas(script.calls, shape, random))
+    # vLLM's last token carries the finish reason.
+    ends_in_text = shape.vllm and script.content and not script.calls and script.error is None
+    last = deltas.pop() if ends_in_text else {}
+    yield from map(chunk, deltas)
     if script.error is not None:
         yield from error_frames(*script.error)
         return
-    yield chunk(last, script.finish, end=True)  # vLLM's last token carries the finish reason
+    yield chunk(last, script.finish)
     if shape.usage:
-        yield Frame(
-            _data({**_head(shape), "choices": [], "usage": usage(script, shape)}), paced=False, end=True
-        )
+        counted: JSON = {**head, "choices": [], "usage": _usage(script, shape)}
+        yield Frame(sse(dump(counted)), paced=False, end=True)
     yield Frame(b"data: [DONE]\n\n", paced=False, end=True)
 
 
@@ -90,38 +86,32 @@ def _call_deltas(calls: tuple[ToolCall, ...], shape: Shape, random: Random) -> I
         head: JSON = {"index": index, "id": made.id, "type": "function"}
         if shape.vllm:
             arguments = json.dumps(made.arguments, separators=(",", ":"))  # \uXXXX, as the plugin
-            yield {**head, "function": _function(made.name, arguments)}
+            yield {**head, "function": {"name": made.name, "arguments": arguments}}
             continue
-        yield {**head, "function": _function(made.name, "")}
+        yield {**head, "function": {"name": made.name, "arguments": ""}}
         for piece in made.pieces(random):
             yield {"index": index, "function": {"arguments": piece}}
 
 
-def completion(script: Script, shape: Shape) -> JSON:
-    """The one-shot answer."""
+def _completion(script: Script, shape: Shape, head: JSON) -> JSON:
     message: JSON = {"role": "assistant", "content": script.text}
     if script.thinking:
         message[shape.reasoning] = script.thinking_text
     if script.calls or shape.vllm:
+        functions = [{"name": made.name, "arguments": made.arguments_text} for made in script.calls]
         message["tool_calls"] = [
-            {"id": made.id, "type": "function", "function": _function(made.name, made.arguments_text)}
-            for made in script.calls
+            {"id": made.id, "type": "function", "function": function}
+            for made, function in zip(script.calls, functions, strict=True)
         ]
     choice: JSON = {"index": 0, "message": message, "logprobs": None, "finish_reason": script.finish}
-    answer: JSON = {**_head(shape), "object": "chat.completion", "choices": [choice]}
-    answer["usage"] = usage(script, shape)
+    found: JSON = {**head, "choices": [choice], "usage": _usage(script, shape)}
     if shape.vllm:
         choice["stop_reason"] = None
-        answer["prompt_logprobs"] = None
-    return answer
+        found["prompt_logprobs"] = None
+    return found
 
 
-def _function(name: str, arguments: str) -> JSON:
-    return {"name": name, "arguments": arguments}
-
-
-def usage(script: Script, shape: Shape) -> JSON:
-    """Token counts; `completion_tokens_details` where the answer has reasoning."""
+def _usage(script: Script, shape: Shape) -> JSON:
     counted: JSON = {
         "prompt_tokens": script.prompt_tokens,
         "total_tokens": script.prompt_tokens + script.completion_tokens,
@@ -153,10 +143,8 @@ def embeddings(texts: list[str], model: str, dimensions: int, form: str) -> JSON
     data: list[JSON] = []
     for index, text in enumerate(texts):
         vector = embed(text, dimensions)
-        value: object = vector
-        if form == "base64":
-            packed = struct.pack(f"<{len(vector)}f", *vector)
-            value = base64.b64encode(packed).decode()
+        packed = base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+        value = packed if form == "base64" else vector
         data.append({"object": "embedding", "index": index, "embedding": value})
     tokens = sum(count_tokens(text) for text in texts)
     return {
@@ -171,16 +159,3 @@ def models(names: Iterable[str], owner: str) -> JSON:
     """The list of models."""
     found = [{"id": name, "object": "model", "created": 1_744_848_000, "owned_by": owner} for name in names]
     return {"object": "list", "data": found}
-
-
-def _head(shape: Shape) -> JSON:
-    return {
-        "id": shape.ident,
-        "object": "chat.completion.chunk",
-        "created": shape.created,
-        "model": shape.model,
-    }
-
-
-def _data(body: JSON) -> bytes:
-    return sse(dump(body))

@@ -23,29 +23,21 @@ from urllib.parse import quote
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 
-from ._call import JSON, Call, Refusal, Service, check_key, routes, status_of
+from ._call import JSON, Call, Refusal, Service, check_key, phrase, routes, status_of
 from ._faults import Frame
 from ._store import Store
 from ._wire import dump
 from .fake_answers import Script
-from .json_types import is_between, is_list, is_objects, is_texts
+from .json_types import is_between, is_list, is_objects, is_text, is_texts
 
 MAX_FILE = 30 * 2**20
 PROCESSING_SECONDS = 0.3
 _REFUSED_TYPES = (".exe", ".dll", ".so", ".bin", ".zip", ".mp3", ".mp4")
 
-_MESSAGES = {
-    400: "The request format is not valid.",
-    401: "The API key is missing or not valid.",
-    403: "The API key is not allowed to call this API.",
-    404: "The requested content was not found.",
-    413: "The file is larger than 30 MB.",
-    415: "The file type is not allowed.",
-    422: "The input format is not valid.",
-    429: "The number of API calls has exceeded the limit.",
-    500: "The service is currently experiencing a temporary issue and cannot process your "
-    "request. Please try again shortly.",
-}
+_BROKEN = (
+    "The service is currently experiencing a temporary issue and cannot process your request. "
+    "Please try again shortly."
+)
 
 
 @dataclass
@@ -72,16 +64,15 @@ def authenticate(call: Call) -> str:
 
 def _complete(refusal: Refusal) -> Refusal:
     status = refusal.status or status_of(refusal.code)
-    if status == 403:
-        status = 401  # no 403 is listed: 401 covers authorisation too
-    message = refusal.message or _MESSAGES.get(status, _MESSAGES[500])
+    status = 401 if status == 403 else status  # no 403 is listed: 401 covers authorisation too
     code = refusal.code or ""
     code = code if len(code) > 3 and code.isascii() and code.isdigit() else str(status)
+    message = refusal.message or (_BROKEN if status == 500 else phrase(status))
     return replace(refusal, status=status, code=code, message=message)
 
 
 def _error_body(_: Call | None, refusal: Refusal) -> JSON:
-    return {"result_code": int(refusal.code or refusal.status), "description": refusal.message}
+    return {"result_code": int(refusal.code or 0), "description": refusal.message}
 
 
 SERVICE = Service("exaone", authenticate, _error_body, _complete, spaced=True)
@@ -91,35 +82,28 @@ SERVICE = Service("exaone", authenticate, _error_body, _complete, spaced=True)
 
 
 async def _chat_completion(call: Call) -> Response:
-    body, question = await _read(call)
-    documents: list[StoredFile] = []
-    if (ids := body.get("doc_ids")) is not None:
-        if not is_texts(ids):
-            raise Refusal(422, message="doc_ids must be a list of strings.")
-        documents = _found(call, ids)
-    random = call.random_for(body)
-    query = question["prompt"]
-    intent = "document_answer" if documents else _intent(query)
-    return _answer(call, random, question, intent, _references(random, intent, query, documents))
+    body = await _read(call)
+    ids: object = body.get("doc_ids")
+    if ids is not None and not is_texts(ids):
+        raise Refusal(422, message="doc_ids must be a list of strings.")
+    documents = _found(call, ids or [])
+    return _answer(call, body, "document_answer" if documents else _intent(body["query"]), documents)
 
 
 async def _text_generation(call: Call) -> Response:
-    body, question = await _read(call)
+    body = await _read(call)
     if body.get("model") != "32b":
         raise Refusal(422)
-    return _answer(call, call.random_for(body), question, "chitchat", [{}])
+    return _answer(call, body, "chitchat", [])
 
 
-async def _read(call: Call) -> tuple[JSON, JSON]:
-    """The body, and what `Call.script` takes of it."""
+async def _read(call: Call) -> JSON:
     body = await call.read_object()
-    query = body.get("query")
-    if not isinstance(query, str) or not query.strip():
+    if not is_text(body.get("query")) or not body["query"].strip():
         raise Refusal(422)
-    previous = _previous(body)
     if not is_between(body.get("temperature", 0.8), 0, 1):
         raise Refusal(422)
-    return body, {"prompt": query, "turn": len(previous) + 1}
+    return body
 
 
 def _previous(body: JSON) -> list[JSON]:
@@ -137,30 +121,22 @@ def _previous(body: JSON) -> list[JSON]:
     return previous
 
 
-def _answer(call: Call, random: Random, question: JSON, intent: str, references: list[JSON]) -> Response:
+def _answer(call: Call, body: JSON, intent: str, documents: list[StoredFile]) -> Response:
     accept = call.header("accept").lower()
     stream = "application/json" not in accept or "text/event-stream" in accept
-    script = call.script(random, stream=stream, **question)
+    random, query = call.random_for(body), body["query"]
+    script = call.script(random, stream=stream, prompt=query, turn=len(_previous(body)) + 1)
+    references = _references(random, intent, query, documents)
 
     def frame(answer: str, state: str = "answering") -> JSON:
-        is_answer = state == "answering"
-        data: JSON = {
-            "query": question["prompt"],
-            "intent": intent if is_answer else "",
-            "answer": answer,
-            "references": references if is_answer else [{}],
-            "progress_state": state,
-        }
-        return {"result_code": 200, "description": None, "data": data}
+        data: JSON = {"query": query, "intent": intent, "answer": answer, "references": references}
+        if state != "answering":
+            data |= {"intent": "", "references": [{}]}
+        return {"result_code": 200, "description": None, "data": {**data, "progress_state": state}}
 
     if not stream:
         return call.reply(frame(script.text))
-    return call.stream(
-        _frames(script, frame),
-        newline="none",
-        comment=None,
-        error_frames=_error_frames,
-    )
+    return call.stream(_frames(script, frame), newline="none", comment=None, error_frames=_error_frames)
 
 
 def _frames(script: Script, frame: Callable[..., JSON]) -> Iterator[Frame]:
@@ -194,26 +170,12 @@ _INTENTS = (
 
 def _intent(query: str) -> str:
     lower = query.lower()
-    for words, intent in _INTENTS:
-        if any(word in lower for word in words):
-            return intent
-    return "web_search"
+    found = (intent for words, intent in _INTENTS if any(word in lower for word in words))
+    return next(found, "web_search")
 
 
-_SITES = (
-    ("https://blog.example.com/hangang/{n}?viewType=pc", "한강 산책길 완벽 정리 ({n}) | 강변 블로그"),
-    ("https://news.example.com/article/2026{n:04d}", "[사설] 강은 누구의 것인가 {n} - 한강신문"),
-    ("https://wiki.example.com/%ED%95%9C%EA%B0%95#{n}", "한강 - 위키 (문서 {n})"),
-    ("https://example.org/rivers/{n}", "10 rivers you should see, part {n} | Rivers & Seas"),
-)
-_FRAGMENTS = (
-    "안녕하세요, 강변입",
-    '{"title":"',
-    '[{"title":',
-    "<strong>한강",
-    "Frugality ",
-    "물길 🌊을 따라",
-)
+# Titles and contents are cut, and may hold what looks like JSON ([exaone §4]).
+_CONTENTS = ("안녕하세요, 강변입", '[{"title":"', "<strong>한강", "물길 🌊을 따라")
 
 
 def _references(random: Random, intent: str, query: str, documents: list[StoredFile]) -> list[JSON]:
@@ -224,12 +186,15 @@ def _references(random: Random, intent: str, query: str, documents: list[StoredF
             {"card": f"file://{file.id}", "index": i, "title": file.name, "contents": query[:10]}
             for i, file in enumerate(documents, start=1)
         ]
-    found: list[JSON] = []
-    for index in range(1, 21 if intent == "web_search" else 3):
-        number = random.randrange(1, 1_000)
-        card, title = (text.format(n=number) for text in random.choice(_SITES))
-        found.append({"card": card, "index": index, "title": title, "contents": random.choice(_FRAGMENTS)})
-    return found
+    return [
+        {
+            "card": f"https://blog.example.com/hangang/{random.randrange(1_000)}?viewType=pc",
+            "index": index,
+            "title": f"[사설] 한강 산책길 완벽 정리 ({index}) | 강변 블로그",
+            "contents": random.choice(_CONTENTS),
+        }
+        for index in range(1, 21 if intent == "web_search" else 3)
+    ]
 
 
 # files
@@ -277,11 +242,15 @@ def _found(call: Call, ids: list[Any]) -> list[StoredFile]:
     return found
 
 
-async def _query(call: Call) -> Response:
+async def _named(call: Call) -> list[StoredFile]:
     ids = (await call.read_object()).get("file_ids")
     if not is_list(ids) or not ids:
         raise Refusal(422)
-    return _ok(call, files=[{"id": file.id, "status": file.status} for file in _found(call, ids)])
+    return _found(call, ids)
+
+
+async def _query(call: Call) -> Response:
+    return _ok(call, files=[{"id": file.id, "status": file.status} for file in await _named(call)])
 
 
 async def _list(call: Call) -> Response:
@@ -290,16 +259,7 @@ async def _list(call: Call) -> Response:
 
 
 async def _delete(call: Call) -> Response:
-    ids: object = None
-    if "id" in call.path:
-        ids = [call.path["id"]]
-    elif named := call.request.query_params.get("file_ids"):
-        ids = named.split(",")
-    elif call.header("content-type"):
-        ids = (await call.read_object()).get("file_ids")
-    if not is_list(ids) or not ids:
-        raise Refusal(422)
-    for file in _found(call, ids):
+    for file in await _named(call):
         _files(call).delete(file.id)
     return _ok(call, description=None)
 
@@ -313,6 +273,5 @@ ROUTES = routes(
         "POST /v1/files/query": _query,
         "GET /v1/files": _list,
         "DELETE /v1/files": _delete,
-        "DELETE /v1/files/{id}": _delete,
     },
 )

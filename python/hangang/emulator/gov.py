@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from . import compatible, exaone
-from ._call import JSON, Call, Refusal, Service, bearer, check_key, routes, status_of
+from ._call import JSON, Call, Refusal, Service, bearer, check_key, phrase, routes, status_of
 from .clova import chosen_tools
 from .json_types import is_object, is_objects, member
 from .tool_turns import OPENAI, wrong_turn
@@ -40,16 +40,6 @@ _CODE_CLI = (
     "chatexaone-code-cli-claude-compatible-thinking",
     "chatexaone-code-cli-claude-compatible-instant",
 )
-_MESSAGES = {
-    400: "Bad Request",
-    401: "Invalid API key provided",
-    403: "Forbidden",
-    404: "Not Found",
-    422: "Unprocessable Entity",
-    429: "Too Many Requests",
-    500: "Internal Server Error",
-    503: "Service Unavailable",
-}
 _TYPES = {401: ("authentication_error", "invalid_api_key")}
 
 
@@ -64,7 +54,7 @@ def _complete(refusal: Refusal) -> Refusal:
     code = refusal.code
     if code is None or code in ("wrong-key", "wrong-scheme", "no-boundary"):
         code = f"{status}00"
-    message = refusal.message or _MESSAGES.get(status, "Error")
+    message = refusal.message or ("Invalid API key provided" if status == 401 else phrase(status))
     return replace(refusal, status=status, code=code, message=message)
 
 
@@ -88,21 +78,13 @@ async def _models(call: Call) -> Response:
     return call.reply(compatible.models(MODELS, "CLOVA Studio Gov"))
 
 
-async def _chat(call: Call) -> Response:
-    return await _answer(call, MODELS, call.controls.reasoning)
-
-
-async def _code_cli(call: Call) -> Response:
-    return await _answer(call, _CODE_CLI, "reasoning")
-
-
-async def _answer(call: Call, models: tuple[str, ...], reasoning: str) -> Response:
+async def _chat(models: tuple[str, ...], reasoning: str, call: Call) -> Response:
     body = await call.read_object()
     model = body.get("model")
     # With chosen answers a model's name is the caller's own affair: real lists change every month.
     if not isinstance(model, str) or (model not in models and call.state.replies.given is None):
         raise Refusal(404, message=f"The model `{model}` does not exist.")
-    return vllm(call, body, model, reasoning, thinks=_thinks(model, body))
+    return vllm(call, body, model, reasoning or call.controls.reasoning, thinks=_thinks(model, body))
 
 
 def vllm(call: Call, body: JSON, model: str, reasoning: str, *, thinks: bool = False) -> Response:
@@ -138,6 +120,8 @@ def _thinks(model: str, body: JSON) -> bool:
 
 
 ROUTES: list[BaseRoute] = [
-    *routes(CHAT, {"POST /v1/chat/completions": _chat, "GET /v1/models": _models}, PREFIXES),
-    *routes(CODE_CLI, {"POST /v1/code-cli/chat/completions": _code_cli}),
+    *routes(
+        CHAT, {"POST /v1/chat/completions": partial(_chat, MODELS, ""), "GET /v1/models": _models}, PREFIXES
+    ),
+    *routes(CODE_CLI, {"POST /v1/code-cli/chat/completions": partial(_chat, _CODE_CLI, "reasoning")}),
 ]
