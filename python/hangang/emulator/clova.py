@@ -161,7 +161,7 @@ async def _chat(version: str, call: Call) -> Response:
         tokens, result = _v1_tokens(script), _v1_result(script, None if stream else seed)
     else:
         shared = {"created": 1_767_225_600 + random.randrange(10_000_000), "seed": seed}
-        tokens, result = _v3_tokens(script, shared, random), _v3_result(script, shared)
+        tokens, result = _v3_tokens(script, shared), _v3_result(script, shared)
     if body.get("includeAiFilters"):
         result["aiFilter"] = _ai_filters(random, {"result": "OK"} if version == "v3" else {})
     if not stream:
@@ -443,12 +443,12 @@ def _v3_result(script: Script, shared: JSON) -> JSON:
     return {"message": message, "finishReason": script.finish, **shared, "usage": usage}
 
 
-def _v3_tokens(script: Script, shared: JSON, random: Random) -> Iterator[JSON]:
-    for delta in _v3_deltas(script, random):
+def _v3_tokens(script: Script, shared: JSON) -> Iterator[JSON]:
+    for delta in _v3_deltas(script):
         yield {"message": {"role": "assistant", **delta}, "finishReason": None, **shared, "usage": None}
 
 
-def _v3_deltas(script: Script, random: Random) -> Iterator[JSON]:
+def _v3_deltas(script: Script) -> Iterator[JSON]:
     for piece in script.thinking:
         yield {"thinkingContent": piece}
     for piece in script.content:
@@ -457,7 +457,7 @@ def _v3_deltas(script: Script, random: Random) -> Iterator[JSON]:
         # The first delta opens the call with id and name; the others have neither id nor index.
         opening = {"id": made.id, "type": "function", "function": {"name": made.name}}
         yield {"content": "", "toolCalls": [opening]}
-        for piece in made.pieces(random):
+        for piece in made.pieces:
             yield {"content": "", "toolCalls": [{"type": "function", "function": {"partialJson": piece}}]}
 
 

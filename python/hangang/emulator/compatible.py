@@ -13,7 +13,6 @@ import json
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from random import Random
 from typing import Any
 
 from starlette.responses import Response
@@ -50,13 +49,13 @@ def answer(call: Call, body: JSON, messages: list[JSON], shape: Shape, **options
     if not stream:
         return call.reply(_completion(script, shape, head))
     return call.stream(
-        _chunks(script, shape, head, random),
+        _chunks(script, shape, head),
         error_frames=lambda given: error_frames(given or shape.error),
         media_type="text/event-stream; charset=utf-8" if shape.vllm else "text/event-stream",
     )
 
 
-def _chunks(script: Script, shape: Shape, head: JSON, random: Random) -> Iterator[Frame]:
+def _chunks(script: Script, shape: Shape, head: JSON) -> Iterator[Frame]:
     def chunk(delta: JSON, finish: str | None = None) -> Frame:
         choice: JSON = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
         if finish is not None and shape.vllm:
@@ -66,7 +65,7 @@ def _chunks(script: Script, shape: Shape, head: JSON, random: Random) -> Iterato
     deltas: list[JSON] = [{"role": "assistant", "content": ""}]
     deltas += ({shape.reasoning: piece} for piece in script.thinking)
     deltas += ({"content": piece} for piece in script.content)
-    deltas += ({"tool_calls": [delta]} for delta in _call_deltas(script.calls, shape, random))
+    deltas += ({"tool_calls": [delta]} for delta in _call_deltas(script.calls, shape))
     # vLLM's last token carries the finish reason.
     ends_in_text = shape.vllm and script.content and not script.calls and script.error is None
     last = deltas.pop() if ends_in_text else {}
@@ -81,7 +80,7 @@ def _chunks(script: Script, shape: Shape, head: JSON, random: Random) -> Iterato
     yield Frame(b"data: [DONE]\n\n", paced=False, end=True)
 
 
-def _call_deltas(calls: tuple[ToolCall, ...], shape: Shape, random: Random) -> Iterator[JSON]:
+def _call_deltas(calls: tuple[ToolCall, ...], shape: Shape) -> Iterator[JSON]:
     for index, made in enumerate(calls):
         head: JSON = {"index": index, "id": made.id, "type": "function"}
         if shape.vllm:
@@ -89,7 +88,7 @@ def _call_deltas(calls: tuple[ToolCall, ...], shape: Shape, random: Random) -> I
             yield {**head, "function": {"name": made.name, "arguments": arguments}}
             continue
         yield {**head, "function": {"name": made.name, "arguments": ""}}
-        for piece in made.pieces(random):
+        for piece in made.pieces:
             yield {"index": index, "function": {"arguments": piece}}
 
 

@@ -13,6 +13,7 @@ import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 from random import Random
 from typing import Any
 
@@ -62,10 +63,10 @@ class ToolCall:
         """The arguments as JSON text."""
         return json.dumps(self.arguments, ensure_ascii=False)
 
-    def pieces(self, random: Random) -> Iterator[str]:
-        """The same in pieces of one size, as streams have it."""
-        text, size = self.arguments_text, random.randint(2, 9)
-        return (text[start : start + size] for start in range(0, len(text), size))
+    @property
+    def pieces(self) -> list[str]:
+        """The same in tokens, as streams have it."""
+        return tokens_of(self.arguments_text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,18 +103,12 @@ class Script:
         return len(self.thinking) + len(self.content) + calls
 
 
-_PIECE = re.compile(r"\n|.[^\n ]*", re.DOTALL)  # a line end is a piece, a space begins one
+_TOKEN = re.compile(r" ?[^ \n]{1,2}|[ \n]")
 
 
-def tokens_of(text: str, random: Random) -> list[str]:
-    """The text in pieces of one to three characters, a space going with what follows it."""
-    pieces: list[str] = []
-    start = 0
-    while start < len(text):
-        size = random.choice((1, 2, 2, 3)) + (text[start] == " ")
-        pieces += _PIECE.findall(text, start, start + size)[:1]
-        start += len(pieces[-1])
-    return pieces
+def tokens_of(text: str) -> list[str]:
+    """The text in pieces of one or two characters, a space going with what follows it."""
+    return _TOKEN.findall(text)
 
 
 def count_tokens(text: str) -> int:
@@ -152,13 +147,12 @@ def compose(
         call_prefix: `call_` for random ids, `hcx_tool_call_` for numbered ones.
         schema: a JSON Schema; the answer is then one JSON value of it.
     """
-    thinking = _thinking(random, thoughts)
+    thinking = tuple(tokens_of(" ".join(_some(random, _THOUGHTS, thoughts))))
     if tools:
         made = tuple(_call(random, tools[i % len(tools)], i, call_prefix) for i in range(calls))
         return Script(thinking=thinking, calls=made, finish="tool_calls", prompt_tokens=prompt_tokens)
     if schema is not None:
-        text = json.dumps(value_of(schema, random), ensure_ascii=False, indent=2)
-        content = tokens_of(text, random)
+        content = tokens_of(json.dumps(value_of(schema, random), ensure_ascii=False, indent=2))
     else:
         content = _content(random, prompt, turn, tokens, hard)
     finish = "stop"
@@ -173,8 +167,8 @@ def scripted(random: Random, reply: Reply, *, prompt_tokens: int, call_prefix: s
     """A chosen answer, cut into tokens."""
     usual = "tool_calls" if reply.tool_calls else "stop"
     return Script(
-        thinking=tuple(tokens_of(reply.thinking, random)),
-        content=tuple(tokens_of(reply.text, random)),
+        thinking=tuple(tokens_of(reply.thinking)),
+        content=tuple(tokens_of(reply.text)),
         calls=tuple(
             ToolCall(_call_id(random, index, call_prefix), name, dict(arguments))
             for index, (name, arguments) in enumerate(reply.tool_calls)
@@ -187,33 +181,19 @@ def scripted(random: Random, reply: Reply, *, prompt_tokens: int, call_prefix: s
     )
 
 
+def _some(random: Random, sentences: Sequence[str], count: int) -> list[str]:
+    """Sentences in an order of their own, each once before the first comes again."""
+    return list(islice(cycle(random.sample(sentences, len(sentences))), count))
+
+
 def _content(random: Random, prompt: str, turn: int, tokens: int | None, hard: bool) -> list[str]:
     """As many tokens as asked for, or an opening and three sentences."""
-    if tokens == 0:
-        return []
     question = " ".join(prompt.split())
     question = question if len(question) <= 24 else question[:24] + "…"
-    opening = f"{turn}번째 질문 " if turn > 1 else ""
-    pieces = tokens_of(f"{opening}“{question}”에 답합니다.\n", random)
-    bank = _HARD if hard else _SENTENCES
-    drawn: list[str] = []
-    sentences = 0
-    while sentences < 3 if tokens is None else len(pieces) < tokens:
-        sentences += 1
-        drawn = drawn or random.sample(bank, len(bank))
-        join = "" if pieces[-1] == "\n" else random.choice((" ", " ", "\n"))
-        pieces += tokens_of(join + drawn.pop(), random)
-    return pieces[:tokens]
-
-
-def _thinking(random: Random, sentences: int) -> tuple[str, ...]:
-    pieces: list[str] = []
-    while sentences > 0:
-        taken = random.sample(_THOUGHTS, min(sentences, len(_THOUGHTS)))
-        sentences -= len(taken)
-        for thought in taken:
-            pieces += tokens_of((" " if pieces else "") + thought, random)
-    return tuple(pieces)
+    opening = f"{turn}번째 질문 “{question}”" if turn > 1 else f"“{question}”"
+    count = 3 if tokens is None else math.ceil(tokens / 8)  # no sentence is shorter
+    sentences = _some(random, _HARD if hard else _SENTENCES, count)
+    return tokens_of(f"{opening}에 답합니다.\n{' '.join(sentences)}")[:tokens]
 
 
 def _call(random: Random, tool: dict[str, Any], index: int, prefix: str) -> ToolCall:
@@ -240,14 +220,6 @@ _FORMATS = {
     "ipv6": "::1",
     "uuid": "00000000-0000-4000-8000-000000000000",
 }
-_NAMED = (
-    (("location", "city", "지역", "도시"), ("서울", "부산", "춘천")),
-    (("date", "날짜"), ("2026-01-01", "2026-05-05")),
-    (("name", "이름"), ("한강", "남한강", "북한강")),
-    (("unit",), ("celsius",)),
-)
-
-
 MOST_VALUES = 10_000
 
 
@@ -263,29 +235,28 @@ def value_of(schema: dict[str, Any], random: Random) -> Any:
     """
     left = iter(range(MOST_VALUES))
     try:
-        return _value_of(schema, random, "", left)
+        return _value_of(schema, random, left)
     except (TypeError, ValueError, OverflowError, RecursionError, AttributeError) as error:
         raise UnusableSchema(str(error)) from None
 
 
-def _value_of(schema: dict[str, Any], random: Random, name: str, left: Iterator[int]) -> Any:
+def _value_of(schema: dict[str, Any], random: Random, left: Iterator[int]) -> Any:
     if next(left, None) is None:
         raise UnusableSchema("too many values")
     choices, options = schema.get("enum"), schema.get("anyOf")
     if is_list(choices) and choices:
         return random.choice(choices)
     if is_list(options) and options and is_object(options[0]):
-        return _value_of(options[0], random, name, left)
+        return _value_of(options[0], random, left)
     kind = schema.get("type")
     if kind == "object" or (kind is None and "properties" in schema):
         members = schema.get("properties")
-        members = members if is_object(members) else {}
-        found = ((key, inner) for key, inner in members.items() if is_object(inner))
-        return {key: _value_of(inner, random, key, left) for key, inner in found}
+        found = members.items() if is_object(members) else ()
+        return {key: _value_of(inner, random, left) for key, inner in found if is_object(inner)}
     if kind == "array":
         inner = schema.get("items")
         item = inner if is_object(inner) else dict[str, Any]()
-        return [_value_of(item, random, name, left) for _ in range(max(int(schema.get("minItems", 1)), 1))]
+        return [_value_of(item, random, left) for _ in range(max(int(schema.get("minItems", 1)), 1))]
     if kind in ("integer", "number"):
         low = schema.get("minimum", 1)
         high = schema.get("maximum", low + 9)
@@ -297,9 +268,6 @@ def _value_of(schema: dict[str, Any], random: Random, name: str, left: Iterator[
         return None
     if (form := schema.get("format")) in _FORMATS:
         return _FORMATS[form]
-    for words, values in _NAMED:
-        if any(word in name.lower() for word in words):
-            return random.choice(values)
     return random.choice(("한강", '서울의 "강"', "물결"))
 
 
@@ -311,5 +279,5 @@ def embed(text: str, dimensions: int = 1024) -> list[float]:
     for feature in features or [""]:
         number = zlib.crc32(feature.encode())
         vector[number % dimensions] += 1.0 if number & 0x8000_0000 else -1.0
-    length = math.sqrt(sum(x * x for x in vector)) or 1.0
+    length = math.hypot(*vector) or 1.0
     return [round(x / length, 6) for x in vector]
