@@ -351,7 +351,8 @@ def test_a_store_forgets_the_oldest() -> None:
 
 
 def test_memory_of_tags_keys_files_and_tasks_is_bounded(emulator: Any) -> None:
-    path, body, headers, _ = STREAMS["agent-v2"]
+    path, shared, headers, _ = STREAMS["agent-v2"]
+    body = json.loads(json.dumps(shared))
     task = json.loads(json.dumps(STREAMS["a2a-1.0"][1]))
     state = emulator.state
     for number in range(MOST):  # as many clients as the store has room for

@@ -103,17 +103,6 @@ def create_app(
         TypeError: `answers` is neither a list of Reply nor a callable.
         ImportError: the extra `hangang[emulator]` is not installed.
     """
-    return _build(None, answers, keys, requests_per_minute, controls, options)
-
-
-def _build(
-    host: str | None,
-    answers: Iterable[Reply] | Choose | None,
-    keys: Collection[str] | None,
-    requests_per_minute: int | None,
-    controls: Controls | None,
-    options: ControlOptions,
-) -> Starlette:
     _need_extra()
     from ._app import build
     from ._replies import Replies
@@ -125,7 +114,7 @@ def _build(
         requests_per_minute=requests_per_minute,
         replies=Replies(answers),
     )
-    return build(state, host)
+    return build(state)
 
 
 def run_in_thread(
@@ -148,7 +137,9 @@ def run_in_thread(
         OSError: the port is taken.
         ImportError: the extra `hangang[emulator]` is not installed.
     """
-    app = _build(host, answers, keys, requests_per_minute, controls, options)
+    app = create_app(
+        answers=answers, keys=keys, requests_per_minute=requests_per_minute, controls=controls, **options
+    )
     from ._server import run_in_thread as run
 
     return run(app, host, port)
@@ -177,7 +168,9 @@ def serve(
         OSError: the port is taken.
         ImportError: the extra `hangang[emulator]` is not installed.
     """
-    app = _build(host, answers, keys, requests_per_minute, controls, options)
+    app = create_app(
+        answers=answers, keys=keys, requests_per_minute=requests_per_minute, controls=controls, **options
+    )
     from ._server import serve as run
 
     run(app, host, port, on_start, log_level)

@@ -19,19 +19,10 @@ def main() -> int:
     )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
-    parser.add_argument(
-        "-c",
-        "--control",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="a control for every request, e.g. rate=40 or fragments=random",
-    )
-    parser.add_argument(
-        "--answers", metavar="FILE", help="the answers: a file of JSON lines, one Reply a line"
-    )
+    parser.add_argument("--answers", metavar="FILE", help="JSON lines, one Reply a line")
+    parser.add_argument("-c", dest="controls", action="append", default=[], metavar="NAME=VALUE")
     options = parser.parse_args()
-    pairs = (text.partition("=") for text in options.control)
+    pairs = (text.partition("=") for text in options.controls)
 
     def started(url: str) -> None:
         print(url, flush=True)

@@ -29,9 +29,12 @@ from ._faults import Faults
 from ._guard import HostGuard
 from ._state import State
 
+_CHATS = (clova, clova_compatible, exaone, gov, openai_server)
+_OTHERS = (clova_tools, agents, gov_agents, gov_rag, gov_tools)
 
-def build(state: State, host: str | None) -> Starlette:
-    """The application with this memory; `host` is what its server listens on, if that is known."""
+
+def build(state: State) -> Starlette:
+    """The application with this memory."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
@@ -44,23 +47,14 @@ def build(state: State, host: str | None) -> Starlette:
         routes=[
             Route("/_emulator", _report, methods=["GET"]),
             Route("/_emulator/requests", _requests, methods=["GET"]),
-            *clova.ROUTES,
-            *clova_compatible.ROUTES,
-            *clova_tools.ROUTES,
-            *exaone.ROUTES,
-            *gov.ROUTES,
-            *openai_server.ROUTES,
-            *agents.ROUTES,
-            *gov_agents.ROUTES,
-            *gov_rag.ROUTES,
-            *gov_tools.ROUTES,
+            *(route for module in (*_CHATS, *_OTHERS) for route in module.ROUTES),
         ],
         lifespan=lifespan,
         exception_handlers={404: _no_such_path, 405: _no_such_path, ClientDisconnect: _left},
     )
     app.state.emulator = state
     app.add_middleware(Faults)
-    app.add_middleware(HostGuard, listening=host)
+    app.add_middleware(HostGuard)
     return app
 
 

@@ -21,17 +21,16 @@ _PRIVATE = (".localhost", ".local", ".internal", ".test", ".home.arpa")
 
 
 class HostGuard:
-    """The middleware. `listening` is the host that the server listens on; None: ask the ASGI scope."""
+    """The middleware. Where the state has no address that the server listens on, the ASGI scope has it."""
 
-    def __init__(self, app: ASGIApp, listening: str | None = None) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.listening = listening
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 403 to a request for another host, or from a page of another origin."""
         if scope["type"] == "http":
             request = Request(scope)
-            listening = self.listening or (scope.get("server") or ("",))[0] or ""
+            listening = scope["app"].state.emulator.listening or (scope.get("server") or ("",))[0] or ""
             wrong = problem(request.headers.get("host", ""), request.headers.get("origin"), listening)
             if wrong is not None:
                 await JSONResponse({"emulator": {"error": wrong}}, status_code=403)(scope, receive, send)

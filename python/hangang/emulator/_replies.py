@@ -83,32 +83,27 @@ def _type(value: object) -> str:
 
 
 def _calls(given: object) -> tuple[tuple[str, Mapping[str, Any]], ...]:
-    form = 'tool_calls must be pairs of a name and arguments, such as (("get_weather", {"city": "서울"}),)'
-    wrong = TypeError(f"{form}, not {_type(given)}")
-    if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
-        raise wrong
     calls: list[tuple[str, Mapping[str, Any]]] = []
-    for call in cast("Iterable[object]", given):
-        name, arguments = _pair(call)
-        if not isinstance(name, str) or not is_object(arguments):
-            raise TypeError(f"{form}; {call!r} is no such pair")
-        calls.append((name, arguments))
+    for call in cast("Iterable[object]", given) if isinstance(given, tuple | list) else (given,):
+        match call:
+            case (str() as name, object() as arguments) if is_object(arguments):
+                calls.append((name, arguments))
+            case _:
+                raise TypeError(
+                    'tool_calls must be pairs of a name and arguments, such as (("get_weather", '
+                    f'{{"city": "서울"}}),); {call!r} is no such pair'
+                )
     return tuple(calls)
 
 
 def _error(given: object) -> tuple[int | str, str] | None:
-    if given is None:
-        return None
-    code, message = _pair(given)
-    if isinstance(code, int | str) and not isinstance(code, bool) and isinstance(message, str):
-        return code, message
-    raise TypeError(f"error must be a code and a message, such as (429, 'slow down'), not {given!r}")
-
-
-def _pair(given: object) -> tuple[object, object]:
-    """The two items of a tuple or list of two; None and None for anything else."""
-    items = cast("tuple[object, ...]", given) if isinstance(given, tuple | list) else ()
-    return (items[0], items[1]) if len(items) == 2 else (None, None)
+    match given:
+        case None:
+            return None
+        case (int() | str() as code, str() as message):
+            return code, message
+        case _:
+            raise TypeError(f"error must be a code and a message, such as (429, 'slow down'), not {given!r}")
 
 
 Choose = Callable[[Request], Reply | None]
@@ -116,6 +111,36 @@ Choose = Callable[[Request], Reply | None]
 
 class AnswersError(Exception):
     """The callable of `answers` failed, or returned something else than a Reply or None."""
+
+
+class Replies:
+    """Picks the reply for each request; any number of threads may ask. `given` is what the test gave."""
+
+    def __init__(self, answers: Iterable[Reply] | Choose | None) -> None:
+        self.given: list[Reply] | Choose | None
+        self.given = answers if answers is None or callable(answers) else _list_of(answers)
+        self._lock = threading.Lock()
+        self._used = 0
+
+    def next(self, request: Request) -> Reply | None:
+        """The reply to a request; None for a made-up answer.
+
+        Raises:
+            AnswersError: see there.
+        """
+        if self.given is None:
+            return None
+        if not callable(self.given):
+            with self._lock:
+                self._used += 1
+                return self.given[min(self._used, len(self.given)) - 1]
+        try:
+            reply = cast("object", self.given(request))
+        except Exception as error:
+            raise AnswersError(f"answers raised {_type(error)}: {error}") from error
+        if reply is None or isinstance(reply, Reply):
+            return reply
+        raise AnswersError(f"answers returned {_type(reply)}; it must return a Reply or None")
 
 
 def _list_of(answers: object) -> list[Reply]:
@@ -127,48 +152,9 @@ def _list_of(answers: object) -> list[Reply]:
         if not isinstance(reply, Reply):
             raise TypeError(f"answers[{number}] must be a Reply, not {_type(reply)}")
         found.append(reply)
+    if not found:
+        raise ValueError("answers is empty: give at least one Reply, or None for made-up answers")
     return found
-
-
-class Replies:
-    """Picks the reply for each request; any number of threads may ask."""
-
-    def __init__(self, answers: Iterable[Reply] | Choose | None) -> None:
-        self._lock = threading.Lock()
-        self._used = 0
-        self._choose: Choose | None = None
-        self._list: list[Reply] = []
-        if answers is None:
-            return
-        if callable(answers):
-            self._choose = answers
-            return
-        self._list = _list_of(answers)
-        if not self._list:
-            raise ValueError("answers is empty: give at least one Reply, or None for made-up answers")
-
-    @property
-    def given(self) -> list[Reply] | Choose | None:
-        """The answers as the test gave them."""
-        return self._choose or self._list or None
-
-    def next(self, request: Request) -> Reply | None:
-        """The reply to a request; None for a made-up answer.
-
-        Raises:
-            AnswersError: see there.
-        """
-        if self._choose is None:
-            with self._lock:
-                self._used += 1
-                return self._list[min(self._used, len(self._list)) - 1] if self._list else None
-        try:
-            reply = cast("object", self._choose(request))
-        except Exception as error:
-            raise AnswersError(f"answers raised {_type(error)}: {error}") from error
-        if reply is None or isinstance(reply, Reply):
-            return reply
-        raise AnswersError(f"answers returned {_type(reply)}; it must return a Reply or None")
 
 
 def read_answers(path: str | os.PathLike[str]) -> list[Reply]:

@@ -37,7 +37,7 @@ class Protocol(H11Protocol):
 
     def __init__(self, config: Config, *args: Any, **options: Any) -> None:
         super().__init__(config, *args, **options)
-        self._state = emulator_state(config)
+        self._state: State = cast("Starlette", config.app).state.emulator
         inner: Any = self.app
 
         async def with_connection(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
@@ -76,9 +76,7 @@ class Server(uvicorn.Server):
     finish. That is long where each test has a server of its own.
     """
 
-    def __init__(
-        self, app: Starlette, *, log_level: str = "critical", on_start: Callable[[], None] | None = None
-    ) -> None:
+    def __init__(self, app: Starlette, on_start: Callable[[], object], log_level: str = "critical") -> None:
         super().__init__(
             Config(
                 app,
@@ -94,8 +92,8 @@ class Server(uvicorn.Server):
                 timeout_graceful_shutdown=2,
             )
         )
-        self.ready = threading.Event()
         self.failed: Exception | None = None  # by `on_start`
+        self._state: State = app.state.emulator
         self._on_start = on_start
         self._stopping = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -108,16 +106,14 @@ class Server(uvicorn.Server):
                 self._loop.call_soon_threadsafe(self._stopping.set)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then set `ready` and call `on_start`: connections are accepted from here on."""
+        """Start, then call `on_start`: connections are accepted from here on."""
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets=sockets)
-        self.ready.set()
-        if self._on_start is not None and self.started:
-            try:
-                self._on_start()
-            except Exception as error:
-                # Out of here uvicorn would log it as a fault of the application and skip the shutdown.
-                self.failed = error
+        try:
+            self._on_start()
+        except Exception as error:
+            # Out of here uvicorn would log it as a fault of the application and skip the shutdown.
+            self.failed = error
 
     async def main_loop(self) -> None:
         """As uvicorn's, a tick each 0.1 s, but `stop` ends it at once."""
@@ -138,7 +134,7 @@ class Server(uvicorn.Server):
         for connection in list(self.server_state.connections):
             if isinstance(connection, Protocol):
                 connection.transport.abort()
-        await emulator_state(self.config).close()
+        await self._state.close()
         if self.server_state.tasks:  # each ends by itself when its client has left
             _, late = await asyncio.wait(list(self.server_state.tasks), timeout=2)
             for task in late:
@@ -146,13 +142,9 @@ class Server(uvicorn.Server):
         await self.lifespan.shutdown()
 
 
-def emulator_state(config: Config) -> State:
-    """The state of the application that a configuration serves."""
-    return cast("State", cast("Starlette", config.app).state.emulator)
-
-
-def listen(host: str, port: int) -> socket.socket:
+def listen(app: Starlette, host: str, port: int) -> socket.socket:
     """A listening socket; port 0 takes a free one. Of a name's addresses IPv4 goes first."""
+    app.state.emulator.listening = host
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     family, _, _, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
     # asyncio sets TCP_NODELAY only where the protocol is named; accepted sockets inherit it.
@@ -220,9 +212,10 @@ class Emulator:
 @contextlib.contextmanager
 def run_in_thread(app: Starlette, host: str, port: int) -> Generator[Emulator]:
     """See `hangang.emulator.run_in_thread`."""
-    sock = listen(host, port)
+    sock = listen(app, host, port)
     with contextlib.closing(sock):
-        server = Server(app)
+        ready = threading.Event()
+        server = Server(app, ready.set)
         failed: list[BaseException] = []
 
         def work() -> None:
@@ -234,7 +227,7 @@ def run_in_thread(app: Starlette, host: str, port: int) -> Generator[Emulator]:
         thread = threading.Thread(target=work, name="hangang-emulator", daemon=True)
         thread.start()
         try:
-            while not server.ready.wait(0.05):
+            while not ready.wait(0.05):
                 if not thread.is_alive():
                     raise RuntimeError("the emulator did not start") from (failed[0] if failed else None)
             yield Emulator(app, sock, server)
@@ -249,11 +242,10 @@ def serve(
     app: Starlette, host: str, port: int, on_start: Callable[[str], None] | None, log_level: str
 ) -> None:
     """See `hangang.emulator.serve`."""
-    sock = listen(host, port)
+    sock = listen(app, host, port)
     url = url_of(*sock.getsockname()[:2])
     with contextlib.closing(sock), contextlib.suppress(KeyboardInterrupt):
-        started = None if on_start is None else lambda: on_start(url)
-        server = Server(app, log_level=log_level, on_start=started)
+        server = Server(app, lambda: on_start and on_start(url), log_level)
         server.run(sockets=[sock])
         if server.failed is not None:
             raise server.failed

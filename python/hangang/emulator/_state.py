@@ -28,6 +28,7 @@ class State:
         connections: open connections; None under another ASGI server, which does not report them.
         requests: the last requests.
         replies: the answers that a test chose.
+        listening: the host that the server listens on, if that is known.
         work: what agents are working on.
     """
 
@@ -43,6 +44,7 @@ class State:
         self.replies: Replies = replies or Replies(None)
         self.keys: frozenset[str] | None = None if keys is None else frozenset(keys)
         self.requests_per_minute = requests_per_minute
+        self.listening: str | None = None
         self.open_streams = 0
         self.connections: int | None = None
         self.requests: RequestLog = RequestLog()

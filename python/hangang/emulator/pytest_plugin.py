@@ -33,7 +33,8 @@ KEY = "nv-emulator"
 """The key in every key variable; the emulator accepts it for all services."""
 
 _MARKER = "hangang(**options): the arguments of `hangang.emulator.run_in_thread` for `hangang_emulator`"
-_SESSION = pytest.StashKey["_Variables"]()
+_URL = pytest.StashKey[str]()  # of the session's server
+_PATCH = pytest.StashKey[pytest.MonkeyPatch]()  # of the test that runs
 
 
 def variables(url: str) -> dict[str, str]:
@@ -55,19 +56,9 @@ def variables(url: str) -> dict[str, str]:
     return found
 
 
-class _Variables:
-    """Sets environment variables, and puts the old ones back."""
-
-    def __init__(self, url: str) -> None:
-        self._names = variables(url)
-        self._patch = pytest.MonkeyPatch()
-
-    def set(self) -> None:
-        for name, value in self._names.items():
-            self._patch.setenv(name, value)
-
-    def undo(self) -> None:
-        self._patch.undo()
+def _set(patch: pytest.MonkeyPatch, url: str) -> None:
+    for name, value in variables(url).items():
+        patch.setenv(name, value)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -78,11 +69,12 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(hookwrapper=True)  # not `wrapper`: pytest 7 stops at that
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None]:
     """Set the variables of a running `hangang_server` for the tests that use it, and for no other."""
-    if _SESSION in item.config.stash and "hangang_server" in getattr(item, "fixturenames", ()):
-        item.config.stash[_SESSION].set()
-    yield
-    if _SESSION in item.config.stash:
-        item.config.stash[_SESSION].undo()
+    stash = item.config.stash
+    with pytest.MonkeyPatch.context() as patch:
+        stash[_PATCH] = patch
+        if _URL in stash and "hangang_server" in getattr(item, "fixturenames", ()):
+            _set(patch, stash[_URL])
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -90,12 +82,12 @@ def hangang_server(request: pytest.FixtureRequest) -> Generator[Emulator]:
     """One emulator for the session; its answers and requests are shared by all its tests."""
     from . import run_in_thread
 
+    stash = request.config.stash
     with run_in_thread() as emulator:
-        found = request.config.stash[_SESSION] = _Variables(emulator.url)
-        found.set()  # for the rest of this test; the hook above sets them for later ones
+        stash[_URL] = emulator.url
+        _set(stash[_PATCH], emulator.url)  # for the rest of this test; the hook sets them for later ones
         yield emulator
-        found.undo()
-        del request.config.stash[_SESSION]
+        del stash[_URL]
 
 
 @pytest.fixture
@@ -107,6 +99,5 @@ def hangang_emulator(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
     for marker in request.node.iter_markers("hangang"):
         options = {**marker.kwargs, **options}  # the marker nearest to the test wins
     with run_in_thread(**options) as emulator:
-        for name, value in variables(emulator.url).items():
-            monkeypatch.setenv(name, value)
+        _set(monkeypatch, emulator.url)
         yield emulator
