@@ -9,7 +9,7 @@ from . import CONTROLS, Controls, read_answers, serve
 from ._addresses import warning
 
 
-def main() -> int:
+def main() -> None:
     """Serve until Ctrl-C."""
     parser = argparse.ArgumentParser(
         prog="python -m hangang.emulator",
@@ -39,10 +39,8 @@ def main() -> int:
             controls=controls,
         )
     except (ImportError, OSError, ValueError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -7,8 +7,11 @@ pieces; a client that reads the bare socket may find several of them joined.
 
 from __future__ import annotations
 
+import re
 from random import Random
 
+# Of a character of several bytes; the others go into the next fragment.
+_UP_TO_A_FIRST_BYTE = re.compile(rb"[^\xc0-\xff]*[\xc0-\xff]|[^\xc0-\xff]+")
 _SIZES = (1, 2, 3, 5, 8, 13, 34, 89, 233, 610, 1597)
 
 
@@ -33,38 +36,21 @@ class Fragmenter:
         if self.mode == "event":
             return [data]
         if self.mode == "utf8":
-            return _inside_characters(data)
+            return _UP_TO_A_FIRST_BYTE.findall(data)
         self._held += data
         if self.mode == "whole":
             return []
         pieces: list[bytes] = []
-        start = 0
-        while len(self._held) - start >= self._size:
-            pieces.append(bytes(self._held[start : start + self._size]))
-            start += self._size
+        while len(self._held) >= self._size:
+            pieces.append(bytes(self._held[: self._size]))
+            del self._held[: self._size]
             self._size = self._next_size()
-        del self._held[:start]
         return pieces
 
     def flush(self) -> list[bytes]:
         """What was held back."""
-        if not self._held:
-            return []
-        piece = bytes(self._held)
-        self._held.clear()
-        return [piece]
+        piece, self._held = bytes(self._held), bytearray()
+        return [piece] if piece else []
 
     def _next_size(self) -> int:
         return self.mode if isinstance(self.mode, int) else self._random.choice(_SIZES)
-
-
-def _inside_characters(data: bytes) -> list[bytes]:
-    pieces: list[bytes] = []
-    start = 0
-    for index, byte in enumerate(data):
-        if byte >= 0xC0:  # the first byte of a sequence; the rest goes into the next fragment
-            pieces.append(data[start : index + 1])
-            start = index + 1
-    if start < len(data):
-        pieces.append(data[start:])
-    return pieces

@@ -110,15 +110,15 @@ _MIXED: list[JSON] = [
 ]
 
 
-async def work(run: Run, text: str, script: Script, controls: Controls) -> None:
-    """What the agent does with a message; always ends the run."""
+async def work(run: Run, word: str, script: Script, controls: Controls) -> None:
+    """What the agent does with a message, steered by a word; always ends the run."""
     try:
         run.set_status("WORKING", "처리 중")
-        if text == "fail":
+        if word == "fail":
             return run.set_status("FAILED", "실패")
-        if text == "input":
+        if word == "input":
             return run.set_status("INPUT_REQUIRED", "더 알려 주세요")
-        if text == "crash":
+        if word == "crash":
             return run.emit(RPCError(-32603, "unexpected crash"))
         pieces = ["".join(script.content[i : i + 2]) for i in range(0, len(script.content), 2)]
         # A task that continues after `input` already has artifacts; each turn adds its own.
@@ -133,7 +133,7 @@ async def work(run: Run, text: str, script: Script, controls: Controls) -> None:
             code, message = script.error
             number = error_number(code)
             return run.emit(RPCError(-32603 if 400 <= number <= 599 else number, message))
-        if text == "data":
+        if word == "data":
             mixed = f"art-{len(run.artifacts) + 1}"
             run.add_artifact(mixed, "mixed", _MIXED, append=False, last=True)
         run.set_status("COMPLETED")

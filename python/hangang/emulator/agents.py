@@ -27,19 +27,18 @@ from ._a2a import (
     TERMINAL,
     RPCError,
     Wire,
-    chosen_error,
     error_number,
     part_1_0,
     ping,
 )
-from ._call import JSON, Call, Service, bearer, check_key, no_headers, routes
+from ._call import JSON, Call, Service, bearer, check_key, routes
 from ._faults import Frame
 from ._run import Run, work
 from ._store import Store
 from ._wire import read_json
 from .fake_answers import Script
 from .gov import CHAT
-from .gov_agents import find_agent
+from .gov_agents import answer_of, find_agent
 from .json_types import is_object, is_objects, is_text, member
 
 MOST_OF_A_TASK = 2**23
@@ -50,7 +49,7 @@ def _optional_key(call: Call) -> str:
     return "" if key is None else check_key(call, key)
 
 
-OPEN = Service("a2a", _optional_key, CHAT.error_body, CHAT.complete, rate_headers=no_headers)
+OPEN = Service("a2a", _optional_key, CHAT.error_body, CHAT.complete)
 
 
 async def _card(call: Call) -> Response:
@@ -194,21 +193,17 @@ async def _send(call: Call, wire: Wire, params: JSON, *, stream: bool = False) -
     message = _read_message(wire, params)
     text = "".join(part.get("text", "") for part in message["parts"])
     run = _run_for(call, params, message)
-    turn = call.state.count("turns", run.context)
-    random = call.random(call.request.url.path, text, turn)
-    script = call.script(random, stream=stream, prompt=text, turn=turn, refuse=chosen_error)
-    if script.chosen:
-        text = ""  # the words that steer the made-up agent do nothing
+    script, word = answer_of(call, text, run.context, stream=stream)
     message["contextId"] = run.context
-    if text == "errfirst":
+    if word == "errfirst":
         raise RPCError(-32005, "boom before first event", late=True)
-    if text.startswith("message:"):
+    if word.startswith("message:"):
         found = {"messageId": call.state.new_id(), "contextId": run.context}
         reply = {"message": {**found, "role": "ROLE_AGENT", "parts": [{"text": "직접 답변입니다."}]}}
         if stream:
             return _stream(call, wire, [Frame(wire.event(reply), end=True)])
         return call.whole(wire.body(reply))
-    start = _start(call, run, message, text, script)
+    start = _start(call, run, message, word, script)
     if stream:
         return _stream(call, wire, _events(run, wire, start))
     option, at_once = ("blocking", False) if wire.old else ("returnImmediately", True)
@@ -271,7 +266,7 @@ def _run_for(call: Call, params: JSON, message: JSON) -> Run:
     return Run(call.state, str(context), metadata)
 
 
-def _start(call: Call, run: Run, message: JSON, text: str, script: Script) -> int:
+def _start(call: Call, run: Run, message: JSON, word: str, script: Script) -> int:
     """Begin the work; returns the number of the first event of this turn."""
     message["taskId"] = run.id
     start = len(run.events)
@@ -280,7 +275,7 @@ def _start(call: Call, run: Run, message: JSON, text: str, script: Script) -> in
     run.emit({"task": run.task()})
     run.size += len(call.content) + 512 * len(script.content)  # an event for two tokens
     _tasks(call).put(run.id, run, run.size)
-    run.work = asyncio.ensure_future(work(run, text, script, call.controls))
+    run.work = asyncio.ensure_future(work(run, word, script, call.controls))
     call.state.keep_work(run.work)
     return start
 

@@ -12,13 +12,13 @@ codes of bad requests.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from starlette.responses import Response
 
 from ._a2a import RPCError, chosen_error, error_number
-from ._call import JSON, Call, Handler, Refusal, routes
-from ._controls import MOST_TOKENS
+from ._call import JSON, Call, Refusal, routes
 from ._faults import Frame
 from ._wire import dump, sse
 from .fake_answers import Script
@@ -35,27 +35,35 @@ def find_agent(call: Call) -> None:
         raise Refusal(403, message="Agent not deployed")
 
 
-def _profile(method: str, answer: Callable[[Call, JSON, JSON, Any], Response]) -> Handler:
-    """The handler of a profile: `answer` gets the params, the message, and the request's `id`."""
+def answer_of(call: Call, text: str, context: str, *, stream: bool) -> tuple[Script, str]:
+    """The answer to a text, and the word that steers the made-up agent: none beside a chosen answer."""
+    turn = call.state.count("turns", context)
+    random = call.random(call.request.url.path, text, turn)
+    script = call.script(random, stream=stream, prompt=text, turn=turn, refuse=chosen_error)
+    return script, "" if script.chosen else text
 
-    async def serve(call: Call) -> Response:
-        find_agent(call)
-        body = await call.read_object()
-        try:
-            if body.get("method") != method:
-                raise RPCError(-32601)
-            params = body.get("params")
-            message = params.get("message") if is_object(params) else None
-            if not is_object(params) or not is_object(message):
-                raise RPCError(-32602)
-            if message.get("role") != "user" or not message.get("messageId") or not message.get("parts"):
-                raise RPCError(-32602)
-            return answer(call, params, message, body.get("id"))
-        except RPCError as error:  # `error.data.detail` is where that client looks
-            failed = {"code": error.code, "message": error.message, "data": {"detail": error.message}}
-            return call.reply({"jsonrpc": "2.0", "id": body.get("id"), "error": failed})
 
-    return serve
+async def _serve(method: str, answer: Callable[[Call, JSON, JSON, Any], Response], call: Call) -> Response:
+    """Serve a profile: `answer` gets the params, the message, and the request's `id`."""
+    find_agent(call)
+    body = await call.read_object()
+    ident, params, message = body.get("id"), body.get("params"), member(body, "params", "message")
+    try:
+        if body.get("method") != method:
+            raise RPCError(-32601)
+        if not is_object(params) or not is_object(message) or message.get("role") != "user":
+            raise RPCError(-32602)
+        if not message.get("messageId") or not message.get("parts"):
+            raise RPCError(-32602)
+        return answer(call, params, message, ident)
+    except RPCError as error:
+        return call.reply(_error(ident, error.code, error.message))
+
+
+def _error(ident: object, code: int, message: str) -> JSON:
+    """An error; `error.data.detail` is where a client of these profiles looks."""
+    error = {"code": code, "message": message, "data": {"detail": message}}
+    return {"jsonrpc": "2.0", "id": ident, "error": error}
 
 
 def _text(message: JSON) -> str:
@@ -63,79 +71,62 @@ def _text(message: JSON) -> str:
     return "".join(str(part.get("text", "")) for part in parts if is_object(part))
 
 
-def _script(call: Call, text: str, context: str, *, stream: bool) -> Script:
-    turn = call.state.count("turns", context)
-    random = call.random(call.request.url.path, text, turn)
-    return call.script(random, stream=stream, prompt=text, turn=turn, refuse=chosen_error)
-
-
 def _agent_v1(call: Call, params: JSON, message: JSON, ident: Any) -> Response:
     session = member(params, "metadata", "chat_session_id")
     if session is None and isinstance(message.get("contextId"), str):
         session = call.state.session_of(message["contextId"])
     session = session if isinstance(session, int) else call.state.new_session()
-    text = _text(message)
-    script = _script(call, text, f"session-{session}", stream=False)
-    if text == "fail" and not script.chosen:
+    script, word = answer_of(call, _text(message), f"session-{session}", stream=False)
+    if word == "fail":
         raise RPCError(-32603, "실패")
-    result = {
-        "metadata": {"chat_session_id": session},
-        "message": {"parts": [{"kind": "text", "text": script.text}]},
-    }
+    answer = {"parts": [{"kind": "text", "text": script.text}]}
+    result = {"metadata": {"chat_session_id": session}, "message": answer}
     return call.reply({"jsonrpc": "2.0", "id": ident, "result": result})
 
 
 def _agent_v2(call: Call, _: JSON, message: JSON, ident: Any) -> Response:
-    if call.controls.artifacts * (call.controls.tokens or 0) > MOST_TOKENS:
-        # Each update has the text so far.
-        raise Refusal(400, message=f"x-hangang-artifacts times x-hangang-tokens is at most {MOST_TOKENS}")
     context = str(message.get("contextId") or call.state.new_id())
-    text = _text(message)
-    script = _script(call, text, context, stream=True)
+    script, word = answer_of(call, _text(message), context, stream=True)
     return call.stream(
-        _v2_frames(call, script, context, ident, text),
-        error_frames=lambda code: _v2_error(ident, code, "Agent failed", "emulated"),
+        _v2_frames(call, script, context, ident, word),
+        error_frames=lambda code: [_frame(_error(ident, error_number(code), "Agent failed"))],
     )
 
 
-def _v2_error(ident: object, code: str | None, message: str, detail: str) -> Iterator[Frame]:
-    error = {"code": error_number(code), "message": message, "data": {"detail": detail}}
-    yield Frame(sse(dump({"jsonrpc": "2.0", "id": ident, "error": error})))
+def _frame(body: JSON, *, end: bool = False) -> Frame:
+    return Frame(sse(dump(body)), end=end)
 
 
-def _v2_frames(call: Call, script: Script, context: str, ident: object, text: str) -> Iterator[Frame]:
-    task = call.state.new_id()
-    where = {"taskId": task, "contextId": context}
+def _v2_frames(call: Call, script: Script, context: str, ident: object, word: str) -> Iterator[Frame]:
+    task, count = call.state.new_id(), call.controls.artifacts
 
-    def frame(result: JSON, *, end: bool = False) -> Frame:
-        return Frame(sse(dump({"jsonrpc": "2.0", "id": ident, "result": result})), end=end)
+    def frame(kind: str, *, end: bool = False, **members: object) -> Frame:
+        result = {kind: {"taskId": task, "contextId": context, **members}}
+        return _frame({"jsonrpc": "2.0", "id": ident, "result": result}, end=end)
 
-    submitted = {"state": "TASK_STATE_SUBMITTED"}
-    yield frame({"task": {"id": task, "contextId": context, "status": submitted}})
-    yield frame({"statusUpdate": {**where, "status": {"state": "TASK_STATE_WORKING"}}})
-    if text == "fail" and not script.chosen:
-        state = {"state": "TASK_STATE_FAILED"}
-        yield frame({"statusUpdate": {**where, "status": state}}, end=True)
+    submitted = {"id": task, "contextId": context, "status": {"state": "TASK_STATE_SUBMITTED"}}
+    yield _frame({"jsonrpc": "2.0", "id": ident, "result": {"task": submitted}})
+    yield frame("statusUpdate", status={"state": "TASK_STATE_WORKING"})
+    if word == "fail":
+        yield frame("statusUpdate", end=True, status={"state": "TASK_STATE_FAILED"})
         return
-    count = call.controls.artifacts
     for number in range(1, count + 1):
         # Each update has the text so far and replaces the one before; none sets `append`.
         shown = "".join(script.content[: len(script.content) * number // count])
         artifact = {"artifactId": "result", "parts": [{"text": shown}]}
         last = {"lastChunk": True} if number == count else {}
-        yield frame({"artifactUpdate": {**where, "artifact": artifact, **last}}, end=bool(last))
+        yield frame("artifactUpdate", end=bool(last), artifact=artifact, **last)
     if script.error is not None:
-        yield from _v2_error(ident, *script.error, script.error[1])
+        yield _frame(_error(ident, error_number(script.error[0]), script.error[1]))
         return
-    completed = {"state": "TASK_STATE_COMPLETED"}
-    yield frame({"statusUpdate": {**where, "status": completed}}, end=True)
+    yield frame("statusUpdate", end=True, status={"state": "TASK_STATE_COMPLETED"})
 
 
 ROUTES = routes(
     CHAT,
     {
-        "POST /v2/{slug}/a2a": _profile("SendStreamingMessage", _agent_v2),
-        "POST /{slug}/a2a": _profile("message/send", _agent_v1),
+        "POST /v2/{slug}/a2a": partial(_serve, "SendStreamingMessage", _agent_v2),
+        "POST /{slug}/a2a": partial(_serve, "message/send", _agent_v1),
     },
     ["/api/v1/external/agents"],
 )
