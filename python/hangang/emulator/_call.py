@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http.client import responses
@@ -51,7 +52,7 @@ class Replay(Exception):
 def refusal_of(code: int | str, message: str) -> Refusal:
     """A chosen error; a code of three digits is an HTTP status."""
     text = str(code)
-    if len(text) == 3 and status_of(text) == int(text):
+    if re.fullmatch("[45][0-9]{2}", text):
         return Refusal(int(text), None, message)
     return Refusal(0, text, message)
 
@@ -68,10 +69,8 @@ _NAMED_STATUS = {
 
 def status_of(code: str | None) -> int:
     """The HTTP status of a code: its first three digits, if they are one of an error; else 500."""
-    head = (code or "")[:3]
-    if head.isascii() and head.isdigit() and len(code or "") in (3, 5) and 400 <= int(head) <= 599:
-        return int(head)
-    return _NAMED_STATUS.get(code or "", 500)
+    found = re.fullmatch("([45][0-9]{2})([0-9]{2})?", code or "")
+    return int(found[1]) if found else _NAMED_STATUS.get(code or "", 500)
 
 
 def phrase(status: int) -> str:

@@ -9,20 +9,19 @@ Documented and kept: paths, models and their API version, both key forms, bodies
 Guesses, because no source shows them: which 400 code answers a combination that the pages forbid
 or a tool turn that is not as they show it (here 40001), that tools without any limit are refused
 because the default limit is below the least one, that nothing follows `event:error`, the names
-`x-ratelimit-limit-*` and `-remaining-*`, a tuned task called `missing`, upper case reasons in v1's
-JSON other than `LENGTH`, and the ids of parallel tool calls.
+`x-ratelimit-limit-*` and `-remaining-*`, upper case reasons in v1's JSON other than `LENGTH`, and the
+ids of parallel tool calls.
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from starlette.responses import Response
 
@@ -43,7 +42,7 @@ from ._call import (
 from ._faults import Frame
 from ._wire import dump, ok, sse
 from .fake_answers import Script
-from .json_types import is_between, is_list, is_object, is_objects, member
+from .json_types import is_between, is_list, is_number, is_object, is_objects, member
 from .tool_turns import NATIVE, has_tool_turn, wrong_tools, wrong_turn
 
 PREFIXES = ("", "/testapp", "/serviceapp")
@@ -188,8 +187,6 @@ def accepts_stream(call: Call) -> bool:
 
 def _model(call: Call, version: str) -> Model:
     if "task" in call.path:
-        if call.path["task"] == "missing":
-            raise Refusal(400, "40080")
         return TUNED[version]
     model = known_model(call.path["model"])
     if model.version != version:
@@ -226,23 +223,20 @@ def invalid(*names: str) -> Refusal:
 
 
 # Parameter to its least and largest value, and whether the least itself is refused ([clova §3, §4]).
+_BOTH = {"topP": (0, 1, True), "topK": (0, 128, False), "seed": (0, 4_294_967_295, False)}
 NUMBERS: dict[str, dict[str, tuple[float, float, bool]]] = {
     "v1": {
+        **_BOTH,
         "temperature": (0, 1, True),
-        "topP": (0, 1, True),
-        "topK": (0, 128, False),
         "repeatPenalty": (0, 10, True),
         "maxTokens": (1, 4_096, False),
-        "seed": (0, 4_294_967_295, False),
     },
     "v3": {
+        **_BOTH,
         "temperature": (0, 1, False),
-        "topP": (0, 1, True),
-        "topK": (0, 128, False),
         "repetitionPenalty": (0, 2, True),
         "maxTokens": (1, 32_768, False),
         "maxCompletionTokens": (1, 32_768, False),
-        "seed": (0, 4_294_967_295, False),
     },
 }
 # What v3 refuses together ([clova §4]); `thinking` is an effort other than none.
@@ -307,36 +301,33 @@ def _check_v3(model: Model, body: JSON, messages: list[JSON]) -> str:
     """The documented refusals of v3 ([clova §4]); returns the thinking effort."""
     if sum(message.get("role") == "system" for message in messages) > 1:
         raise invalid("messages.role: only one system message")
-    tools, form = body.get("tools"), body.get("responseFormat")
     effort = _effort(model, body)
-    for message in messages:
-        _v3_message(model, message)
-    images = sum(map(_images, messages))
+    images = sum(_images(model, message) for message in messages)
     if images > 5:
         raise Refusal(400, "40003", "Image limit exceeded")
     given = {name for name in ("tools", "responseFormat", "stop") if body.get(name)}
-    given |= {name for name in ("maxTokens", "maxCompletionTokens") if name in body}
+    given |= body.keys() & {"maxTokens", "maxCompletionTokens"}
     given |= {"thinking"} if effort != "none" else set()
     for pair in EXCLUSIONS:
         if given.issuperset(pair):
             raise invalid(*pair)
-    if model.name == "tuned" and (tools or form or has_tool_turn(messages, NATIVE)):
+    if model.name == "tuned" and (given & {"tools", "responseFormat"} or has_tool_turn(messages, NATIVE)):
         raise Refusal(400, "40009")
     if (wrong := wrong_turn(messages, NATIVE) or wrong_tools(body, NATIVE)) is not None:
         raise invalid(wrong)
-    if tools:
+    if "tools" in given:
         if images:
             raise invalid("tools", "image_url")
         # Without either the limit is 512, which is too little as well.
         most = body.get("maxTokens", body.get("maxCompletionTokens", _DEFAULT_LIMIT["none"]))
-        if not isinstance(most, int) or most < MIN_TOKENS_WITH_TOOLS:
+        if not is_number(most) or most < MIN_TOKENS_WITH_TOOLS:
             raise invalid(
                 f"maxTokens: tools need maxTokens or maxCompletionTokens of at least {MIN_TOKENS_WITH_TOOLS}"
             )
-    if form is not None:
+    if (form := body.get("responseFormat")) is not None:
         if model.name != "HCX-007":
             raise Refusal(400, "40009")
-        if not is_object(form) or form.get("type") != "json" or not _fits(form):
+        if member(form, "type") != "json" or not _fits(form):
             raise Refusal(400, "40055")
     return effort
 
@@ -353,32 +344,28 @@ def _effort(model: Model, body: JSON) -> str:
     return effort
 
 
-def _v3_message(model: Model, message: JSON) -> None:
+def _images(model: Model, message: JSON) -> int:
+    """Check a message of v3; returns how many images it has."""
     if message.get("role") not in ("system", "user", "assistant", "tool"):
         raise invalid("messages.role")
     if "thinkingContent" in message:
         raise invalid("messages.thinkingContent")
     content = message.get("content")
     if isinstance(content, str):
-        return
+        return 0
     if not is_list(content):
         raise invalid("messages.content")
-    if _images(message) > 1:
+    images = [part for part in content if member(part, "type") == "image_url"]
+    if len(images) > 1:
         raise Refusal(400, "40000", "Each user message can contain only one image")
+    if images and model.name != "HCX-005":
+        raise Refusal(400, "40009", "Unsupported input format")
     for part in content:
-        kind = member(part, "type")
-        if kind == "image_url":
-            if model.name != "HCX-005":
-                raise Refusal(400, "40009", "Unsupported input format")
+        if part in images:
             _check_image(part)
-        elif kind != "text" or not isinstance(part.get("text"), str):
+        elif member(part, "type") != "text" or not isinstance(part.get("text"), str):
             raise invalid("messages.content.type")
-
-
-def _images(message: JSON) -> int:
-    content = message.get("content")
-    parts = content if is_list(content) else []
-    return sum(member(part, "type") == "image_url" for part in parts)
+    return len(images)
 
 
 def _check_image(part: JSON) -> None:
@@ -389,7 +376,7 @@ def _check_image(part: JSON) -> None:
     elif isinstance(data, str):
         try:
             size = len(base64.b64decode(data, validate=True))
-        except binascii.Error:
+        except ValueError:
             raise Refusal(400, "40063", "Invalid image file") from None
         if not 0 < size <= 20 * 2**20:
             raise Refusal(400, "40061")
@@ -399,27 +386,18 @@ def _check_image(part: JSON) -> None:
 
 def _fits(value: object) -> bool:
     """Whether a schema stays in the subset: no `pattern`."""
-    if is_object(value):
-        named: object = value.get("pattern")
-        return not isinstance(named, str) and all(_fits(inner) for inner in value.values())
-    if is_list(value):
-        return all(_fits(inner) for inner in value)
-    return True
+    inner: Iterable[Any] = value.values() if is_object(value) else value if is_list(value) else ()
+    return not isinstance(member(value, "pattern"), str) and all(map(_fits, inner))
 
 
 def chosen_tools(body: JSON, messages: list[JSON], choice: str) -> list[JSON]:
     """The functions to call now: none after a tool's answer, or where the choice forbids it."""
-    wanted = body.get(choice, "auto")
-    tools = body.get("tools")
+    wanted, tools = body.get(choice, "auto"), body.get("tools")
     if not tools or wanted == "none" or messages[-1].get("role") == "tool":
         return []
-    if not is_list(tools):
-        raise invalid("tools")
-    functions = [member(tool, "function") for tool in tools]
-    found = [function for function in functions if is_object(function)]
-    if is_object(wanted):
-        named = member(wanted, "function", "name")
-        found = [function for function in found if function.get("name") == named]
+    functions = [member(tool, "function") for tool in tools] if is_list(tools) else []
+    name = member(wanted, "function", "name")
+    found = [made for made in functions if is_object(made) and (name is None or made.get("name") == name)]
     if not found:
         raise invalid("tools")
     return found
