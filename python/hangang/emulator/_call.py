@@ -23,7 +23,7 @@ from ._replies import AnswersError
 from ._requests import Request as ReceivedRequest
 from ._requests import decoded
 from ._state import State
-from ._wire import dump, frames_of, keep_alive_comment, read_json, text_of
+from ._wire import dump, frames_of, read_json, text_of
 from .fake_answers import Script, UnusableSchema, compose, count_tokens, scripted
 from .json_types import is_object
 
@@ -203,7 +203,8 @@ class Call:
 
     def whole(self, body: bytes, media_type: str = "application/json") -> Response:
         """A one-shot answer."""
-        return one_shot(body, {**self.headers, "content-type": media_type}, self._plan())
+        plan = self._plan(newline="body", comment=None)
+        return one_shot(body, {**self.headers, "content-type": media_type}, plan)
 
     def reply(self, value: object) -> Response:
         """A one-shot JSON answer."""
@@ -212,15 +213,13 @@ class Call:
     def stream(
         self,
         frames: Iterable[Frame] | AsyncIterable[Frame],
-        *,
-        newline: str = "lf",
-        comment: Callable[[], bytes] | None = keep_alive_comment,
-        error_frames: Callable[[str | None], Iterable[Frame]] | None = None,
         media_type: str = "text/event-stream",
+        error_frames: Callable[[str | None], Iterable[Frame]] | None = None,
+        **plan: Any,
     ) -> Response:
-        """A stream of frames under the request's controls; see `Plan`."""
-        plan = self._plan(newline=newline, comment=comment, error_frames=error_frames)
-        return Frames(frames, {**self.headers, "content-type": media_type}, plan)
+        """A stream of frames under the request's controls; `plan` as in `Plan`."""
+        planned = self._plan(error_frames=error_frames, **plan)
+        return Frames(frames, {**self.headers, "content-type": media_type}, planned)
 
     def replay(self, found: Replay) -> Response:
         """The bytes of a capture; fragments, pacing and places apply to them as to any stream."""
@@ -237,7 +236,8 @@ class Call:
         if self.controls.reset_after is not None:
             headers["x-ratelimit-reset-requests"] = f"{self.controls.reset_after:g}s"
         body = dump({**self.service.error_body(self, refusal), **more}, spaced=self.service.spaced)
-        return one_shot(body, headers, self._plan(Controls(delay=self.controls.delay)), refusal.status)
+        plan = self._plan(Controls(delay=self.controls.delay), newline="body", comment=None)
+        return one_shot(body, headers, plan, refusal.status)
 
 
 def question_of(messages: Iterable[Any]) -> JSON:

@@ -61,6 +61,11 @@ class Frame:
     end: bool = False
 
 
+def keep_alive_comment() -> bytes:
+    """The keep-alive of vLLM ([openai §6])."""
+    return b": keep-alive\n\n"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What the middleware must know of an answer.
@@ -72,8 +77,8 @@ class Plan:
     controls: Controls
     state: State
     random: Random
-    newline: str = "body"
-    comment: Callable[[], bytes] | None = None
+    newline: str = "lf"
+    comment: Callable[[], bytes] | None = keep_alive_comment
     error_frames: Callable[[str | None], Iterable[Frame]] | None = None
 
 

@@ -40,7 +40,7 @@ class HostGuard:
 
 def problem(host: str, origin: str | None, listening: str) -> str | None:
     """What is wrong with a request's Host and Origin, as a sentence, or None; browsers always send Host."""
-    if host and not _is_ours(_name(host), _name(listening)):
+    if host and not _is_ours(_name(host), listening.lower()):
         return f"Host {host[:100]!r} is not this emulator's: it listens on {listening}"
     if origin is not None and origin.partition("://")[2].lower() != host.lower():
         return f"pages of other origins may not call this emulator: Origin is {origin[:100]!r}"
@@ -49,8 +49,6 @@ def problem(host: str, origin: str | None, listening: str) -> str | None:
 
 def _name(host: str) -> str:
     """The name or address in `host:port`."""
-    if ":" in host and _address(host) is not None:
-        return host  # a bare IPv6 address
     try:
         return (urlsplit(f"//{host}").hostname or "").rstrip(".")
     except ValueError:

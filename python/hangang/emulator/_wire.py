@@ -9,12 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ._faults import Frame
-from .json_types import is_list, is_object
-
-
-def keep_alive_comment() -> bytes:
-    """The keep-alive of vLLM ([openai §6])."""
-    return b": keep-alive\n\n"
+from .json_types import is_list, member
 
 
 def read_json(content: bytes) -> Any:
@@ -52,12 +47,8 @@ def ok(result: object) -> dict[str, Any]:
 
 def sse(data: bytes, *, event: str = "", ident: str = "", space: str = " ") -> bytes:
     """One SSE event with LF line ends: `id`, `event`, `data`, a blank line."""
-    lines = [
-        *([f"id:{space}{ident}\n".encode()] if ident else []),
-        *([f"event:{space}{event}\n".encode()] if event else []),
-        f"data:{space}".encode() + data + b"\n\n",
-    ]
-    return b"".join(lines)
+    head = [f"{name}:{space}{value}\n" for name, value in (("id", ident), ("event", event)) if value]
+    return f"{''.join(head)}data:{space}".encode() + data + b"\n\n"
 
 
 _DECODER = json.JSONDecoder(strict=False)
@@ -94,8 +85,5 @@ def text_of(content: object) -> str:
     """The text of a message's content: a string, or the text parts of a list."""
     if isinstance(content, str):
         return content
-    if is_list(content):
-        return "".join(
-            part["text"] for part in content if is_object(part) and isinstance(part.get("text"), str)
-        )
-    return ""
+    texts = [member(part, "text") for part in content] if is_list(content) else []
+    return "".join(text for text in texts if isinstance(text, str))

@@ -222,20 +222,18 @@ async def _send_stream(call: Call, wire: Wire, params: JSON) -> Response:
 def _read_message(wire: Wire, params: JSON) -> JSON:
     """The message in 1.0 form, checked as a2a-sdk checks it."""
     message = params.get("message")
-    if message is None:
-        raise _invalid(wire, "message")
     if not is_object(message):
-        raise _invalid(wire, "message", "Failed to parse.")
+        raise _invalid(wire, "message")
+    given = message.get("parts")
+    parts = given if is_objects(given) else []
     roles = ("user", "agent") if wire.old else ("ROLE_USER", "ROLE_AGENT")
-    if message.get("role") not in roles:
-        raise _invalid(wire, "message.role")
-    if not is_text(message.get("messageId")):
-        raise _invalid(wire, "message.message_id")
-    parts = message.get("parts", [])
-    if not is_objects(parts) or not all(isinstance(part.get("text", ""), str) for part in parts):
-        raise _invalid(wire, "message.parts", "Failed to parse.")
-    if not parts:
-        raise _invalid(wire, "message.parts", "Field must contain at least one element.")
+    for name, fine in (
+        ("role", message.get("role") in roles),
+        ("message_id", is_text(message.get("messageId"))),
+        ("parts", bool(parts) and all(isinstance(part.get("text", ""), str) for part in parts)),
+    ):
+        if not fine:
+            raise _invalid(wire, f"message.{name}")
     found: JSON = {
         "messageId": message["messageId"],
         "contextId": message.get("contextId") or "",

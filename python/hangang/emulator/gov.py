@@ -25,21 +25,11 @@ from .tool_turns import OPENAI, wrong_turn
 
 PREFIXES = ("", "/api")  # of the API reference, and of the gateway
 MODELS = (
-    "HCX-GOV-THINK",
-    "HCX-GOV",
-    "HCX-GOV-VLM",
-    "LLM42",
-    "HCX-DASH-002",
-    "HCX-GOV-THINK-V1-32B",
-    "LLM42-Gemma4",
-    "K-Exaone-236B",
-    "openai/gpt-oss-120b",
-    "google/gemma-4-31B-it",
+    *("HCX-GOV-THINK", "HCX-GOV", "HCX-GOV-VLM", "LLM42", "HCX-DASH-002"),
+    *("HCX-GOV-THINK-V1-32B", "LLM42-Gemma4", "K-Exaone-236B"),
+    *("openai/gpt-oss-120b", "google/gemma-4-31B-it"),
 )
-_CODE_CLI = (
-    "chatexaone-code-cli-claude-compatible-thinking",
-    "chatexaone-code-cli-claude-compatible-instant",
-)
+_CODE_CLI = tuple(f"chatexaone-code-cli-claude-compatible-{kind}" for kind in ("thinking", "instant"))
 _TYPES = {401: ("authentication_error", "invalid_api_key")}
 
 
