@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import AsyncGenerator
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -35,21 +33,12 @@ _OTHERS = (clova_tools, agents, gov_agents, gov_rag, gov_tools)
 
 def build(state: State) -> Starlette:
     """The application with this memory."""
-
-    @contextlib.asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncGenerator[None]:
-        try:
-            yield
-        finally:
-            await state.close()
-
     app = Starlette(
         routes=[
             Route("/_emulator", _report, methods=["GET"]),
             Route("/_emulator/requests", _requests, methods=["GET"]),
             *(route for module in (*_CHATS, *_OTHERS) for route in module.ROUTES),
         ],
-        lifespan=lifespan,
         exception_handlers={404: _no_such_path, 405: _no_such_path, ClientDisconnect: _left},
     )
     app.state.emulator = state

@@ -1,107 +1,21 @@
-"""A task of an agent: its events, its readers, and the work that makes them."""
+"""A task of an agent: the events of its turn, each with the time at which it happens.
+
+Nothing runs in the background. A message's events are made when it arrives; a reader waits for the time of
+each one, and a task is what its past events have made of it.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+import time
+from collections.abc import AsyncIterator, Iterator
 
-from ._a2a import RPCError, error_number
+from ._a2a import TERMINAL, RPCError, error_number
 from ._call import JSON
-from ._controls import Controls
 from ._state import State
 from .fake_answers import Script
-
-
-class Run:
-    """A task that is being worked on; any number of streams read its events."""
-
-    def __init__(self, state: State, context: str, metadata: JSON | None) -> None:
-        self.id: str = state.new_id()
-        self.context = context
-        self.metadata = metadata
-        self.status: JSON = {"state": "TASK_STATE_SUBMITTED"}
-        self.history: list[JSON] = []
-        self.artifacts: list[JSON] = []
-        self.events: list[JSON | RPCError] = []
-        self.done: bool = False
-        self.size = 0
-        self.work: asyncio.Task[None] | None = None
-        self._state = state
-        self._changed = asyncio.Event()
-
-    def task(self, history: int | None = None) -> JSON:
-        """The task as it is now."""
-        found: JSON = {"id": self.id, "contextId": self.context, "status": self.status}
-        if self.artifacts:
-            found["artifacts"] = [
-                {**artifact, "parts": list(artifact["parts"])} for artifact in self.artifacts
-            ]
-        kept = self.history if history is None else self.history[len(self.history) - history :]
-        if kept:
-            found["history"] = list(kept)
-        if self.metadata:
-            found["metadata"] = self.metadata
-        return found
-
-    def emit(self, event: JSON | RPCError) -> None:
-        """Add an event and wake the readers."""
-        self.events.append(event)
-        self._wake()
-
-    def end(self) -> None:
-        """No more events will be added."""
-        self.done = True
-        self._wake()
-
-    def stop(self) -> None:
-        """End the task: it was canceled, or is forgotten because newer ones were kept."""
-        if self.work is not None:
-            self.work.cancel()
-        self.end()
-
-    def set_status(self, name: str, text: str | None = None) -> None:
-        """Change the state, with progress text or without, and tell the readers."""
-        if "message" in self.status:
-            self.history.append(self.status["message"])
-        self.status = {"state": f"TASK_STATE_{name}"}
-        if text is not None:
-            self.status["message"] = {
-                "messageId": self._state.new_id(),
-                "contextId": self.context,
-                "taskId": self.id,
-                "role": "ROLE_AGENT",
-                "parts": [{"text": text}],
-            }
-        self.status["timestamp"] = self._state.new_timestamp()
-        self.emit({"statusUpdate": {"taskId": self.id, "contextId": self.context, "status": self.status}})
-
-    def add_artifact(self, ident: str, name: str, parts: list[JSON], *, append: bool, last: bool) -> None:
-        """Add parts to an artifact, new or old, and tell the readers."""
-        if append:
-            kept = next(found for found in self.artifacts if found["artifactId"] == ident)
-            kept["parts"].extend(parts)
-        else:
-            self.artifacts.append({"artifactId": ident, "name": name, "parts": list(parts)})
-        update: JSON = {"taskId": self.id, "contextId": self.context}
-        update["artifact"] = {"artifactId": ident, "name": name, "parts": parts}
-        update |= {flag: True for flag, is_set in (("append", append), ("lastChunk", last)) if is_set}
-        self.emit({"artifactUpdate": update})
-
-    async def follow(self, start: int = 0) -> AsyncIterator[JSON | RPCError]:
-        """The events from one on, to the end of the work."""
-        index = start
-        while True:
-            while index < len(self.events):
-                yield self.events[index]
-                index += 1
-            if self.done:
-                return
-            await self._changed.wait()
-
-    def _wake(self) -> None:
-        waiting, self._changed = self._changed, asyncio.Event()
-        waiting.set()
-
+from .json_types import member
 
 _MIXED: list[JSON] = [
     {"data": {"n": 1.0, "f": 1.5}, "mediaType": "application/json"},
@@ -110,32 +24,133 @@ _MIXED: list[JSON] = [
 ]
 
 
-async def work(run: Run, word: str, script: Script, controls: Controls) -> None:
-    """What the agent does with a message, steered by a word; always ends the run."""
-    try:
-        run.set_status("WORKING", "처리 중")
+class Run:
+    """A task, to which each message adds a turn; any number of streams read the events of one."""
+
+    def __init__(self, state: State, context: str, metadata: JSON | None) -> None:
+        self.id: str = state.new_id()
+        self.context = context
+        self.size = 0
+        self._metadata = metadata
+        self._state = state
+        self._begun: JSON = {"status": {"state": "TASK_STATE_SUBMITTED"}}  # the task before its turn
+        self._events: list[tuple[float, JSON | RPCError]] = []
+        self._canceled = asyncio.Event()
+
+    def begin(self, message: JSON, word: str, script: Script, rate: float) -> None:
+        """Begin the turn of a message."""
+        now = self.task()
+        self._begun = {**now, "history": [*now.get("history", []), message]}
+        self._events = []
+        due = time.monotonic()
+        self._events = [(due, {"task": self.task()})]
+        for wait, event in self._turn(word, script, 2 / rate if rate else 0.0):
+            due += wait
+            self._events.append((due, event))
+
+    def past(self) -> list[JSON | RPCError]:
+        """The events of the turn that have happened."""
+        now = time.monotonic()
+        return [event for due, event in self._events if due <= now]
+
+    @property
+    def is_working(self) -> bool:
+        """Whether an event is still to come."""
+        return len(self.past()) < len(self._events)
+
+    def task(self, history: int | None = None) -> JSON:
+        """The task as it is now, with that many of its last messages."""
+        status, messages = self._begun["status"], list(self._begun.get("history", []))
+        artifacts = {
+            kept["artifactId"]: {**kept, "parts": list(kept["parts"])}
+            for kept in self._begun.get("artifacts", [])
+        }
+        for event in self.past():
+            if (update := member(event, "statusUpdate")) is not None:
+                messages += [status["message"]] if "message" in status else []
+                status = update["status"]
+            elif (added := member(event, "artifactUpdate", "artifact")) is not None:
+                kept = artifacts.setdefault(added["artifactId"], {**added, "parts": []})
+                kept["parts"].extend(added["parts"])
+        if history is not None:
+            messages = messages[max(len(messages) - history, 0) :]
+        lists = {"artifacts": list(artifacts.values()), "history": messages, "metadata": self._metadata}
+        shown = {name: value for name, value in lists.items() if value}
+        return {"id": self.id, "contextId": self.context, "status": status, **shown}
+
+    @property
+    def state(self) -> str:
+        """The state as it is now."""
+        return str(self.task()["status"]["state"])
+
+    def refuse_if_ended(self, *, late: bool) -> None:
+        """Raise an RPCError if the task is in a terminal state."""
+        if self.state in TERMINAL:
+            raise RPCError(-32004, f"Task {self.id} is in terminal state: {self.state}", late=late)
+
+    def cancel(self) -> None:
+        """End the task now."""
+        del self._events[len(self.past()) :]
+        self._events.append((time.monotonic(), self._status("CANCELED")))
+        self._canceled.set()
+
+    async def follow(self, start: int = 0) -> AsyncIterator[JSON | RPCError]:
+        """The events of the turn from one on, each at its time."""
+        events = self._events  # of this turn, also when the next one begins
+        while start < len(events):
+            due, event = events[start]
+            left = due - time.monotonic()
+            if left > 0:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._canceled.wait(), left)
+                continue  # a canceled task has another event there
+            yield event
+            start += 1
+
+    def _turn(self, word: str, script: Script, interval: float) -> Iterator[tuple[float, JSON | RPCError]]:
+        """What the agent does with a message, steered by a word: seconds to wait, and an event."""
+        yield 0, self._status("WORKING", "처리 중")
         if word == "fail":
-            return run.set_status("FAILED", "실패")
+            yield 0, self._status("FAILED", "실패")
+            return
         if word == "input":
-            return run.set_status("INPUT_REQUIRED", "더 알려 주세요")
+            yield 0, self._status("INPUT_REQUIRED", "더 알려 주세요")
+            return
         if word == "crash":
-            return run.emit(RPCError(-32603, "unexpected crash"))
-        pieces = ["".join(script.content[i : i + 2]) for i in range(0, len(script.content), 2)]
+            yield 0, RPCError(-32603, "unexpected crash")
+            return
         # A task that continues after `input` already has artifacts; each turn adds its own.
-        ident = f"art-{len(run.artifacts) + 1}"
+        number = len(self._begun.get("artifacts", [])) + 1
+        pieces = ["".join(script.content[i : i + 2]) for i in range(0, len(script.content), 2)]
         for index, piece in enumerate(pieces):
-            if controls.rate:
-                await asyncio.sleep(2 / controls.rate)
-            last = index == len(pieces) - 1
-            run.add_artifact(ident, "answer", [{"text": piece}], append=index > 0, last=last)
-            await asyncio.sleep(0)
+            flags = {"append": index > 0, "lastChunk": index == len(pieces) - 1}
+            yield interval, self._artifact(number, "answer", [{"text": piece}], flags)
         if script.error is not None:
-            code, message = script.error
-            number = error_number(code)
-            return run.emit(RPCError(-32603 if 400 <= number <= 599 else number, message))
+            code, message = error_number(script.error[0]), script.error[1]
+            yield 0, RPCError(-32603 if 400 <= code <= 599 else code, message)
+            return
         if word == "data":
-            mixed = f"art-{len(run.artifacts) + 1}"
-            run.add_artifact(mixed, "mixed", _MIXED, append=False, last=True)
-        run.set_status("COMPLETED")
-    finally:
-        run.end()
+            yield 0, self._artifact(number + bool(pieces), "mixed", _MIXED, {"lastChunk": True})
+        yield 0, self._status("COMPLETED")
+
+    def _status(self, name: str, text: str | None = None) -> JSON:
+        """A change of the state, with progress text or without."""
+        where = {"contextId": self.context, "taskId": self.id}
+        status: JSON = {"state": f"TASK_STATE_{name}"}
+        if text is not None:
+            said = {
+                "messageId": self._state.new_id(),
+                **where,
+                "role": "ROLE_AGENT",
+                "parts": [{"text": text}],
+            }
+            status["message"] = said
+        status["timestamp"] = self._state.new_timestamp()
+        return {"statusUpdate": {"taskId": self.id, "contextId": self.context, "status": status}}
+
+    def _artifact(self, number: int, name: str, parts: list[JSON], flags: dict[str, bool]) -> JSON:
+        artifact = {"artifactId": f"art-{number}", "name": name, "parts": parts}
+        shown = {flag: True for flag, is_set in flags.items() if is_set}
+        return {
+            "artifactUpdate": {"taskId": self.id, "contextId": self.context, "artifact": artifact, **shown}
+        }

@@ -83,7 +83,7 @@ class Server(uvicorn.Server):
                 http=Protocol,
                 ws="none",
                 loop="asyncio",
-                lifespan="on",
+                lifespan="off",
                 log_config=None,
                 log_level=log_level,
                 access_log=False,
@@ -93,7 +93,6 @@ class Server(uvicorn.Server):
             )
         )
         self.failed: Exception | None = None  # by `on_start`
-        self._state: State = app.state.emulator
         self._on_start = on_start
         self._stopping = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -134,12 +133,10 @@ class Server(uvicorn.Server):
         for connection in list(self.server_state.connections):
             if isinstance(connection, Protocol):
                 connection.transport.abort()
-        await self._state.close()
         if self.server_state.tasks:  # each ends by itself when its client has left
             _, late = await asyncio.wait(list(self.server_state.tasks), timeout=2)
             for task in late:
                 task.cancel()
-        await self.lifespan.shutdown()
 
 
 def listen(app: Starlette, host: str, port: int) -> socket.socket:

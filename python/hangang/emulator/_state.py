@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -29,7 +28,6 @@ class State:
         requests: the last requests.
         replies: the answers that a test chose.
         listening: the host that the server listens on, if that is known.
-        work: what agents are working on.
     """
 
     def __init__(
@@ -49,15 +47,14 @@ class State:
         self.connections: int | None = None
         self.requests: RequestLog = RequestLog()
         self.served: Counter[str] = Counter()
-        self.work: set[asyncio.Future[None]] = set()
         self._stores: dict[str, Store[Any]] = {}
         self._session = 730
         self._clock = 0
         self._ids = Random(f"ids/{controls.seed}")
 
-    def store(self, name: str, forget: Callable[[Any], object] | None = None) -> Store[Any]:
-        """The store of that name: `files`, `tasks`, …; `forget` as in `Store`."""
-        return self._stores.setdefault(name, Store(forget=forget))
+    def store(self, name: str) -> Store[Any]:
+        """The store of that name: `files`, `tasks`, …"""
+        return self._stores.setdefault(name, Store())
 
     def count(self, name: str, key: str) -> int:
         """How often this was called with this name and key, from 1."""
@@ -87,17 +84,6 @@ class State:
         if sessions.get(context) is None:
             sessions.put(context, self.new_session())
         return sessions.get(context) or 0
-
-    def keep_work(self, work: asyncio.Future[None]) -> None:
-        """Hold on to an agent's work until it is done."""
-        self.work.add(work)
-        work.add_done_callback(self.work.discard)
-
-    async def close(self) -> None:
-        """Cancel the work of agents."""
-        for work in list(self.work):
-            work.cancel()
-        await asyncio.gather(*self.work, return_exceptions=True)
 
     def controls_for(self, headers: Iterable[tuple[str, str]]) -> Controls:
         """The controls of a request; without faults, if its tag has had them `times` times.
@@ -132,7 +118,7 @@ class State:
             "connections": self.connections,
             "requests": self.requests.total,
             "served": dict(sorted(self.served.items())),
-            "agents_running": len(self.work),
+            "agents_running": sum(run.is_working for run in self.store("tasks")),
             "files": len(self.store("files")),
             "collections": len(self.store("collections")),
         }

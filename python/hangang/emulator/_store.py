@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Generic, TypeVar
 
 MOST = 1_000
@@ -20,14 +20,10 @@ def short(key: str) -> str:
 class Store(Generic[T]):
     """Values by key, oldest first: at most `most`, and at most `most_bytes` by the sizes given to `put`.
 
-    Over a limit the oldest are forgotten, except the one that was put last; `forget` is called with each of
-    them.
+    Over a limit the oldest are forgotten, except the one that was put last.
     """
 
-    def __init__(
-        self, most: int = MOST, most_bytes: int = MOST_BYTES, forget: Callable[[T], object] | None = None
-    ) -> None:
-        self._forget = forget
+    def __init__(self, most: int = MOST, most_bytes: int = MOST_BYTES) -> None:
         self._kept: dict[str, tuple[T, int]] = {}
         self._most = most
         self._most_bytes = most_bytes
@@ -49,9 +45,7 @@ class Store(Generic[T]):
         self._bytes += size - self._kept.get(key, (None, 0))[1]
         self._kept[key] = (value, size)
         while len(self._kept) > self._most or (self._bytes > self._most_bytes and len(self._kept) > 1):
-            forgotten = self.delete(next(kept for kept in self._kept if kept != key))
-            if self._forget is not None and forgotten is not None:
-                self._forget(forgotten)
+            self.delete(next(kept for kept in self._kept if kept != key))
 
     def delete(self, key: str) -> T | None:
         """Forget a value and return it; None if there is none."""

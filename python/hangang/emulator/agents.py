@@ -14,7 +14,6 @@ to the task there.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 
 from starlette.responses import Response
@@ -33,10 +32,9 @@ from ._a2a import (
 )
 from ._call import JSON, Call, Service, bearer, check_key, routes
 from ._faults import Frame
-from ._run import Run, work
+from ._run import Run
 from ._store import Store
 from ._wire import read_json
-from .fake_answers import Script
 from .gov import CHAT
 from .gov_agents import answer_of, find_agent
 from .json_types import is_object, is_objects, is_text, member
@@ -130,7 +128,7 @@ def _invalid(wire: Wire, name: str, text: str = "Field is required.") -> RPCErro
 
 
 def _tasks(call: Call) -> Store[Run]:
-    return call.state.store("tasks", forget=Run.stop)
+    return call.state.store("tasks")
 
 
 def _find(call: Call, params: JSON) -> Run:
@@ -138,11 +136,6 @@ def _find(call: Call, params: JSON) -> Run:
     if run is None:
         raise RPCError(-32001, late=True)
     return run
-
-
-def _refuse_terminal(run: Run, *, late: bool) -> None:
-    if run.status["state"] in TERMINAL:
-        raise RPCError(-32004, f"Task {run.id} is in terminal state: {run.status['state']}", late=late)
 
 
 async def _get_task(call: Call, wire: Wire, params: JSON) -> Response:
@@ -153,10 +146,9 @@ async def _get_task(call: Call, wire: Wire, params: JSON) -> Response:
 
 async def _cancel_task(call: Call, wire: Wire, params: JSON) -> Response:
     run = _find(call, params)
-    if run.status["state"] in TERMINAL:
+    if run.state in TERMINAL:
         raise RPCError(-32002)
-    run.set_status("CANCELED")
-    run.stop()
+    run.cancel()
     return await _get_task(call, wire, params)
 
 
@@ -174,8 +166,8 @@ async def _list_tasks(call: Call, wire: Wire, params: JSON) -> Response:
 
 async def _subscribe(call: Call, wire: Wire, params: JSON) -> Response:
     run = _find(call, params)
-    _refuse_terminal(run, late=True)
-    return _stream(call, wire, _events(run, wire, len(run.events), first={"task": run.task()}))
+    run.refuse_if_ended(late=True)
+    return _stream(call, wire, _events(run, wire, len(run.past()), first={"task": run.task()}))
 
 
 async def _no_push(*_: object) -> Response:
@@ -203,15 +195,17 @@ async def _send(call: Call, wire: Wire, params: JSON, *, stream: bool = False) -
         if stream:
             return _stream(call, wire, [Frame(wire.event(reply), end=True)])
         return call.whole(wire.body(reply))
-    start = _start(call, run, message, word, script)
+    message["taskId"] = run.id
+    run.size += len(call.content) + 512 * len(script.content)  # an event for two tokens
+    run.begin(message, word, script, call.controls.rate)
+    _tasks(call).put(run.id, run, run.size)
     if stream:
-        return _stream(call, wire, _events(run, wire, start))
+        return _stream(call, wire, _events(run, wire))
     option, at_once = ("blocking", False) if wire.old else ("returnImmediately", True)
     if member(params, "configuration", option) is not at_once:
-        async for _ in run.follow(start):
-            pass
-        if isinstance(run.events[-1], RPCError):
-            raise run.events[-1]
+        async for event in run.follow():
+            if isinstance(event, RPCError):
+                raise event
     return call.whole(wire.body({"task": run.task()}))
 
 
@@ -252,7 +246,7 @@ def _run_for(call: Call, params: JSON, message: JSON) -> Run:
         found = _tasks(call).get(str(ident))
         if found is None:
             raise RPCError(-32001, f"Task {ident} not found")
-        _refuse_terminal(found, late=False)
+        found.refuse_if_ended(late=False)
         if found.size > MOST_OF_A_TASK:
             raise RPCError(-32004, f"Task {ident} is too long: the emulator keeps {MOST_OF_A_TASK} bytes")
         return found
@@ -264,24 +258,10 @@ def _run_for(call: Call, params: JSON, message: JSON) -> Run:
     return Run(call.state, str(context), metadata)
 
 
-def _start(call: Call, run: Run, message: JSON, word: str, script: Script) -> int:
-    """Begin the work; returns the number of the first event of this turn."""
-    message["taskId"] = run.id
-    start = len(run.events)
-    run.history.append(message)
-    run.done = False
-    run.emit({"task": run.task()})
-    run.size += len(call.content) + 512 * len(script.content)  # an event for two tokens
-    _tasks(call).put(run.id, run, run.size)
-    run.work = asyncio.ensure_future(work(run, word, script, call.controls))
-    call.state.keep_work(run.work)
-    return start
-
-
-async def _events(run: Run, wire: Wire, start: int, *, first: JSON | None = None) -> AsyncIterator[Frame]:
+async def _events(run: Run, wire: Wire, start: int = 0, *, first: JSON | None = None) -> AsyncIterator[Frame]:
     if first is not None:
         yield Frame(wire.event(first), paced=False)
-        if run.status["state"] in INTERRUPTED:
+        if run.state in INTERRUPTED:
             return
     async for event in run.follow(start):
         if isinstance(event, RPCError):
