@@ -20,7 +20,7 @@ from transports import KEY
 import hangang
 from hangang import clova, exaone, gov
 from hangang.emulator import ControlError, Controls, Request, create_app, run_in_thread
-from hangang.emulator._requests import MOST_BYTES, MOST_REQUESTS, RequestLog
+from hangang.emulator._store import MOST, MOST_BYTES, Store
 
 
 @pytest.fixture
@@ -116,17 +116,23 @@ def test_a_key_is_in_the_headers_and_nowhere_else(emulator: Any) -> None:
 
 
 def test_only_the_last_requests_are_kept(emulator: Any) -> None:
-    log = RequestLog()
-    for number in range(MOST_REQUESTS + 5):
-        log.add(Request("clova", "POST", f"/{number}"), 10)
-    assert log.total == MOST_REQUESTS + 5
-    assert len(log.list()) == MOST_REQUESTS == 1_000
-    assert (log.list()[0].path, log.list()[-1].path) == ("/5", f"/{MOST_REQUESTS + 4}")
+    log: Store[str] = Store()
+    for number in range(MOST + 5):
+        log.put(str(number), f"/{number}", 10)
+    paths = list(log)
+    assert len(paths) == len(log) == MOST == 1_000
+    assert (paths[0], paths[-1]) == ("/5", f"/{MOST + 4}")
     for number in range(3):
-        log.add(Request("clova", "POST", f"/large-{number}"), MOST_BYTES // 2)
-    assert [request.path for request in log.list()] == ["/large-1", "/large-2"]
-    log.add(Request("clova", "POST", "/larger"), MOST_BYTES + 1)
-    assert [request.path for request in log.list()] == ["/larger"]
+        log.put(f"large {number}", f"/large-{number}", MOST_BYTES // 2)
+    assert list(log) == ["/large-1", "/large-2"]
+    log.put("larger", "/larger", MOST_BYTES + 1)
+    assert list(log) == ["/larger"]
+    with httpx.Client(base_url=emulator.url) as client:
+        for number in range(MOST + 2):
+            client.post(f"/{number}")
+        assert client.get("/_emulator").json()["requests"] == MOST + 2
+    assert [emulator.requests[0].path, emulator.requests[-1].path] == ["/2", f"/{MOST + 1}"]
+    assert len(emulator.requests) == MOST
 
 
 def test_requests_of_an_application_without_the_server() -> None:

@@ -58,7 +58,7 @@ async def _report(request: Request) -> Response:
 async def _requests(request: Request) -> Response:
     state: State = request.app.state.emulator
     # Escaped: a request may hold lone surrogates, which UTF-8 cannot.
-    found = json.dumps([kept.to_dict() for kept in state.requests.list()])
+    found = json.dumps([kept.to_dict() for kept in state.requests])
     return Response(found, media_type="application/json")
 
 

@@ -203,8 +203,7 @@ class Call:
 
     def whole(self, body: bytes, media_type: str = "application/json") -> Response:
         """A one-shot answer."""
-        plan = self._plan(newline="body", comment=None)
-        return one_shot(body, {**self.headers, "content-type": media_type}, plan)
+        return one_shot(body, {**self.headers, "content-type": media_type}, self._plan())
 
     def reply(self, value: object) -> Response:
         """A one-shot JSON answer."""
@@ -236,8 +235,7 @@ class Call:
         if self.controls.reset_after is not None:
             headers["x-ratelimit-reset-requests"] = f"{self.controls.reset_after:g}s"
         body = dump({**self.service.error_body(self, refusal), **more}, spaced=self.service.spaced)
-        plan = self._plan(Controls(delay=self.controls.delay), newline="body", comment=None)
-        return one_shot(body, headers, plan, refusal.status)
+        return one_shot(body, headers, self._plan(Controls(delay=self.controls.delay)), refusal.status)
 
 
 def question_of(messages: Iterable[Any]) -> JSON:
@@ -323,7 +321,8 @@ async def receive(request: Request, service: Service) -> Call:
         body=decoded(content),
         query=request.url.query,
     )
-    state.requests.add(received, len(content))
+    state.received += 1
+    state.requests.put(str(state.received), received, len(content))
 
     async def again() -> Message:
         """The body once more, for a form."""

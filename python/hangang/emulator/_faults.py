@@ -123,7 +123,8 @@ def one_shot(body: bytes, headers: Mapping[str, str], plan: Plan, status: int = 
         body = spoil(body, controls.malformed)
     if controls.truncate is not None:
         body = body[: controls.truncate.bytes]
-    plan = replace(plan, controls=replace(controls, malformed=None, truncate=None))
+    controls = replace(controls, malformed=None, truncate=None)
+    plan = replace(plan, controls=controls, newline="body", comment=None)
     return Frames([Frame(body, paced=False)], {**headers, "content-length": str(len(body))}, plan, status)
 
 

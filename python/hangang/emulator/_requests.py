@@ -4,15 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-
-from ._store import Store
-
-MOST_REQUESTS = 1_000
-MOST_BYTES = 64 * 2**20  # of all bodies together; load tests may send large ones
 
 _SECRET = ("authorization", "cookie", "api-key", "apigw", "token", "secret")
 
@@ -71,26 +65,3 @@ def decoded(content: bytes) -> Any:
         return json.loads(content)
     except (ValueError, RecursionError):
         return content
-
-
-class RequestLog:
-    """The last requests: at most `MOST_REQUESTS`, and at most `MOST_BYTES` of bodies.
-
-    The server's thread adds, other threads read. `total` counts all requests there ever were.
-    """
-
-    def __init__(self) -> None:
-        self.total: int = 0
-        self._kept: Store[Request] = Store(MOST_REQUESTS, MOST_BYTES)
-        self._lock = threading.Lock()
-
-    def add(self, request: Request, size: int) -> None:
-        """Keep a request whose body has `size` bytes; forget the oldest ones over a limit."""
-        with self._lock:
-            self.total += 1
-            self._kept.put(str(self.total), request, size)
-
-    def list(self) -> list[Request]:
-        """The kept requests, oldest first."""
-        with self._lock:
-            return list(self._kept)

@@ -182,7 +182,7 @@ class Emulator:
     @property
     def requests(self) -> list[Request]:
         """The last requests, oldest first: at most 1,000, and at most 64 MiB of bodies."""
-        return self.state.requests.list()
+        return list(self.state.requests)
 
     @property
     def answers(self) -> Iterable[Reply] | Choose | None:

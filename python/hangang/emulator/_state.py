@@ -12,7 +12,7 @@ from typing import Any
 
 from ._controls import Controls
 from ._replies import Replies
-from ._requests import RequestLog
+from ._requests import Request
 from ._store import Store
 
 
@@ -25,7 +25,7 @@ class State:
         requests_per_minute: the limit of each key, or None.
         open_streams: answers being sent now.
         connections: open connections; None under another ASGI server, which does not report them.
-        requests: the last requests.
+        requests: the last requests; `received` counts all there ever were.
         replies: the answers that a test chose.
         listening: the host that the server listens on, if that is known.
     """
@@ -45,7 +45,8 @@ class State:
         self.listening: str | None = None
         self.open_streams = 0
         self.connections: int | None = None
-        self.requests: RequestLog = RequestLog()
+        self.requests: Store[Request] = Store()
+        self.received = 0
         self.served: Counter[str] = Counter()
         self._stores: dict[str, Store[Any]] = {}
         self._session = 730
@@ -116,7 +117,7 @@ class State:
         return {
             "open_streams": self.open_streams,
             "connections": self.connections,
-            "requests": self.requests.total,
+            "requests": self.received,
             "served": dict(sorted(self.served.items())),
             "agents_running": sum(run.is_working for run in self.store("tasks")),
             "files": len(self.store("files")),

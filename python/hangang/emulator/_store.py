@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
@@ -20,7 +21,8 @@ def short(key: str) -> str:
 class Store(Generic[T]):
     """Values by key, oldest first: at most `most`, and at most `most_bytes` by the sizes given to `put`.
 
-    Over a limit the oldest are forgotten, except the one that was put last.
+    Over a limit the oldest are forgotten, except the one that was put last. The server's thread puts, other
+    threads may read.
     """
 
     def __init__(self, most: int = MOST, most_bytes: int = MOST_BYTES) -> None:
@@ -28,12 +30,14 @@ class Store(Generic[T]):
         self._most = most
         self._most_bytes = most_bytes
         self._bytes = 0
+        self._lock = threading.RLock()
 
     def __len__(self) -> int:
         return len(self._kept)
 
     def __iter__(self) -> Iterator[T]:
-        return iter([value for value, _ in self._kept.values()])
+        with self._lock:
+            return iter([value for value, _ in self._kept.values()])
 
     def get(self, key: str) -> T | None:
         """The value, or None."""
@@ -42,13 +46,15 @@ class Store(Generic[T]):
     def put(self, key: str, value: T, size: int = 0) -> None:
         """Keep a value, under a new key or in the place of the old one."""
         key = short(key)
-        self._bytes += size - self._kept.get(key, (None, 0))[1]
-        self._kept[key] = (value, size)
-        while len(self._kept) > self._most or (self._bytes > self._most_bytes and len(self._kept) > 1):
-            self.delete(next(kept for kept in self._kept if kept != key))
+        with self._lock:
+            self._bytes += size - self._kept.get(key, (None, 0))[1]
+            self._kept[key] = (value, size)
+            while len(self._kept) > self._most or (self._bytes > self._most_bytes and len(self._kept) > 1):
+                self.delete(next(kept for kept in self._kept if kept != key))
 
     def delete(self, key: str) -> T | None:
         """Forget a value and return it; None if there is none."""
-        value, size = self._kept.pop(short(key), (None, 0))
-        self._bytes -= size
-        return value
+        with self._lock:
+            value, size = self._kept.pop(short(key), (None, 0))
+            self._bytes -= size
+            return value

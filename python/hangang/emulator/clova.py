@@ -48,8 +48,8 @@ from .tool_turns import NATIVE, has_tool_turn, wrong_tools, wrong_turn
 PREFIXES = ("", "/testapp", "/serviceapp")
 
 CODES = CLOVA_CODES
-_SPECIAL = {"wrong-key": "40104", "wrong-scheme": "40102", "no-boundary": "41501"}
-_USUAL = {429: "42901"}
+# By what the emulator calls it, or by the status.
+_CODE = {"wrong-key": "40104", "wrong-scheme": "40102", "no-boundary": "41501", 429: "42901"}
 
 
 class Model(NamedTuple):
@@ -80,9 +80,7 @@ MIN_TOKENS_WITH_TOOLS = 1_024
 
 def _complete(refusal: Refusal) -> Refusal:
     """Fill in what a refusal leaves open from the code table."""
-    code = _SPECIAL.get(refusal.code or "", refusal.code)
-    if code is None:
-        code = _USUAL.get(refusal.status, f"{refusal.status}00")
+    code = _CODE.get(refusal.code or refusal.status, refusal.code) or f"{refusal.status}00"
     status, message, _ = CODES.get(code) or (refusal.status or status_of(code), "Bad request", False)
     return replace(refusal, status=refusal.status or status, code=code, message=refusal.message or message)
 
