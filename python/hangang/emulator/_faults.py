@@ -141,7 +141,7 @@ class Faults:
             return
         answer = _Answer(send, scope.get("extensions", {}).get(CONNECTION))
         working = asyncio.ensure_future(self.app(scope, receive, answer.take))
-        tasks: set[asyncio.Future[Any]] = {working, answer.over}
+        tasks: set[asyncio.Future[Any]] = {working}
         try:
             await asyncio.wait((working, answer.begun), return_when=asyncio.FIRST_COMPLETED)
             # The request's body has been read, so the next message can only be the disconnect.
@@ -152,7 +152,8 @@ class Faults:
             for task in tasks:
                 await _stop(task)
         if not working.cancelled():
-            working.result()
+            with contextlib.suppress(_Over):
+                working.result()
 
 
 async def _until_disconnect(receive: Receive) -> None:
@@ -168,16 +169,14 @@ async def _stop(task: asyncio.Future[Any]) -> None:
 
 
 class _Over(Exception):
-    """A fault ended the body."""
+    """A fault ended the body; raised through the application, which it ends."""
 
 
 class _Answer:
-    """One answer on its way. `begun`: its first message was sent; `over`: a fault ended it."""
+    """One answer on its way; `begun` when its first message was sent."""
 
     def __init__(self, send: Send, connection: Connection | None) -> None:
-        loop = asyncio.get_running_loop()
-        self.begun: asyncio.Future[None] = loop.create_future()
-        self.over: asyncio.Future[None] = loop.create_future()
+        self.begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._send = send
         self._connection = connection
         self._writer: _Writer | None = None
@@ -187,19 +186,15 @@ class _Answer:
         if not self.begun.done():
             self.begun.set_result(None)
         plan: Plan | None = message.pop(PLAN, None)
-        try:
-            if plan is not None:
-                self._writer = _Writer(self._send, plan, self._connection)
-                await self._writer.start(message)
-            elif self._writer is None:
-                await self._send(message)
-            elif FRAME in message:
-                await self._writer.frame(message[FRAME])
-            else:
-                await self._writer.finish()
-        except _Over:
-            self.over.set_result(None)
-            await asyncio.Event().wait()  # until the application is stopped
+        if plan is not None:
+            self._writer = _Writer(self._send, plan, self._connection)
+            await self._writer.start(message)
+        elif self._writer is None:
+            await self._send(message)
+        elif FRAME in message:
+            await self._writer.frame(message[FRAME])
+        else:
+            await self._writer.finish()
 
     async def close(self) -> None:
         """The answer has ended, in whatever way."""

@@ -6,6 +6,7 @@ import contextlib
 import json
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from ._faults import Frame
@@ -49,17 +50,13 @@ _EVENT_END = re.compile(rb"(?:\r\n|\n|\r)(?:\r\n|\n|\r)+")
 
 def frames_of(body: bytes) -> Iterator[Frame]:
     """A recorded body in frames, which joined are the body: SSE events, or bare JSON values."""
-    start = 0
     if body[:1] in (b"{", b"\xef") or body[:64].lstrip().startswith(b"{"):
-        for end in _json_ends(body):
-            yield Frame(body[start:end])
-            start = end
+        ends = [*_json_ends(body), len(body)]
     else:
-        for found in _EVENT_END.finditer(body):
-            yield Frame(body[start : found.end()])
-            start = found.end()
-    if start < len(body):
-        yield Frame(body[start:])
+        ends = [*(found.end() for found in _EVENT_END.finditer(body)), len(body)]
+    for start, end in pairwise([0, *ends]):
+        if start < end:
+            yield Frame(body[start:end])
 
 
 def _json_ends(body: bytes) -> Iterator[int]:

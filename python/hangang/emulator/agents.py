@@ -261,8 +261,6 @@ def _run_for(call: Call, params: JSON, message: JSON) -> Run:
 async def _events(run: Run, wire: Wire, start: int = 0, *, first: JSON | None = None) -> AsyncIterator[Frame]:
     if first is not None:
         yield Frame(wire.event(first), paced=False)
-        if run.state in INTERRUPTED:
-            return
     async for event in run.follow(start):
         if isinstance(event, RPCError):
             yield Frame(wire.error_event(event), paced=False)

@@ -126,7 +126,7 @@ def _answer(call: Call, body: JSON, intent: str, documents: list[StoredFile]) ->
     stream = "application/json" not in accept or "text/event-stream" in accept
     random, query = call.random_for(body), body["query"]
     script = call.script(random, stream=stream, prompt=query, turn=len(_previous(body)) + 1)
-    references = _references(random, intent, query, documents)
+    references = _references(random, intent, documents)
 
     def frame(answer: str, state: str = "answering") -> JSON:
         data: JSON = {"query": query, "intent": intent, "answer": answer, "references": references}
@@ -178,22 +178,19 @@ def _intent(query: str) -> str:
 _CONTENTS = ("안녕하세요, 강변입", '[{"title":"', "<strong>한강", "물길 🌊을 따라")
 
 
-def _references(random: Random, intent: str, query: str, documents: list[StoredFile]) -> list[JSON]:
+def _references(random: Random, intent: str, documents: list[StoredFile]) -> list[JSON]:
     if intent in ("chitchat", "code_generate"):
         return [{}]
-    if documents:
-        return [
-            {"card": f"file://{file.id}", "index": i, "title": file.name, "contents": query[:10]}
-            for i, file in enumerate(documents, start=1)
-        ]
+    sources = [(f"file://{file.id}", file.name) for file in documents] or [
+        (
+            f"https://blog.example.com/hangang/{n}?viewType=pc",
+            f"[사설] 한강 산책길 완벽 정리 ({n}) | 강변 블로그",
+        )
+        for n in range(20 if intent == "web_search" else 2)
+    ]
     return [
-        {
-            "card": f"https://blog.example.com/hangang/{random.randrange(1_000)}?viewType=pc",
-            "index": index,
-            "title": f"[사설] 한강 산책길 완벽 정리 ({index}) | 강변 블로그",
-            "contents": random.choice(_CONTENTS),
-        }
-        for index in range(1, 21 if intent == "web_search" else 3)
+        {"card": card, "index": index, "title": title, "contents": random.choice(_CONTENTS)}
+        for index, (card, title) in enumerate(sources, start=1)
     ]
 
 
