@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.client import responses
 from random import Random
 from typing import Any, cast
@@ -171,28 +171,29 @@ class Call:
         stream: bool,
         prompt: str,
         prompt_tokens: int | None = None,
+        limit: object = None,
         call_prefix: str = "call_",
         refuse: Callable[[int | str, str], Exception] = refusal_of,
         **options: Any,
     ) -> Script:
-        """The answer that `answers` chooses, else a made-up one; see `fake_answers.compose`.
+        """The answer that `answers` chooses, else a made-up one within the limit; see `fake_answers`.
 
         Raises:
             Replay: a capture was chosen.
             Exception: of `refuse`, for an error that was chosen, except after a text in a stream.
         """
-        reply = self.state.replies.next(self.received)
-        counted = count_tokens(prompt) if prompt_tokens is None else prompt_tokens
-        if reply is None:
-            controls = self.controls
-            options |= {"tokens": controls.tokens, "hard": controls.text == "hard", "calls": controls.calls}
-            made = compose(random, prompt=prompt, prompt_tokens=counted, call_prefix=call_prefix, **options)
-        elif reply.capture is not None:
+        chosen = self.state.replies.next(self.received)
+        reply = chosen or compose(random, self.controls, prompt=prompt, **options)
+        has_limit = chosen is None and not reply.tool_calls
+        if reply.capture is not None:
             raise Replay(reply.body(), stream)
-        elif reply.error is not None and not (stream and (reply.text or reply.thinking or reply.tool_calls)):
+        if reply.error is not None and not (stream and (reply.text or reply.thinking or reply.tool_calls)):
             raise refuse(*reply.error)
-        else:
-            made = scripted(random, reply, prompt_tokens=counted, call_prefix=call_prefix)
+        made = replace(
+            scripted(random, reply, call_prefix, limit if has_limit else None),
+            prompt_tokens=count_tokens(prompt) if prompt_tokens is None else prompt_tokens,
+            chosen=chosen is not None,
+        )
         # By it a load test checks that it lost nothing.
         self.headers["x-hangang-text-sha256"] = hashlib.sha256(made.text.encode()).hexdigest()
         return made

@@ -16,6 +16,7 @@ ids of parallel tool calls.
 from __future__ import annotations
 
 import base64
+import sys
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -220,21 +221,17 @@ def invalid(*names: str) -> Refusal:
     return Refusal(400, "40001", f"Invalid parameter: {', '.join(names)}")
 
 
-# Parameter to its least and largest value, and whether the least itself is refused ([clova §3, §4]).
-_BOTH = {"topP": (0, 1, True), "topK": (0, 128, False), "seed": (0, 4_294_967_295, False)}
-NUMBERS: dict[str, dict[str, tuple[float, float, bool]]] = {
-    "v1": {
-        **_BOTH,
-        "temperature": (0, 1, True),
-        "repeatPenalty": (0, 10, True),
-        "maxTokens": (1, 4_096, False),
-    },
+# Parameter to its least and largest value ([clova §3, §4]).
+_ABOVE_0 = sys.float_info.min
+_BOTH = {"topP": (_ABOVE_0, 1), "topK": (0, 128), "seed": (0, 4_294_967_295)}
+NUMBERS: dict[str, dict[str, tuple[float, float]]] = {
+    "v1": {**_BOTH, "temperature": (_ABOVE_0, 1), "repeatPenalty": (_ABOVE_0, 10), "maxTokens": (1, 4_096)},
     "v3": {
         **_BOTH,
-        "temperature": (0, 1, False),
-        "repetitionPenalty": (0, 2, True),
-        "maxTokens": (1, 32_768, False),
-        "maxCompletionTokens": (1, 32_768, False),
+        "temperature": (0, 1),
+        "repetitionPenalty": (_ABOVE_0, 2),
+        "maxTokens": (1, 32_768),
+        "maxCompletionTokens": (1, 32_768),
     },
 }
 # What v3 refuses together ([clova §4]); `thinking` is an effort other than none.
@@ -249,10 +246,9 @@ EXCLUSIONS = (
 
 
 def _check_numbers(model: Model, body: JSON) -> None:
-    for name, (low, high, over) in NUMBERS[model.version].items():
-        value = body.get(name)
+    for name, (low, high) in NUMBERS[model.version].items():
         most = min(high, model.most) if name in ("maxTokens", "maxCompletionTokens") else high
-        if value is not None and (not is_between(value, low, most) or (over and value == low)):
+        if body.get(name) is not None and not is_between(body[name], low, most):
             raise invalid(name)
 
 

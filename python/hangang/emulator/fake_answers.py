@@ -17,6 +17,7 @@ from itertools import cycle, islice
 from random import Random
 from typing import Any
 
+from ._controls import Controls
 from ._replies import Reply
 from .json_types import is_list, is_object
 
@@ -118,66 +119,55 @@ def count_tokens(text: str) -> int:
 
 def compose(
     random: Random,
+    controls: Controls,
     *,
     prompt: str,
     turn: int = 1,
-    tokens: int | None = None,
-    limit: int | None = None,
-    hard: bool = False,
     thoughts: int = 0,
-    prompt_tokens: int = 0,
     tools: Sequence[dict[str, Any]] = (),
-    calls: int = 1,
-    call_prefix: str = "call_",
     schema: dict[str, Any] | None = None,
-) -> Script:
+) -> Reply:
     """Write an answer.
 
     Args:
         random: seeded from the request.
+        controls: `tokens`, `text` and `calls` of them.
         prompt: the last question.
         turn: which question of the conversation it is.
-        tokens: the natural length of the answer; None for a few sentences.
-        limit: the request's token limit, thinking included.
-        hard: answer with what breaks weak parsers.
         thoughts: sentences of reasoning.
-        prompt_tokens: what the request has.
         tools: function descriptions (`name`, `parameters`); if any, the answer is calls.
-        calls: how many calls.
-        call_prefix: `call_` for random ids, `hcx_tool_call_` for numbered ones.
         schema: a JSON Schema; the answer is then one JSON value of it.
     """
-    thinking = tuple(tokens_of(" ".join(_some(random, _THOUGHTS, thoughts))))
+    thinking = " ".join(_some(random, _THOUGHTS, thoughts))
     if tools:
-        made = tuple(_call(random, tools[i % len(tools)], i, call_prefix) for i in range(calls))
-        return Script(thinking=thinking, calls=made, finish="tool_calls", prompt_tokens=prompt_tokens)
+        called = islice(cycle(tools), controls.calls)
+        return Reply(thinking=thinking, tool_calls=tuple(_call(random, tool) for tool in called))
     if schema is not None:
-        content = tokens_of(json.dumps(value_of(schema, random), ensure_ascii=False, indent=2))
-    else:
-        content = _content(random, prompt, turn, tokens, hard)
-    finish = "stop"
-    if limit is not None and len(thinking) + len(content) > limit:
+        return Reply(json.dumps(value_of(schema, random), ensure_ascii=False, indent=2), thinking)
+    return Reply(_text(random, controls, prompt, turn), thinking)
+
+
+def scripted(random: Random, reply: Reply, call_prefix: str = "call_", limit: object = None) -> Script:
+    """An answer cut into tokens, at most `limit` of them.
+
+    `call_prefix` is `call_` for random ids of calls, `hcx_tool_call_` for numbered ones.
+    """
+    thinking, content = tokens_of(reply.thinking), tokens_of(reply.text)
+    finish = reply.finish_reason or ("tool_calls" if reply.tool_calls else "stop")
+    if isinstance(limit, int) and len(thinking) + len(content) > limit:
         finish = "length"
         thinking = thinking[:limit]
         content = content[: limit - len(thinking)]
-    return Script(thinking=thinking, content=tuple(content), finish=finish, prompt_tokens=prompt_tokens)
-
-
-def scripted(random: Random, reply: Reply, *, prompt_tokens: int, call_prefix: str = "call_") -> Script:
-    """A chosen answer, cut into tokens."""
-    usual = "tool_calls" if reply.tool_calls else "stop"
     return Script(
-        thinking=tuple(tokens_of(reply.thinking)),
-        content=tuple(tokens_of(reply.text)),
+        thinking=tuple(thinking),
+        content=tuple(content),
         calls=tuple(
             ToolCall(_call_id(random, index, call_prefix), name, dict(arguments))
             for index, (name, arguments) in enumerate(reply.tool_calls)
         ),
-        finish=reply.finish_reason or usual,
-        prompt_tokens=prompt_tokens,
+        finish=finish,
         said=reply.finish_reason,
         error=None if reply.error is None else (str(reply.error[0]), reply.error[1]),
-        chosen=True,
     )
 
 
@@ -186,21 +176,20 @@ def _some(random: Random, sentences: Sequence[str], count: int) -> list[str]:
     return list(islice(cycle(random.sample(sentences, len(sentences))), count))
 
 
-def _content(random: Random, prompt: str, turn: int, tokens: int | None, hard: bool) -> list[str]:
+def _text(random: Random, controls: Controls, prompt: str, turn: int) -> str:
     """As many tokens as asked for, or an opening and three sentences."""
     question = " ".join(prompt.split())
     question = question if len(question) <= 24 else question[:24] + "…"
     opening = f"{turn}번째 질문 “{question}”" if turn > 1 else f"“{question}”"
-    count = 3 if tokens is None else math.ceil(tokens / 8)  # no sentence is shorter
-    sentences = _some(random, _HARD if hard else _SENTENCES, count)
-    return tokens_of(f"{opening}에 답합니다.\n{' '.join(sentences)}")[:tokens]
+    count = 3 if controls.tokens is None else math.ceil(controls.tokens / 8)  # no sentence is shorter
+    sentences = _some(random, _HARD if controls.text == "hard" else _SENTENCES, count)
+    return "".join(tokens_of(f"{opening}에 답합니다.\n{' '.join(sentences)}")[: controls.tokens])
 
 
-def _call(random: Random, tool: dict[str, Any], index: int, prefix: str) -> ToolCall:
-    ident = _call_id(random, index, prefix)
+def _call(random: Random, tool: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     parameters = tool.get("parameters")
     made: object = value_of(parameters, random) if is_object(parameters) else None
-    return ToolCall(ident, str(tool.get("name", "")), made if is_object(made) else {})
+    return str(tool.get("name", "")), made if is_object(made) else {}
 
 
 def _call_id(random: Random, index: int, prefix: str) -> str:
