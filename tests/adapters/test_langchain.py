@@ -864,40 +864,32 @@ def test_async_is_native_and_survives_its_loop(
         model.close()
 
 
-def test_async_clients_are_closed_with_their_loop(server: emulator.Emulator) -> None:
+def test_async_clients_are_closed_with_their_loop() -> None:
     """Without a word by the user, and when the user closes the model or drops it."""
-    client = hangang.clova.AsyncClient
-    closed: list[Any] = []
+    with emulator.run_in_thread() as server:
 
-    class Watched(client):  # type: ignore[valid-type,misc]
-        async def aclose(self) -> None:
-            closed.append(self)
-            await super().aclose()
+        async def is_idle() -> bool:
+            return await asyncio.to_thread(server.wait_idle)
 
-    async def run(model: Any, *, close: bool) -> None:
-        await model.ainvoke("안녕")
-        if close:
-            await model.aclose()
-            assert len(closed) == 1
+        async def run(model: Any, *, close: bool) -> None:
             await model.ainvoke("안녕")
+            assert server.state.connections == 1, "it is kept for the next call"
+            if close:
+                await model.aclose()
+                assert await is_idle()
+                await model.ainvoke("안녕")
 
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(hangang.clova, "AsyncClient", Watched, raising=False)
         model = ChatClova(model="HCX-005", api_key=KEY, base_url=server.url)
-        asyncio.run(run(model, close=True))
-        assert len(closed) == 2
-        asyncio.run(run(model, close=False))
-        assert len(closed) == 3
+        for close in (True, False):
+            asyncio.run(run(model, close=close))
+            assert server.wait_idle()
 
         async def dropping() -> None:
             await ChatClova(model="HCX-005", api_key=KEY, base_url=server.url).ainvoke("안녕")
-            for _ in range(20):
-                await asyncio.sleep(0.01)
-                if len(closed) == 4:
-                    return
+            gc.collect()
+            assert await is_idle()
 
         asyncio.run(dropping())
-        assert len(closed) == 4
 
 
 @pytest.mark.parametrize("library", ["httpx", "httpx2", "fast"])
@@ -922,7 +914,7 @@ def test_the_variable_names_the_library_of_all_models(monkeypatch: pytest.Monkey
         return str(type(client._transport._adapter).__module__.rpartition(".")[2])
 
     async def run() -> str:
-        return library(await model._awaited())
+        return library(model._awaited())
 
     assert (library(model._blocking()), asyncio.run(run())) == ("urllib3", "aiohttp")
     model.close()

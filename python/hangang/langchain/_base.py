@@ -166,7 +166,7 @@ class ChatBase(Connection, BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         request = self._request(messages, stop, kwargs, streaming=False)
-        client = await self._awaited()
+        client = self._awaited()
         return self._result(await client.chat(*request.arguments, **request.options), request)
 
     def _stream(
@@ -200,7 +200,7 @@ class ChatBase(Connection, BaseChatModel):
     ) -> AsyncIterator[ChatGenerationChunk]:
         request = self._request(messages, stop, kwargs, streaming=True)
         relay = Relay(self._metadata(request), request.stop)
-        client = await self._awaited()
+        client = self._awaited()
         async with client.stream(*request.arguments, **request.options) as stream:
             async for event in stream:
                 if (chunk := relay.add(event)) is not None:

@@ -3,17 +3,16 @@
 - A client is made when it is first used, because making one loads certificates and the HTTP library.
 - Clients are found by their settings, so a copy of a model with another address or key never uses the
   connections of the original.
-- An async client belongs to the event loop it was made in: `asyncio.run` twice makes two of them. It is
-  closed with its loop, without anybody calling `aclose`; see `_kept_open`.
+- Models have no `async with` that their users know. An async client closes its connections at the end of
+  each event loop, and when it is collected, without anybody calling `aclose`.
 - Copies and pickles of a model take no client with them.
 """
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import weakref
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
@@ -31,7 +30,7 @@ class _Clients:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._blocking: list[tuple[Settings, Any]] = []
-        self._awaited: list[tuple[Settings, asyncio.AbstractEventLoop, Any, AsyncGenerator[None]]] = []
+        self._awaited: list[tuple[Settings, Any]] = []
         weakref.finalize(self, _close_all, self._blocking)
 
     def __reduce__(self) -> tuple[type[_Clients], tuple[()]]:
@@ -44,27 +43,22 @@ class _Clients:
 
     def blocking(self, settings: Settings, make: Callable[..., Any]) -> Any:
         """The client of these settings."""
+        return self._found(self._blocking, settings, make)
+
+    def awaited(self, settings: Settings, make: Callable[..., Any]) -> Any:
+        """The async client of these settings."""
+        return self._found(self._awaited, settings, make)
+
+    def _found(
+        self, clients: list[tuple[Settings, Any]], settings: Settings, make: Callable[..., Any]
+    ) -> Any:
         with self._lock:
-            for known, client in self._blocking:
+            for known, client in clients:
                 if known == settings:
                     return client
             client = make(**_revealed(settings))
-            self._blocking.append((settings, client))
+            clients.append((settings, client))
             return client
-
-    async def awaited(self, settings: Settings, make: Callable[..., Any]) -> Any:
-        """The async client of these settings in the running event loop."""
-        running = asyncio.get_running_loop()
-        with self._lock:
-            self._awaited = [one for one in self._awaited if not one[1].is_closed()]
-            for known, loop, client, _ in self._awaited:
-                if loop is running and known == settings:
-                    return client
-            client = make(**_revealed(settings))
-            keeper = _kept_open(client)
-            self._awaited.append((settings, running, client, keeper))
-        await anext(keeper)
-        return client
 
     def close(self) -> None:
         """Close the blocking clients."""
@@ -72,26 +66,11 @@ class _Clients:
             _close_all(self._blocking)
 
     async def aclose(self) -> None:
-        """Close the async clients of the running event loop."""
-        running = asyncio.get_running_loop()
+        """Close the async clients, as far as it can be done in this event loop."""
         with self._lock:
-            mine = [one for one in self._awaited if one[1] is running]
-            self._awaited = [one for one in self._awaited if one[1] is not running]
-        for *_, keeper in mine:
-            await keeper.aclose()
-
-
-async def _kept_open(client: Any) -> AsyncGenerator[None]:
-    """Holds an async client, and closes it when the generator is closed.
-
-    Event loops close async generators that were begun in them: `asyncio.run` does so before it ends, and so
-    does the loop when the generator is collected. Nobody else closes the client of a model: models have no
-    `async with` that their users know.
-    """
-    try:
-        yield
-    finally:
-        await client.aclose()
+            clients, self._awaited = self._awaited, []
+        for _, client in clients:
+            await client.aclose()
 
 
 def _revealed(settings: Settings) -> Settings:
@@ -170,13 +149,13 @@ class Connection(BaseModel):
     def _blocking(self) -> Any:
         return self._clients.blocking(self._settings(self.http_client), self._service.Client)
 
-    async def _awaited(self) -> Any:
-        return await self._clients.awaited(self._settings(self.http_async_client), self._service.AsyncClient)
+    def _awaited(self) -> Any:
+        return self._clients.awaited(self._settings(self.http_async_client), self._service.AsyncClient)
 
     def close(self) -> None:
         """Close the connections of the methods that block. The model can still be used afterwards."""
         self._clients.close()
 
     async def aclose(self) -> None:
-        """Close the connections that the async methods opened in this event loop."""
+        """The same for the async methods, in this event loop: other loops close theirs when they end."""
         await self._clients.aclose()

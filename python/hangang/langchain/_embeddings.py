@@ -52,7 +52,7 @@ class ClovaEmbeddings(Connection, Embeddings):
 
     async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
         """As `embed_documents`, awaited."""
-        client = await self._awaited()
+        client = self._awaited()
         return [
             vector
             for batch in self._batches(texts)
