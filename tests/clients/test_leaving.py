@@ -512,7 +512,9 @@ def test_whole_streams_on_trio(library: str) -> None:
         texts = [text async for text in client.stream("HCX-005", QUESTION).text_stream]
         assert texts == [event.text for event in events if event.text]
 
-    with RawHTTPServer([[head(chunked=True), *map(chunk, support.pieces(DATA, 99)), LAST_CHUNK]]) as server:
+    # Without the header the next request could go out on the connection that the server is closing.
+    closing = head(chunked=True, headers="connection: close\r\n")
+    with RawHTTPServer([[closing, *map(chunk, support.pieces(DATA, 99)), LAST_CHUNK]]) as server:
         asynchronous(library, server, work, "trio")
 
 
