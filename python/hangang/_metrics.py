@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import time
-from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
 from operator import sub
@@ -17,7 +16,7 @@ from typing import Any
 __all__ = ["MAX_ARRIVALS", "Gaps", "LatencyHistogram", "Metrics"]
 
 _BOUNDS = [2 ** ((k + 1) / 2) * 1e-6 for k in range(63)]  # upper bounds of the buckets, in seconds
-MAX_ARRIVALS = 64  # arrivals that may wait to be put into buckets
+MAX_ARRIVALS = 16  # arrivals that may wait to be put into buckets: each stream holds that many floats
 
 
 class LatencyHistogram:
@@ -31,8 +30,8 @@ class LatencyHistogram:
 
     def __init__(self) -> None:
         # Times of arrivals: the last one whose gap was recorded, then those that are not in the buckets yet.
-        # An array, because each live stream has one: a list of floats takes four times the memory.
-        self._arrivals: array[float] = array("d")
+        # Not an array of doubles: it would take a quarter of the memory, but appending parses its argument.
+        self._arrivals: list[float] = []
         self._buckets: list[int] = [0] * 64
         self._total: float = 0.0
         self._count: int = 0
@@ -146,7 +145,7 @@ class Metrics:
         self.first_event: float | None = None
         self.first_text: float | None = None
         self.gaps: LatencyHistogram = LatencyHistogram()
-        self._arrivals: array[float] = self.gaps._arrivals  # the same one: see LatencyHistogram
+        self._arrivals: list[float] = self.gaps._arrivals  # the same one: see LatencyHistogram
 
     def arrived(self, size: int, events: Iterable[Any]) -> float:
         """Record a chunk of `size` bytes and the events it completed; returns the time of it."""

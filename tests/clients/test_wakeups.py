@@ -104,6 +104,15 @@ async def silence(waits: list[asyncio.Future[None]]) -> AsyncIterator[bytes]:
     yield b"y"
 
 
+def ready(chunks: GuardedChunks) -> bytes | None:
+    """The next chunk if it needs no wait; else None, and the next one must be awaited."""
+    item = chunks.step(None)
+    if type(item) is bytes:
+        return item
+    chunks.begun(item)
+    return None
+
+
 @pytest.mark.parametrize("begins", [False, True], ids=["awaited", "begun"])
 @pytest.mark.parametrize(
     ("order", "raised"),
@@ -129,7 +138,7 @@ def test_a_cancellation_is_not_taken_for_the_time_limit(
         async def read() -> None:
             async for _ in chunks:
                 if begins:
-                    assert chunks.ready() is None
+                    assert ready(chunks) is None
                     assert waits
 
         task = asyncio.create_task(read())
@@ -162,11 +171,34 @@ def test_chunks_that_are_ready_are_those_that_need_no_wait() -> None:
         runs: list[bytes] = []
         async for run in chunks:
             runs.append(run)
-            while (more := chunks.ready()) is not None:
+            while (more := ready(chunks)) is not None:
                 runs[-1] += more
         assert runs == [bytes([0, 1, 2]), bytes([3, 4, 5]), bytes([6, 7, 8]), bytes([9])]
         assert waits == [0, 3, 6, 9]
-        assert chunks.ready() is None
+        assert ready(chunks) is None
+
+    asyncio.run(work())
+
+
+def test_chunks_of_another_type_become_bytes() -> None:
+    """A transport of the caller's may give them; only bytes are told apart from a wait at once."""
+
+    class Bytes(bytes):
+        pass
+
+    async def body() -> AsyncIterator[Any]:
+        for kind in (bytearray, memoryview, Bytes, bytes, bytearray):
+            yield kind(b"x")
+
+    async def work() -> None:
+        chunks = GuardedChunks(body(), None)
+        found: list[bytes] = []
+        async for chunk in chunks:
+            found.append(chunk)
+            while (more := ready(chunks)) is not None:
+                found.append(more)
+        assert found == [b"x"] * 5
+        assert {type(chunk) for chunk in found} == {bytes}
 
     asyncio.run(work())
 

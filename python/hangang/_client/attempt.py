@@ -152,15 +152,15 @@ class Attempt:
         This runs once per token, so the path of an ordinary chunk is written out here, including
         `Metrics.arrived` and `_deliver`: as calls they cost 2 % of the client's whole time.
         """
-        metrics = self.metrics
+        metrics, parse, clock = self.metrics, self._parse, self._clock
         try:
-            events = self._parse(chunk)
+            events = parse(chunk)
         except ParseError as error:
             error.__traceback__ = None  # its frames hold this attempt, which will hold the error
             events = take_events(error)
             metrics.arrived(len(chunk), events)
             return self._take(events, error)
-        now = self._clock()
+        now = clock()
         metrics.bytes += len(chunk)
         if metrics.first_text is None:
             metrics._record_firsts(now, events)
@@ -169,11 +169,11 @@ class Attempt:
                 # Keep-alive comments wake the socket but are no progress ([openai §6]).
                 self.broke(self._no_events())
             return self.batch
-        metrics.events += len(events)
         self._arrivals.append(now)
-        if type(events[-1]) is self._error_type or (
-            len(events) > 1 and self._error_type in map(type, events)
-        ):
+        count = len(events)
+        metrics.events += count
+        is_error = type(events[0]) is self._error_type if count == 1 else self._error_type in map(type, events)
+        if is_error:
             return self._take(events)
         if metrics.bytes > self._fold_at:
             self._fold_delivered()

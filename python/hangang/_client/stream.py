@@ -450,23 +450,29 @@ class AsyncStream(_StreamBase, Generic[E]):
                     assert self._reply is not None
                     chunks = self._reply.chunks
                     # Chunks that arrived together need no wait. Only this class can tell, none around it.
-                    ready = chunks.ready if isinstance(chunks, GuardedChunks) else _nothing
+                    step: Callable[[None], Any] = _nothing
+                    begun: Callable[[Any], None] = _nothing
+                    if isinstance(chunks, GuardedChunks):
+                        step, begun = chunks.step, chunks.begun
                     try:
-                        async for first in chunks:
-                            chunk: bytes | None = first
-                            while chunk is not None:
+                        async for chunk in chunks:
+                            while True:
                                 batch = attempt.feed(chunk)
                                 if not in_batches:
                                     for event in batch:
                                         yield event
                                 elif events := list(batch):
                                     yield events
-                                if batch is not attempt.batch or attempt.done or self._closed:
-                                    break  # it was read elsewhere meanwhile, has ended, or was closed
-                                chunk = ready()
-                            else:
-                                continue
-                            break
+                                # It was read elsewhere meanwhile, has ended, or was closed.
+                                is_over = batch is not attempt.batch or attempt.done or self._closed
+                                if is_over:
+                                    break
+                                chunk = step(None)
+                                if type(chunk) is not bytes:
+                                    begun(chunk)
+                                    break
+                            if is_over:
+                                break
                         else:
                             self._ended(attempt)
                     except failures as error:
@@ -631,7 +637,7 @@ async def _close_quietly(stream: AsyncStream[Any]) -> None:
         await stream.aclose()
 
 
-def _nothing() -> None:
+def _nothing(_: object) -> None:
     pass
 
 

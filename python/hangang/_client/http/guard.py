@@ -233,8 +233,7 @@ def _steps(step: Callable[[], Generator[Any, Any, Any]]) -> Generator[Any, Any, 
     """
     try:
         while True:
-            chunk = yield from step()
-            yield chunk if type(chunk) is bytes else bytes(chunk)
+            yield (yield from step())
     except StopAsyncIteration:
         while True:
             yield _END
@@ -246,6 +245,8 @@ def _chunk(steps: Generator[Any, Any, None], waited: Any) -> Generator[Any, Any,
     while type(item) is not bytes:
         if item is _END:
             raise StopAsyncIteration
+        if isinstance(item, bytes | bytearray | memoryview):  # of a transport of the caller's
+            return bytes(item)
         try:
             sent = yield item
         except GeneratorExit:
@@ -264,14 +265,17 @@ class GuardedChunks:
     Not for `anext(chunks, default)`, which awaits a step anew each time that it is resumed.
     """
 
-    __slots__ = ("_chunks", "_reads", "_steps", "_waited")
+    __slots__ = ("_chunks", "_reads", "_steps", "_waited", "step")
 
     def __init__(self, chunks: AsyncIterator[bytes], reads: Reads | None) -> None:
         self._chunks: Any = chunks
         # `types.coroutine` lets it await, and remains a generator, which its type does not say.
         self._steps: Generator[Any, Any, None] = cast("Any", _steps(cast("Any", chunks.__anext__)))
-        self._waited: Any = _NOT_BEGUN  # see `ready`
+        self._waited: Any = _NOT_BEGUN  # see `begun`
         self._reads = reads
+        #: `step(None)` is the next chunk, if that arrived together with the one before it. Whatever else it
+        #: returns goes to `begun`. To await a chunk that needs no wait costs three times as much.
+        self.step: Callable[[None], Any] = self._steps.send
 
     def __aiter__(self) -> Self:
         return self
@@ -280,17 +284,12 @@ class GuardedChunks:
         waited, self._waited = self._waited, _NOT_BEGUN
         return guarded(_chunk(self._steps, waited), reads=self._reads)
 
-    def ready(self) -> bytes | None:
-        """The next chunk if it arrived together with the one before it; else None.
+    def begun(self, waited: Any) -> None:
+        """Take what `step` returned in the place of a chunk.
 
-        After None the next step must be awaited at once: it has begun, perhaps within a scope of anyio.
-        To await a chunk that needs no wait costs three times as much as this.
+        The next chunk must be awaited at once: its read has begun, perhaps within a scope of anyio.
         """
-        item = self._steps.send(None)
-        if type(item) is bytes:
-            return item
-        self._waited = item
-        return None
+        self._waited = waited
 
     async def finish(self, is_disconnected: bool) -> None:
         """Close the iterator; what runs in another task is left alone.
