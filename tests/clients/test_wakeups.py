@@ -193,12 +193,12 @@ def test_chunks_of_another_type_become_bytes() -> None:
     async def work() -> None:
         chunks = GuardedChunks(body(), None)
         found: list[bytes] = []
-        async for chunk in chunks:
-            found.append(chunk)
+        async for piece in chunks:
+            found.append(piece)
             while (more := ready(chunks)) is not None:
                 found.append(more)
         assert found == [b"x"] * 5
-        assert {type(chunk) for chunk in found} == {bytes}
+        assert {type(piece) for piece in found} == {bytes}
 
     asyncio.run(work())
 

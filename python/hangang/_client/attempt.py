@@ -170,10 +170,9 @@ class Attempt:
                 self.broke(self._no_events())
             return self.batch
         self._arrivals.append(now)
-        count = len(events)
+        count, error_type = len(events), self._error_type
         metrics.events += count
-        is_error = type(events[0]) is self._error_type if count == 1 else self._error_type in map(type, events)
-        if is_error:
+        if type(events[0]) is error_type if count == 1 else error_type in map(type, events):
             return self._take(events)
         if metrics.bytes > self._fold_at:
             self._fold_delivered()

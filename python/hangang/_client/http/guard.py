@@ -225,7 +225,7 @@ def _waker(woken: asyncio.Future[None]) -> Any:
 
 
 @types.coroutine
-def _steps(step: Callable[[], Generator[Any, Any, Any]]) -> Generator[Any, Any, None]:
+def _steps(chunks: Any) -> Generator[Any, Any, None]:
     """The chunks of an async iterator, before each of them what it waits for, and `_END` from the end on.
 
     To drive the iterator in here costs half of what it costs to send to each of its steps: there a chunk is
@@ -233,7 +233,7 @@ def _steps(step: Callable[[], Generator[Any, Any, Any]]) -> Generator[Any, Any, 
     """
     try:
         while True:
-            yield (yield from step())
+            yield (yield from anext(chunks))
     except StopAsyncIteration:
         while True:
             yield _END
@@ -246,7 +246,7 @@ def _chunk(steps: Generator[Any, Any, None], waited: Any) -> Generator[Any, Any,
         if item is _END:
             raise StopAsyncIteration
         if isinstance(item, bytes | bytearray | memoryview):  # of a transport of the caller's
-            return bytes(item)
+            return bytes(cast("bytes", item))
         try:
             sent = yield item
         except GeneratorExit:
@@ -270,7 +270,7 @@ class GuardedChunks:
     def __init__(self, chunks: AsyncIterator[bytes], reads: Reads | None) -> None:
         self._chunks: Any = chunks
         # `types.coroutine` lets it await, and remains a generator, which its type does not say.
-        self._steps: Generator[Any, Any, None] = cast("Any", _steps(cast("Any", chunks.__anext__)))
+        self._steps: Generator[Any, Any, None] = cast("Any", _steps(chunks))
         self._waited: Any = _NOT_BEGUN  # see `begun`
         self._reads = reads
         #: `step(None)` is the next chunk, if that arrived together with the one before it. Whatever else it
