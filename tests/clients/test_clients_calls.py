@@ -14,6 +14,7 @@ import os
 import pickle
 import re
 import socket
+import ssl
 import subprocess
 import sys
 import textwrap
@@ -30,6 +31,7 @@ from transports import KEY, QUESTION, WAYS
 import hangang
 from hangang import clova, exaone, gov, openai
 from hangang._client import retry
+from hangang._client.http import environment
 
 MODULES: dict[str, Any] = {"clova": clova, "exaone": exaone, "gov": gov, "openai": openai}
 DATA = (support.CAPTURES / "clova/v3_text.sse").read_bytes()
@@ -643,6 +645,24 @@ def test_clients_share_one_tls_context() -> None:
     assert done.stdout.split() == ["1", "2", "3"], "one for each library; aiohttp and urllib3 share theirs"
 
 
+def test_where_the_system_has_no_certificates_those_of_certifi_are_used(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def trusted(file: str | None = None, folder: str | None = None) -> int:
+        return environment._context.__wrapped__(file, folder).cert_store_stats()["x509_ca"]
+
+    paths = ssl.get_default_verify_paths()
+    bare = {"cafile": None, "capath": None}
+    monkeypatch.setattr(ssl, "create_default_context", lambda **_: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: paths._replace(**bare))
+    assert trusted() > 100
+    assert trusted(folder=str(tmp_path)) == 0, "the environment names others"
+    monkeypatch.setattr(
+        ssl, "get_default_verify_paths", lambda: paths._replace(**bare | {"capath": "/certs"})
+    )
+    assert trusted() == 0, "a folder is searched when a server is verified"
+
+
 # --- HANGANG_LOG
 
 
@@ -695,6 +715,7 @@ import asyncio, sys
 import hangang
 from hangang import clova, exaone, gov, openai
 from hangang._client import retry
+from hangang._client.http import environment
 retry.FIRST_WAIT = retry.JITTER = 0.001
 library, mode, *urls = sys.argv[1:]
 key = sys.stdin.readline().strip()

@@ -1,8 +1,8 @@
 """Certificates and proxies for the libraries that leave both to their caller: aiohttp and urllib3.
 
 httpx reads the environment itself. The others get the same from here: `SSL_CERT_FILE` and `SSL_CERT_DIR`
-replace the certificates of the system, `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` name the
-proxies. Nothing in the environment switches verification off.
+replace the certificates of the system (certifi's, if the system has none), `HTTPS_PROXY`, `HTTP_PROXY`,
+`ALL_PROXY` and `NO_PROXY` name the proxies. Nothing in the environment switches verification off.
 
 aiohttp's own `trust_env` is not used: it also sends credentials of `~/.netrc`.
 """
@@ -14,6 +14,7 @@ import functools
 import os
 import ssl
 import urllib.request
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
@@ -33,8 +34,22 @@ def tls_context() -> ssl.SSLContext:
 @functools.lru_cache(maxsize=8)
 def _context(file: str | None, folder: str | None) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=file, capath=folder)
+    if file is None and folder is None and _has_no_certificates(context):
+        with suppress(ImportError):
+            import certifi
+
+            context.load_verify_locations(certifi.where())
     context.set_alpn_protocols(["http/1.1"])
     return context
+
+
+def _has_no_certificates(context: ssl.SSLContext) -> bool:
+    """As in a bare container, or in python.org's Python on macOS before its certificates are installed.
+
+    A folder may hold some although the context counts none: it is searched when a server is verified.
+    """
+    paths = ssl.get_default_verify_paths()
+    return not (paths.cafile or paths.capath or context.cert_store_stats()["x509_ca"])
 
 
 @dataclass(frozen=True, slots=True)
