@@ -2,8 +2,9 @@
 
 `ChatClovaX` (langchain-naver) and `ChatOpenAI` (langchain-openai) read the OpenAI-compatible format, as does
 our `ChatOpenAICompatible`; `ChatClova` reads CLOVA's own. All go through LangChain's `BaseChatModel.stream`.
-Ours run on httpx, as the peers do, and with `http_client="fast"`. "httpx" reads the body and decodes nothing;
-"httpx, LangChain" is a model that yields one prepared chunk for each piece: none on httpx can cost less.
+Ours run on urllib3 and aiohttp, which is their default, and on httpx, as the peers do. "httpx" reads the
+body and decodes nothing; "httpx, LangChain" is a model that yields one prepared chunk for each piece: none on
+httpx can cost less.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def models(native: Server, compatible: Server, mode: Mode) -> Iterator[dict[str,
 
         theirs["ChatOpenAI"] = ChatOpenAI(model=MODEL, api_key=KEY, base_url=base)
     ours: dict[str, Any] = {}
-    for name, fields in (("", {}), (", fast", {"http_client": "fast", "http_async_client": "fast"})):
+    for name, fields in (("", {}), (", httpx", {"http_client": "httpx", "http_async_client": "httpx"})):
         ours[f"ChatClova{name}"] = langchain.ChatClova(**clova, **fields)
         ours[f"ChatOpenAICompatible{name}"] = langchain.ChatOpenAICompatible(
             model=MODEL, api_key=KEY, base_url=base, **fields
@@ -123,7 +124,7 @@ def test_langchain(mode: Mode, measure: Any, record: Any) -> None:
         done = measure(Comparison(runs, EVENTS, sample=0.0), 9, "ChatClova")
     for peer in ("langchain-naver", "ChatOpenAI"):
         for kind in ("", ", astream"):
-            for ours in ("ChatClova", "ChatOpenAICompatible", "ChatClova, fast", "httpx, LangChain"):
+            for ours in ("ChatClova", "ChatOpenAICompatible", "ChatClova, httpx", "httpx, LangChain"):
                 if peer + kind in runs:
                     ratio = done.ratio(peer + kind, ours + kind)
                     record("langchain", f"{mode}{kind}, {peer} / {ours}", ratio)

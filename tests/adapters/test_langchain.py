@@ -41,7 +41,14 @@ from transports import KEY, Answer, Script, json_answer
 
 import hangang
 from hangang import emulator
-from hangang.langchain import ChatClova, ChatExaone, ChatGov, ChatOpenAICompatible, ClovaEmbeddings
+from hangang.langchain import (
+    ChatClova,
+    ChatExaone,
+    ChatGov,
+    ChatOpenAICompatible,
+    ClovaEmbeddings,
+    _connection,
+)
 from hangang.langchain._answers import Relay, StopCutter
 
 CAPTURES = support.REPO / "tests" / "captures"
@@ -832,7 +839,8 @@ def test_a_client_is_made_once_and_by_the_first_call(
     model.bind_tools([get_weather]).with_config(tags=["a"])
     assert made == []
     model.batch(["안녕", "또", "네"])
-    assert made == [{"api_key": KEY, "base_url": server.url, "timeout": 5, "max_retries": 0}]
+    settings = {"api_key": KEY, "base_url": server.url, "timeout": 5, "max_retries": 0}
+    assert made == [{**settings, "http_client": "fast"}]
     model.close()
 
 
@@ -906,18 +914,42 @@ def test_each_http_library_is_closed_with_the_loop(library: str, server: emulato
     gc.collect()
 
 
-def test_the_variable_names_the_library_of_all_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HANGANG_HTTP_CLIENT", "fast")
-    model = ChatClova(api_key=KEY, base_url=BASE)
+def libraries(**fields: Any) -> tuple[str, str]:
+    """The HTTP libraries of a model's client and of its async client."""
+    model = ChatClova(api_key=KEY, base_url=BASE, **fields)
 
     def library(client: Any) -> str:
         return str(type(client._transport._adapter).__module__.rpartition(".")[2])
 
-    async def run() -> str:
+    async def awaited() -> str:
         return library(model._awaited())
 
-    assert (library(model._blocking()), asyncio.run(run())) == ("urllib3", "aiohttp")
-    model.close()
+    try:
+        return library(model._blocking()), asyncio.run(awaited())
+    finally:
+        model.close()
+
+
+def test_the_http_library_is_a_fast_one_unless_somebody_names_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("HANGANG_HTTP_CLIENT", raising=False)
+    assert libraries() == ("urllib3", "aiohttp")
+    assert libraries(http_client="httpx") == ("httpx", "aiohttp")
+    assert libraries(http_async_client="httpx") == ("urllib3", "httpx")
+    monkeypatch.setenv("HANGANG_HTTP_CLIENT", "httpx")
+    assert libraries() == ("httpx", "httpx")
+    assert libraries(http_client="fast") == ("urllib3", "httpx")
+
+
+def test_where_the_fast_library_cannot_be_used_it_is_httpx(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HANGANG_HTTP_CLIENT", raising=False)
+    with monkeypatch.context() as patch:
+        patch.setattr("hangang.langchain._connection.find_spec", {"urllib3": object()}.get)
+        assert libraries() == ("urllib3", "httpx")
+    assert _connection._default("aiohttp") == {"http_client": "fast"}
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")  # a client of httpx needs httpx[socks] for it
+    assert _connection._default("aiohttp") == {}
 
 
 def test_errors_are_those_of_the_clients() -> None:

@@ -6,13 +6,18 @@
 - Models have no `async with` that their users know. An async client closes its connections at the end of
   each event loop, and when it is collected, without anybody calling `aclose`.
 - Copies and pickles of a model take no client with them.
+- Waking up for each token costs more than everything else that a model does, so the HTTP library is a fast
+  one if nobody names another.
 """
 
 from __future__ import annotations
 
+import os
 import threading
+import urllib.request
 import weakref
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, model_validator
@@ -43,20 +48,20 @@ class _Clients:
 
     def blocking(self, settings: Settings, make: Callable[..., Any]) -> Any:
         """The client of these settings."""
-        return self._found(self._blocking, settings, make)
+        return self._found(self._blocking, settings, make, "urllib3")
 
     def awaited(self, settings: Settings, make: Callable[..., Any]) -> Any:
         """The async client of these settings."""
-        return self._found(self._awaited, settings, make)
+        return self._found(self._awaited, settings, make, "aiohttp")
 
     def _found(
-        self, clients: list[tuple[Settings, Any]], settings: Settings, make: Callable[..., Any]
+        self, clients: list[tuple[Settings, Any]], settings: Settings, make: Callable[..., Any], fast: str
     ) -> Any:
         with self._lock:
             for known, client in clients:
                 if known == settings:
                     return client
-            client = make(**_revealed(settings))
+            client = make(**_revealed({**_default(fast), **settings}))
             clients.append((settings, client))
             return client
 
@@ -71,6 +76,15 @@ class _Clients:
             clients, self._awaited = self._awaited, []
         for _, client in clients:
             await client.aclose()
+
+
+def _default(fast: str) -> Settings:
+    """The HTTP library where nobody names one: `fast`, if it is installed and can be used here."""
+    if os.environ.get("HANGANG_HTTP_CLIENT") or find_spec(fast) is None:
+        return {}
+    if any(proxy.startswith("socks") for proxy in urllib.request.getproxies().values()):
+        return {}  # of the libraries only httpx has such proxies
+    return {"http_client": "fast"}
 
 
 def _revealed(settings: Settings) -> Settings:
@@ -111,7 +125,10 @@ class Connection(BaseModel):
     headers: Mapping[str, str] | None = Field(default=None, repr=False, exclude=True)
     """Sent with each request. They may hold secrets: they are neither shown nor serialized."""
     http_client: Any = Field(default=None, repr=False, exclude=True)
-    """For the methods that block: a client object of an HTTP library, or the name of one, e.g. `"fast"`."""
+    """For the methods that block: a client object of an HTTP library, or the name of one, e.g. `"httpx"`.
+
+    By default `HANGANG_HTTP_CLIENT` names it, else it is `"fast"`, but httpx if a proxy is a socks proxy.
+    """
     http_async_client: Any = Field(default=None, repr=False, exclude=True)
     """The same for the async methods."""
 
