@@ -121,7 +121,7 @@ def test_langchain(mode: Mode, measure: Any, record: Any) -> None:
         Server("openai", EVENTS) as compatible,
         models(native, compatible, mode) as runs,
     ):
-        done = measure(Comparison(runs, EVENTS, sample=0.0), 9, "ChatClova")
+        done = measure(Comparison(runs, EVENTS, sample=0.0), 15, "ChatClova")
     for peer in ("langchain-naver", "ChatOpenAI"):
         for kind in ("", ", astream"):
             for ours in ("ChatClova", "ChatOpenAICompatible", "ChatClova, httpx", "httpx, LangChain"):

@@ -181,7 +181,7 @@ def test_chunks_that_are_ready_are_those_that_need_no_wait() -> None:
 
 
 def test_chunks_of_another_type_become_bytes() -> None:
-    """A transport of the caller's may give them; only bytes are told apart from a wait at once."""
+    """A transport of the caller's may give them; only bytes are recognized at once as no wait."""
 
     class Bytes(bytes):
         pass
