@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import re
 import socket
 import sys
 import threading
@@ -56,6 +57,7 @@ __all__ = [
 ]
 
 _LONGEST_ADDRESS = 65_536
+_UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\x9f\ud800-\udfff]")  # spaces, control characters, surrogates
 _ERROR_SECONDS = 10.0  # for the whole of it; what has arrived by then is kept
 
 USER_AGENT = f"hangang/{__version__} ({backend.BACKEND}; python {sys.version_info[0]}.{sys.version_info[1]})"
@@ -141,7 +143,7 @@ class Transport:
     def prepare(self, call: Call) -> Prepared:
         """Check and encode a call. The key is not in it."""
         settings = self.settings.changed(call.options)
-        if not call.path.startswith("/") or "#" in call.path or not _is_printable(call.path):
+        if not call.path.startswith("/") or "#" in call.path or _UNPRINTABLE.search(call.path):
             raise ValueError("path must begin with '/' and hold no space, no control character and no '#'")
         if not (call.method.isascii() and call.method.isalpha()):
             raise ValueError("method must be a word such as GET")
@@ -178,7 +180,7 @@ class Transport:
         try:
             if len(url) > _LONGEST_ADDRESS:
                 raise ValueError("it is too long")
-            if not _is_printable(url):
+            if _UNPRINTABLE.search(url):
                 raise ValueError("it holds a character that no address has")
             self._adapter.host_of(url).encode("idna")  # as the resolver does: a label of 1 to 63 bytes
         except ValueError as error:  # UnicodeError is one
@@ -609,10 +611,6 @@ def _shorter(seconds: float | None, other: float | None) -> float | None:
     if seconds is None or other is None:
         return other if seconds is None else seconds
     return min(seconds, other)
-
-
-def _is_printable(path: str) -> bool:
-    return not any(char <= " " or "\x7f" <= char <= "\x9f" or "\ud800" <= char <= "\udfff" for char in path)
 
 
 def _is_of_the_network(error: BaseException) -> bool:
