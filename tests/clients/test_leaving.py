@@ -15,10 +15,11 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import anyio
+import httpx
 import pytest
 import support
 from raw_http_server import HANG, LAST_CHUNK, RawHTTPServer, Sleep, Step, chunk, head
@@ -204,6 +205,39 @@ def test_aclose_from_another_task_while_a_read_waits(library: str, moment: str, 
     with RawHTTPServer([steps]) as server:
         asynchronous(library, server, work, backend)
     assert len(seen) == (4 if moment == "read" else 1)
+
+
+def test_aclose_from_another_task_between_two_reads() -> None:
+    """The one that waits was woken by a comment, and has not run since: it must not read on."""
+
+    async def run() -> None:
+        arrived = anyio.Event()
+
+        class Body(httpx.AsyncByteStream):
+            async def __aiter__(self) -> AsyncIterator[bytes]:
+                yield FRAMES[0]
+                await arrived.wait()
+                yield b": ping\n\n"
+                yield FRAMES[1]
+
+        async def read() -> None:
+            with pytest.raises(RuntimeError, match=CLOSED):
+                await anext(stream)
+
+        transport = httpx.MockTransport(lambda _: httpx.Response(200, stream=Body()))
+        async with (
+            httpx.AsyncClient(transport=transport) as http,
+            clova.AsyncClient(KEY, base_url="http://127.0.0.1:9", http_client=http) as client,
+            client.stream("HCX-005", QUESTION) as stream,
+        ):
+            await anext(stream)
+            async with anyio.create_task_group() as group:
+                group.start_soon(read)
+                await anyio.wait_all_tasks_blocked()
+                arrived.set()
+                await stream.aclose()
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize("reading", ["for", "next", "batches"])

@@ -562,6 +562,7 @@ class AsyncStream(_StreamBase, Generic[E]):
 
     async def _read(self, attempt: Attempt) -> None:
         reply = self._reply
+        self._require_open()  # another task may have closed it after a read that completed no event
         assert reply is not None
         try:
             chunk = await reply.chunks.__anext__()
