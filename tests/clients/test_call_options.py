@@ -283,6 +283,57 @@ def test_a_wrong_type_is_named(service: str, options: dict[str, Any], message: s
     assert str(error.value) == message
 
 
+OPTIONS_OF_CHAT: dict[str, tuple[Any, Any]] = {
+    "clova": (clova, clova.ChatOptions),
+    "exaone": (exaone, exaone.QueryOptions),
+    "gov": (gov, gov.ChatOptions),
+    "openai": (openai, openai.ChatOptions),
+    "clova.openai": (clova, clova.CompatibleOptions),
+}
+WRONG = {
+    "temperature must be a number, not str": {"temperature": "0.5"},
+    "top_p must be a number, not bool": {"top_p": True},
+    "max_tokens must be an int, not str": {"max_tokens": "5"},
+    "seed must be an int, not float": {"seed": 1.5},
+    "response_format must be a dict, not str": {"response_format": "json"},
+    "tool_choice must be a str or a dict, not int": {"tool_choice": 5},
+    "stop must be a list of strings, not int": {"stop": 5},
+    "include_ai_filters must be True or False, not str": {"include_ai_filters": "yes"},
+    "request_id must be a str, not int": {"request_id": 5},
+    "reasoning_effort must be a str, not int": {"reasoning_effort": 1},
+    "parallel_tool_calls must be True or False, not int": {"parallel_tool_calls": 1},
+    "chat_template_kwargs must be a dict, not str": {"chat_template_kwargs": "x", "thinking": True},
+}
+
+
+@pytest.mark.parametrize("message", WRONG)
+def test_a_wrong_type_of_an_option_of_a_chat_is_named(message: str) -> None:
+    options, tried = WRONG[message], 0
+    for service, (module, known) in OPTIONS_OF_CHAT.items():
+        if not set(options) <= set(known.__annotations__):
+            continue
+        arguments = ("x",) if service == "exaone" else ("m", "x")
+        with module.Client(KEY, base_url="http://127.0.0.1:9") as client, pytest.raises(TypeError) as error:
+            (client.openai if service == "clova.openai" else client).chat(*arguments, **options)
+        assert str(error.value) == message
+        tried += 1
+    assert tried
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tools": {"type": "function"}}, "tools must be a list of dicts, not dict"),
+        ({"tool_choice": 5}, "tool_choice must be a str or a dict, not int"),
+        ({"response_format": "json"}, "response_format must be a dict, not str"),
+    ],
+)
+def test_a_wrong_type_of_what_is_counted_is_named(options: dict[str, Any], message: str) -> None:
+    with clova.Client(KEY, base_url="http://127.0.0.1:9") as client, pytest.raises(TypeError) as error:
+        client.count_chat_tokens("HCX-005", "x", **options)
+    assert str(error.value) == message
+
+
 @pytest.mark.parametrize("service", ["clova", "gov", "openai"])
 def test_a_model_is_a_str(service: str) -> None:
     module = {"clova": clova, "gov": gov, "openai": openai}[service]

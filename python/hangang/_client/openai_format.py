@@ -138,6 +138,8 @@ def chat_call(
     check_options(method, options, _OPTIONS, _HINT)
     handled, members = split_options(options)
     checked_tools(members.get("tools"))
+    if not isinstance(members.get("stop"), str):
+        members["stop"] = strings(members.get("stop"), "stop")
     members = _with_thinking(members, model, thinking)
     headers: Mapping[str, str] | None = members.pop("extra_headers", None)
     extra_body: Mapping[str, Any] | None = members.pop("extra_body", None)

@@ -21,6 +21,7 @@ __all__ = [
     "HTTPClient",
     "Settings",
     "TimeoutLike",
+    "check_forms",
     "check_mapping",
     "check_options",
     "checked_base_url",
@@ -301,6 +302,35 @@ def checked_thinking(value: Any) -> bool | Effort:
         return cast("bool | Effort", value)
     kind = ValueError if isinstance(value, str) else TypeError
     raise kind(f"thinking must be True, False, 'none', 'low', 'medium' or 'high', not {value!r}")
+
+
+# Forms of the options of a chat. Their ranges are left to the service, whose errors name them better.
+_FORMS: dict[str, tuple[str, tuple[type, ...]]] = {
+    **dict.fromkeys(
+        (
+            "temperature", "top_p", "repetition_penalty", "repeat_penalty", "frequency_penalty",
+            "presence_penalty",
+        ),
+        ("a number", (int, float)),
+    ),
+    **dict.fromkeys(("top_k", "max_tokens", "max_completion_tokens", "seed", "n"), ("an int", (int,))),
+    **dict.fromkeys(
+        ("include_ai_filters", "parallel_tool_calls", "skip_special_tokens"), ("True or False", (bool,))
+    ),
+    **dict.fromkeys(("task_id", "version", "request_id", "reasoning_effort"), ("a str", (str,))),
+    **dict.fromkeys(("response_format", "chat_template_kwargs", "stream_options"), ("a dict", (Mapping,))),
+    "tool_choice": ("a str or a dict", (str, Mapping)),
+}  # fmt: skip
+
+
+def check_forms(options: Mapping[str, Any]) -> None:
+    """Raise a TypeError that names the first option of a chat of another type than it has; None is none."""
+    for name, value in options.items():
+        if value is None or name not in _FORMS:
+            continue
+        form, kinds = _FORMS[name]
+        if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+            raise TypeError(f"{name} must be {form}, not {type(value).__name__}")
 
 
 def checked_str(name: str, value: Any) -> str:

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlencode
 
 from hangang._backend import impl
 
-from .options import CALL_OPTIONS, CallOptions, check_mapping, check_options
+from .options import CALL_OPTIONS, CallOptions, check_forms, check_mapping, check_options
 
 __all__ = [
     "A2A",
@@ -141,8 +141,10 @@ def split_options(options: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str,
     """The options of a call in two: those that the transport handles, and the others.
 
     Raises:
-        TypeError: `extra_headers`, `extra_query` or `extra_body` is not a dict.
+        TypeError: `extra_headers`, `extra_query` or `extra_body` is not a dict, or another option of a chat
+            has another type than it should.
     """
+    check_forms(options)
     for name in ("extra_headers", "extra_query", "extra_body"):
         check_mapping(name, options.get(name), of_strings=name == "extra_headers")
     handled = {name: value for name, value in options.items() if name in CALL_OPTIONS}

@@ -33,6 +33,7 @@ from hangang._client.options import (
     CallOptions,
     ConnectionOptions,
     Effort,
+    check_forms,
     check_options,
     checked_str,
     checked_thinking,
@@ -430,10 +431,11 @@ class _Methods(Generic[S, Q, C, R]):
         """Tokens of each message, and (v3) of tools and response format ([clova §9])."""
         version = "v1" if checked_str("model", model).upper() in _V1_MODELS else "v3"
         path = f"{self._prefix}/{version}/api-tools/chat-tokenize/{segment(model, 'model')}"
+        check_forms({"tool_choice": tool_choice, "response_format": response_format})
         body = body_of(
             None,
             messages=to_clova(messages),
-            tools=tools,
+            tools=checked_tools(tools),
             toolChoice=tool_choice,
             responseFormat=response_format,
         )
