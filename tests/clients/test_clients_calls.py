@@ -464,13 +464,17 @@ def test_with_options_reaches_what_hangs_on_a_client(service: str) -> None:
         ({"max_retries": True}, TypeError, "max_retries must be"),
         ({"timeout": "3"}, TypeError, "timeout must be"),
         ({"http_client": "requests"}, TypeError, "http_client must be one of"),
+        ({"base_url": 5}, TypeError, "^base_url must be a str, not int$"),
+        ({"allow_insecure": "0"}, TypeError, "^allow_insecure must be True or False, not str$"),
         ({"timout": 1}, TypeError, r"Client\(\) has no option 'timout'; did you mean timeout"),
     ],
 )
 def test_options_are_checked(options: dict[str, Any], kind: type[Exception], words: str) -> None:
-    for service in (clova, exaone, gov):
+    for service in (clova, exaone, gov, openai):
         with pytest.raises(kind, match=words):
-            service.Client(KEY, **options)
+            service.Client(KEY, **{"base_url": "http://127.0.0.1:9", **options})
+    with pytest.raises(kind, match=words):
+        openai.Client(**{"base_url": "http://127.0.0.1:9", **options})  # without a key
 
 
 def test_options_of_a_call_are_checked() -> None:

@@ -238,9 +238,11 @@ def checked_base_url(url: str, *, allow_insecure: bool) -> str:
     """An address that a key may be sent to, without a slash at its end.
 
     Raises:
+        TypeError: it is no str.
         ValueError: it is not absolute, holds a password, a query or a fragment, or is plain http to a host
             that is not loopback.
     """
+    checked_str("base_url", url)
     try:
         parts = urlsplit(url)
         _ = parts.port

@@ -24,7 +24,7 @@ from hangang._client.base import (
 from hangang._client.http.interface import is_loopback
 from hangang._client.messages import Messages
 from hangang._client.openai_format import CompatibleOptions, chat_call, embeddings_call, models_call
-from hangang._client.options import CallOptions, ConnectionOptions
+from hangang._client.options import CallOptions, ConnectionOptions, checked_str
 from hangang._client.request import Call, Service, checked_key
 from hangang._client.response import Response
 from hangang._client.stream import AsyncStream, Stream
@@ -144,7 +144,7 @@ def _auth(
     if key is not None:
         return {"authorization": f"Bearer {key}"}, (key,), address
     base_url = options.get("base_url") or address
-    if base_url is not None and not is_loopback(urlsplit(base_url).hostname or ""):
+    if base_url is not None and not is_loopback(urlsplit(checked_str("base_url", base_url)).hostname or ""):
         raise ValueError(
             f"no API key: pass api_key= or set {_KEY} (only a server on this machine needs none)"
         )
