@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -321,6 +322,41 @@ def test_a_str_is_no_list_of_strings() -> None:
             lg.chat([{"role": "user"}])  # type: ignore[arg-type]
         with pytest.raises(TypeError, match=r"previous_messages\[0\] is str"):
             lg.chat("x", previous_messages=["x"])  # type: ignore[list-item]
+        for turns in (5, hangang.Completion(text="x")):
+            with pytest.raises(
+                TypeError, match=r"^previous_messages must be a list of .*, not (int|Completion)$"
+            ):
+                lg.chat("x", previous_messages=turns)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("calls", [5, "x", {"id": "a"}])
+def test_tool_calls_of_a_message_are_a_list(calls: Any) -> None:
+    kind = type(calls).__name__
+    with clova.Client(KEY) as client:
+        for chat, name in ((client.chat, "tool_calls"), (client.openai.chat, "toolCalls")):
+            with pytest.raises(TypeError) as error:
+                chat("HCX-005", [{"role": "assistant", name: calls}])
+            assert str(error.value) == f"messages[0]: {name} must be a list of dicts, not {kind}"
+
+
+def test_a_value_that_json_does_not_have_is_located() -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    place = r"body['messages'][0]['content'][1]['text']"
+    with exaone.Client(KEY) as lg, openai.Client(KEY, base_url="http://127.0.0.1:9") as client:
+        parts = [{"type": "text", "text": "x"}, {"type": "text", "text": b"nv-SECRET"}]
+        with pytest.raises(TypeError) as error:
+            client.chat("m", [{"role": "user", "content": parts}])
+        assert (
+            str(error.value)
+            == f"{place} cannot be sent as JSON: Object of type bytes is not JSON serializable"
+        )
+        with pytest.raises(ValueError, match=r"^body\['temperature'\] cannot be sent as JSON: Out of range"):
+            client.chat("m", "x", temperature=math.nan)
+        with pytest.raises(ValueError, match=r"^body\['x'\](\[0\])+ cannot be sent as JSON: Circular"):
+            client.chat("m", "x", extra_body={"x": endless})
+        with pytest.raises(TypeError, match=r"^body cannot be sent as JSON: Object of type set"):
+            lg.request("POST", "/v1/x", json={1})
 
 
 @pytest.mark.parametrize(

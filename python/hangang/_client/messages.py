@@ -39,7 +39,7 @@ def to_openai(messages: Messages) -> list[dict[str, Any]]:
     Raises:
         TypeError: a wrong type.
     """
-    return [_openai_message(message) for message in _dicts(messages)]
+    return [_openai_message(message, place) for place, message in enumerate(_dicts(messages))]
 
 
 def _is_mapping(value: object) -> TypeGuard[Mapping[str, Any]]:
@@ -77,13 +77,21 @@ def _clova_message(message: dict[str, Any], place: int) -> dict[str, Any]:
     if "tool_calls" in message:
         calls = message.pop("tool_calls")
         if calls:
-            message["toolCalls"] = [_clova_call(call, f"messages[{place}]") for call in calls]
+            message["toolCalls"] = [
+                _clova_call(call, f"messages[{place}]") for call in _listed(calls, "tool_calls", place)
+            ]
     content = message.get("content")
     if content is None:
         message["content"] = ""  # null and a missing one are refused
     elif isinstance(content, list | tuple):
         message["content"] = [_clova_part(part) for part in cast("Sequence[Any]", content)]
     return message
+
+
+def _listed(calls: object, name: str, place: int) -> Iterable[object]:
+    if isinstance(calls, str | bytes) or _is_mapping(calls) or not isinstance(calls, Iterable):
+        raise TypeError(f"messages[{place}]: {name} must be a list of dicts, not {type(calls).__name__}")
+    return cast("Iterable[object]", calls)
 
 
 def _clova_call(call: object, where: str) -> object:
@@ -118,11 +126,12 @@ def _clova_part(part: object) -> object:
     return {"type": "image_url", "imageUrl": {"url": url}}
 
 
-def _openai_message(message: dict[str, Any]) -> dict[str, Any]:
+def _openai_message(message: dict[str, Any], place: int) -> dict[str, Any]:
     if "toolCallId" in message:
         message["tool_call_id"] = message.pop("toolCallId")
     if "toolCalls" in message:
-        message["tool_calls"] = [_openai_call(call) for call in message.pop("toolCalls") or ()]
+        calls = _listed(message.pop("toolCalls") or (), "toolCalls", place)
+        message["tool_calls"] = [_openai_call(call) for call in calls]
     return message
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast
 from urllib.parse import quote, urlencode
 
 from hangang._backend import impl
+from hangang._values import is_object
 
 from .options import CALL_OPTIONS, CallOptions, check_forms, check_mapping, check_options
 
@@ -81,6 +82,8 @@ A2A = Dialect("a2a", impl.a2a.StreamParser, impl.a2a.Error)
 A2A_LAST_CHUNK = replace(A2A, options={"end": "last_chunk"})  # Gov's second profile
 
 Files = list[tuple[str, tuple[str, bytes, str]]]
+
+_DEEPEST_PLACE = 8  # how many steps into a body an error shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +260,11 @@ def with_query(path: str, params: Mapping[str, Any] | None) -> str:
 def encoded(call: Call) -> tuple[bytes | None, str | None]:
     """The body's bytes and their content type, or None for a request without a body."""
     if call.json is not None:
-        text = json.dumps(call.json, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        try:
+            text = json.dumps(call.json, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        except (TypeError, ValueError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(f"{_unfit(call.json)} cannot be sent as JSON: {error}") from None
         return text.encode("utf-8"), "application/json; charset=utf-8"
     if call.files is not None:
         return _multipart(call.data or {}, call.files)
@@ -265,6 +272,26 @@ def encoded(call: Call) -> tuple[bytes | None, str | None]:
         pairs = [(name, _text(value)) for name, value in _pairs(call.data)]
         return urlencode(pairs).encode("ascii"), "application/x-www-form-urlencoded"
     return None, None
+
+
+def _unfit(value: Any) -> str:
+    """Where in a body the first value is that JSON does not have; its contents are not shown."""
+    place = "body"
+    for _ in range(_DEEPEST_PLACE):  # a body can hold itself
+        items: Iterable[tuple[Any, Any]] = ()
+        if is_object(value):
+            items = value.items()
+        elif isinstance(value, list | tuple):
+            items = enumerate(cast("Sequence[Any]", value))
+        for key, one in items:
+            try:
+                json.dumps(one, allow_nan=False)
+            except (TypeError, ValueError):
+                place, value = f"{place}[{key!r}]", one
+                break
+        else:
+            break
+    return place
 
 
 def _pairs(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Generic, Literal, TypedDict, TypeVar, Unpack, overload
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Generic, Literal, TypedDict, TypeVar, Unpack, cast, overload
 
 from hangang._client.base import (
     AsyncClientBase,
@@ -66,6 +66,7 @@ R = TypeVar("R")
 
 _SERVICE = Service(name="exaone", base_url="https://api.lgresearch.ai", base_variable="EXAONE_BASE_URL")
 _MAX_FILE = 30 * 2**20
+_PREVIOUS_FORM = "previous_messages must be a list of {'query', 'intent', 'answer'} and Completions"
 _FILE_RULE = "EXAONE takes files of up to 30 MB (it answers 413)"
 
 PreviousMessages = Sequence[Mapping[str, Any] | Completion]
@@ -125,7 +126,10 @@ def query_call(
         temperature=others.get("temperature"),
     )
     if previous := others.get("previous_messages"):
-        body[previous_field] = [_previous(turn, place) for place, turn in enumerate(previous)]
+        if not isinstance(previous, Iterable):
+            raise TypeError(f"{_PREVIOUS_FORM}, not {type(previous).__name__}")
+        turns = cast("Iterable[object]", previous)
+        body[previous_field] = [_previous(turn, place) for place, turn in enumerate(turns)]
     # The documented requests for streams send `*/*`; no way to request a single answer is documented.
     headers: dict[str, str] = {"accept": "*/*" if streaming else "application/json"}
     headers.update(others.get("extra_headers") or {})
@@ -146,10 +150,7 @@ def _previous(turn: Any, place: int) -> Any:
     if isinstance(turn, Completion):
         return turn.as_previous_message()
     if not isinstance(turn, Mapping):
-        raise TypeError(
-            "previous_messages must be a list of {'query', 'intent', 'answer'} and Completions; "
-            f"previous_messages[{place}] is {type(turn).__name__}"
-        )
+        raise TypeError(f"{_PREVIOUS_FORM}; previous_messages[{place}] is {type(turn).__name__}")
     return turn  # pyright: ignore[reportUnknownVariableType]
 
 
