@@ -334,6 +334,36 @@ def test_a_wrong_type_of_what_is_counted_is_named(options: dict[str, Any], messa
     assert str(error.value) == message
 
 
+#: The message of the error, and a call of Gov's tools, documents or agents.
+WRONG_AT_GOV: dict[str, Callable[[Any], Any]] = {
+    "text must be a str, not int": lambda client: client.tools.pii_mask(5),
+    "text must be a str, not bytes": lambda client: client.tools.speech(b"x"),
+    "model must be a str, not int": lambda client: client.tools.embeddings("x", model=5),
+    "timestamps must be a list of strings, not int": lambda client: client.tools.transcribe(
+        FILE, timestamps=5
+    ),
+    "extra must be a dict, not str": lambda client: client.tools.parse_document(FILE, extra="x"),
+    "extra must be a dict, not list": lambda client: client.rag.search("x", extra=["x"]),
+    "query must be a str, not int": lambda client: client.rag.search(5),
+    "name must be a str, not int": lambda client: client.rag.collections.create(5),
+    "content must be a str, not int": lambda client: client.rag.chunks.create("x", "y", content=5),
+    "metadata must be a dict, not str": lambda client: client.rag.documents.upload("x", FILE, metadata="x"),
+    "metadata must be a dict, not int": lambda client: client.agents.send("a", "x", metadata=5),
+    "configuration must be a dict, not str": lambda client: client.agents.send("a", "x", configuration="x"),
+    "previous must be a Completion, not str": lambda client: client.agents.send("a", "x", previous="y"),
+}
+
+
+@pytest.mark.parametrize("message", WRONG_AT_GOV)
+def test_a_wrong_type_is_named_by_gov(message: str) -> None:
+    with (
+        gov.Client(KEY, base_url="http://127.0.0.1:9", max_retries=0, team_id=1) as client,
+        pytest.raises(TypeError) as error,
+    ):
+        WRONG_AT_GOV[message](client)
+    assert str(error.value) == message
+
+
 @pytest.mark.parametrize("service", ["clova", "gov", "openai"])
 def test_a_model_is_a_str(service: str) -> None:
     module = {"clova": clova, "gov": gov, "openai": openai}[service]

@@ -228,7 +228,12 @@ def segment(value: str | int, name: str) -> str:
 
 
 def body_of(extra: Mapping[str, Any] | None, **members: Any) -> dict[str, Any]:
-    """A JSON body of the members that are not None, with the caller's own over them."""
+    """A JSON body of the members that are not None, with the caller's own over them.
+
+    Raises:
+        TypeError: `extra` is not a dict.
+    """
+    check_mapping("extra", extra)
     body = {name: value for name, value in members.items() if value is not None}
     body.update(extra or {})
     return body

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeAlias, TypeVar, Unpack, cast
 
-from hangang._client.options import CallOptions, check_options
+from hangang._client.options import CallOptions, check_mapping, check_options
 from hangang._client.request import A2A, A2A_LAST_CHUNK, Call, Operation, body_of, segment, split_options
 from hangang._completion import Completion
 
@@ -160,9 +160,13 @@ def _listed(parts: Any) -> list[Mapping[str, Any]]:
 
 def _params(profile: AgentProfile, parts: Parts, chosen: Mapping[str, Any]) -> dict[str, Any]:
     """The message with its context, and what goes beside it."""
-    previous: Completion | None = chosen.get("previous")
+    previous: Any = chosen.get("previous")
     session, context_id = chosen.get("chat_session_id"), chosen.get("context_id")
     task_id = chosen.get("task_id")
+    for name in ("metadata", "configuration"):
+        check_mapping(name, chosen.get(name))
+    if previous is not None and not isinstance(previous, Completion):
+        raise TypeError(f"previous must be a Completion, not {type(previous).__name__}")
     if previous is not None:
         if session is None and context_id is None:
             session = previous.chat_session_id

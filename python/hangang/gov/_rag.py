@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar, Unpack
 
 from hangang._client.files import FileInput, read_file
-from hangang._client.options import CallOptions
+from hangang._client.options import CallOptions, check_mapping, checked_str
 from hangang._client.request import Call, body_of, segment, strings, with_call_options
 
 __all__ = ["RAG", "Chunks", "Collections", "Documents"]
@@ -54,7 +54,9 @@ class Collections(_Resource[R]):
         **options: Unpack[CallOptions],
     ) -> R:
         """Make a collection; `search_config` is e.g. `{"mode": "hybrid", "alpha": 0.5}`."""
-        body = body_of(extra, name=name, description=description, search_config=search_config)
+        body = body_of(
+            extra, name=checked_str("name", name), description=description, search_config=search_config
+        )
         return self._call("collections.create", options, "POST", "/collections", json=body)
 
     def list(self, *, size: int | None = None, start: int | None = None, **options: Unpack[CallOptions]) -> R:
@@ -99,6 +101,7 @@ class Documents(_Resource[R]):
             content_type: by default guessed from the name.
             extra: further text fields of the form.
         """
+        check_mapping("metadata", metadata)
         data = body_of(
             extra,
             title=title,
@@ -163,7 +166,7 @@ class Chunks(_Resource[R]):
     ) -> R:
         """Add a chunk: a title of up to 1,000 and a content of up to 50,000 characters."""
         options, fields = _split(fields)
-        body = body_of(fields, content=content, title=title)
+        body = body_of(fields, content=checked_str("content", content), title=title)
         return self._call(
             "chunks.create", options, "POST", _document(collection_id, document_id) + "/chunks", json=body
         )
@@ -227,7 +230,7 @@ class RAG(_Resource[R]):
         """
         body = body_of(
             extra,
-            query=query,
+            query=checked_str("query", query),
             collection_id=collection_id,
             collection_ids=strings(collection_ids, "collection_ids"),
             search_type=search_type,

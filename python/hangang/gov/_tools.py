@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar, Unpack
 
 from hangang._client.files import FileInput, read_file
-from hangang._client.options import CallOptions
+from hangang._client.options import CallOptions, checked_str
 from hangang._client.request import Call, Operation, body_of, segment, strings, with_call_options
 
 __all__ = ["Tools"]
@@ -58,7 +58,7 @@ class Tools(Generic[R]):
             path = "/v1/text/pii-mask" if mask_types is None else "/v1/tools/pii-mask"
         body = body_of(
             extra,
-            text=text,
+            text=checked_str("text", text),
             pii_types=strings(pii_types, "pii_types"),
             mask_types=strings(mask_types, "mask_types"),
         )
@@ -88,7 +88,7 @@ class Tools(Generic[R]):
         body = body_of(
             extra,
             input=input if isinstance(input, str) else strings(input, "input"),
-            model=model,
+            model=checked_str("model", model),
             encoding_format=encoding_format,
             dimensions=dimensions,
         )
@@ -124,7 +124,7 @@ class Tools(Generic[R]):
                 "POST",
                 path or f"/v1/tools/document-parser/{segment(parser, 'parser')}",
                 files=[("file", read_file(file, content_type=content_type))],
-                data=dict(extra) if extra else None,
+                data=body_of(extra) or None,
             ),
         )
 
@@ -159,13 +159,13 @@ class Tools(Generic[R]):
         """
         if timestamps is not None and response_format is None:
             response_format = "verbose_json"
-        marks = [timestamps] if isinstance(timestamps, str) else timestamps
+        marks = [timestamps] if isinstance(timestamps, str) else strings(timestamps, "timestamps")
         data = body_of(
             extra,
             model=model,
             language=language,
             response_format=response_format,
-            **{"timestamp_granularities[]": None if marks is None else list(marks)},
+            **{"timestamp_granularities[]": marks},
         )
         sound = read_file(file, content_type=content_type)
         return self._run(
@@ -203,7 +203,7 @@ class Tools(Generic[R]):
         """
         body = body_of(
             extra,
-            input=text,
+            input=checked_str("text", text),
             voice=voice,
             model=model,
             speed=speed,
