@@ -503,6 +503,30 @@ def test_two_loops_at_once_keep_their_connections(library: str) -> None:
         assert server.wait_idle(), "a connection is still open"
 
 
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # of asyncio, which are not shown by default
+@pytest.mark.parametrize("is_closed", [True, False], ids=["closed", "stopped"])
+@pytest.mark.parametrize("library", AWAITING)
+def test_a_loop_that_ends_without_its_async_generators_logs_nothing(
+    library: str, is_closed: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As after `loop.run_until_complete` alone. Nobody is there who could await the closing."""
+    with emulator.run_in_thread() as server:
+        client = clova.AsyncClient(KEY, base_url=server.url, http_client=library, timeout=20)
+        loop = asyncio.new_event_loop()
+        assert loop.run_until_complete(client.chat("HCX-005", QUESTION)).text
+        if is_closed:
+            loop.close()
+        del client
+        gc.collect()
+        if not is_closed:
+            loop.run_until_complete(asyncio.sleep(0))
+            loop.close()
+        del loop
+        gc.collect()
+        assert server.wait_idle(), "a connection is still open"
+    assert caplog.records == []
+
+
 # -- trio ------------------------------------------------------------------------------------------------------
 
 

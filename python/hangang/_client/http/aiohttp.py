@@ -10,6 +10,7 @@ Where aiohttp must be helped:
 - asyncio, but not uvloop, allocates 256 KiB for each `recv`, which the allocator gets from the system and
   gives back: that took half of a live event's CPU. `_Chunks` makes it 64 KiB.
 - `ClientResponseError` shows the request with its headers, in its repr: it is replaced.
+- A session that nobody closes is an error in the log, also where its loop has ended. See `_drop`.
 
 What cannot be helped: bytes that arrive in one piece with the head are lost if bytes after them, in the same
 piece, are not valid HTTP. The call then fails before any event.
@@ -52,9 +53,17 @@ def make(library: ModuleType, is_async: bool, base_url: str) -> AsyncAIOHTTP:
             trust_env=False,
         )
 
-    adapter = AsyncAIOHTTP(library, None, PerLoop(session, lambda made: made.close()))
+    adapter = AsyncAIOHTTP(library, None, PerLoop(session, lambda made: made.close(), drop=_drop))
     adapter.proxies.for_url(base_url)  # raises early
     return adapter
+
+
+def _drop(session: Any) -> None:
+    """Close a session whose loop does not run: nothing can be awaited."""
+    connector = session.connector
+    session.detach()
+    if connector is not None:
+        connector.__exit__(None, None, None)  # `close` would make a task of the loop
 
 
 def wrap(library: ModuleType, client: Any, is_async: bool) -> AsyncAIOHTTP:

@@ -1,7 +1,8 @@
 """A client object for each event loop: connections belong to the loop that opened them.
 
 So a client of ours can be made anywhere, and `asyncio.run` may be called with it as often as one likes. Each
-client object is closed at the end of its loop, which tells the server so at once.
+client object is closed at the end of its loop, which tells the server so at once. A loop that only stops, or
+is closed without its async generators, does not do that: its client objects are dropped later.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import suppress
 from typing import Any
@@ -18,6 +20,9 @@ from .guard import is_on_asyncio
 __all__ = ["PerLoop"]
 
 
+_Kept = tuple[Any, Any, AsyncGenerator[None] | None]  # loop, client object, its keeper
+
+
 class PerLoop:
     """Makes, keeps and closes the client objects of one adapter.
 
@@ -25,19 +30,31 @@ class PerLoop:
         make: makes one, in the loop that will use it.
         close: closes one, in that loop.
         first: one that was made already, for the first loop.
+        drop: gives one up whose loop does not run, if its library complains of those that are not closed.
     """
 
     def __init__(
-        self, make: Callable[[], Any], close: Callable[[Any], Awaitable[None]], first: Any = None
+        self,
+        make: Callable[[], Any],
+        close: Callable[[Any], Awaitable[None]],
+        first: Any = None,
+        drop: Callable[[Any], None] | None = None,
     ) -> None:
         self._make = make
         self._close = close
         self._first = first
+        self._drop = drop
         self._lock = threading.Lock()
-        self._process = os.getpid()
-        self._kept: list[tuple[Any, Any, AsyncGenerator[None] | None]] = []  # loop, client object, its keeper
+        self._begin()
         self._parents: list[Any] = []  # closing these would break connections of the process that forked us
         self._is_closed = False
+
+    def _begin(self) -> None:
+        """Keep nothing yet, in this process."""
+        self._process = os.getpid()
+        self._kept: list[_Kept] = []
+        if self._drop is not None:
+            weakref.finalize(self, _drop_all, self._kept, self._drop, self._process)
 
     async def here(self) -> Any:
         """The client object of the running loop.
@@ -75,7 +92,7 @@ class PerLoop:
             self._is_closed = True
             ended = self._ended()
             mine = [kept for kept in self._kept if kept[0] is running]
-            self._kept = [kept for kept in self._kept if kept[0] is not running]
+            self._kept[:] = [kept for kept in self._kept if kept[0] is not running]
             first, self._first = self._first, None
         for _, client, keeper in mine:
             await (self._close(client) if keeper is None else keeper.aclose())
@@ -86,11 +103,10 @@ class PerLoop:
     def _ended(self) -> list[Any]:
         """Take out the client objects of loops that are over, and put those of the parent process aside."""
         if self._process != os.getpid():
-            self._process = os.getpid()
             self._parents += self._kept
-            self._kept = []
+            self._begin()
         ended = [client for loop, client, _ in self._kept if _has_ended(loop)]
-        self._kept = [kept for kept in self._kept if kept[1] not in ended]
+        self._kept[:] = [kept for kept in self._kept if kept[1] not in ended]
         return ended
 
     async def _close_all(self, ended: list[Any]) -> None:
@@ -98,6 +114,15 @@ class PerLoop:
         for client in ended:
             with suppress(RuntimeError):  # httpx uses the loop
                 await self._close(client)
+
+
+def _drop_all(kept: list[_Kept], drop: Callable[[Any], None], process: int) -> None:
+    """Drop the client objects whose loop does not run. Of one that runs, the keeper closes them."""
+    if process != os.getpid():
+        return  # their sockets, and what their loop waits for, are the parent's
+    for loop, client, _ in kept:
+        if not loop.is_running():
+            drop(client)
 
 
 async def _keeper(client: Any, close: Callable[[Any], Awaitable[None]]) -> AsyncGenerator[None]:
