@@ -59,10 +59,10 @@ def test_a_proxy_for_plain_http(way: tuple[str, str], variable: str, monkeypatch
 def test_a_proxy_for_https_is_asked_for_a_tunnel(
     way: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It gets the password meant for it, and neither the key nor the request."""
+    """It gets the password meant for it, and neither the key nor the request. Its refusal is named."""
     with RawHTTPServer([[head("407 Proxy Authentication Required", length=0)]]) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://me:{PASSWORD}@127.0.0.1:{proxy.port}")
-        with pytest.raises(hangang.APIConnectionError) as caught:
+        with pytest.raises(hangang.APIConnectionError, match=r"cannot reach .*ProxyError.* 407") as caught:
             read(way, "https://service.example")
         (request,) = proxy.requests
     assert request.startswith(b"CONNECT service.example:443 HTTP/1.")

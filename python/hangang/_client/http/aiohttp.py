@@ -86,7 +86,7 @@ class AsyncAIOHTTP:
         self.proxies = Proxies()
         self.failures: tuple[type[Exception], ...] = (library.ClientError, OSError)
         self.timeouts: tuple[type[Exception], ...] = (TimeoutError,)
-        self.unreachable: tuple[type[Exception], ...] = (library.ClientConnectorError,)
+        self.unreachable: tuple[type[Exception], ...] = (library.ClientConnectorError, ProxyError)
 
     def own_timeouts(self) -> Timeouts:
         """The session's `sock_connect` and `sock_read`. Its `total`, by default 300 s, would cut streams."""
@@ -131,7 +131,7 @@ class AsyncAIOHTTP:
             sock_connect=limits.get("connect"),
             sock_read=limits.get("read"),
         )
-        refusal = str(Reason.NOT_HTTP)
+        refusal, words = library.ClientPayloadError, str(Reason.NOT_HTTP)
         for _ in range(2):
             # The loop may not have seen yet that the server closed a connection of the pool: let it look.
             await asyncio.sleep(0)
@@ -154,13 +154,14 @@ class AsyncAIOHTTP:
                 )
         except library.ClientResponseError as error:
             if isinstance(error, library.ClientHttpProxyError):
-                refusal = f"the proxy refused the connection with status {error.status}"
+                refusal = ProxyError
+                words = f"the proxy refused the connection with status {error.status}"
             response = None
         except BaseException as error:  # cancellation too
             tracebacks.cut(error, handled)
             raise
         if response is None:  # here, so that the error that shows the request is not the context of this one
-            raise library.ClientPayloadError(refusal)
+            raise refusal(words)
         chunks = _Chunks(library, response, limits.get("read"))
         headers = _merged(response.headers)
         encoding = headers.get("content-encoding", "")
@@ -170,6 +171,10 @@ class AsyncAIOHTTP:
     async def close(self) -> None:
         """Close the session."""
         await (self.http.close() if self._sessions is None else self._sessions.close())
+
+
+class ProxyError(OSError):
+    """The proxy made no tunnel. Its name is in the message, as with the other libraries."""
 
 
 class _Headers(dict[str, str]):
