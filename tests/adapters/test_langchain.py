@@ -942,13 +942,16 @@ def test_the_http_library_is_a_fast_one_unless_somebody_names_another(
     assert libraries(http_client="fast") == ("urllib3", "httpx")
 
 
-def test_where_the_fast_library_cannot_be_used_it_is_httpx(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("scheme", ["socks5", "SOCKS5", "socks5h"])
+def test_where_the_fast_library_cannot_be_used_it_is_httpx(
+    scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("HANGANG_HTTP_CLIENT", raising=False)
     with monkeypatch.context() as patch:
         patch.setattr("hangang.langchain._connection.find_spec", {"urllib3": object()}.get)
         assert libraries() == ("urllib3", "httpx")
     assert _connection._default("aiohttp") == {"http_client": "fast"}
-    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")  # a client of httpx needs httpx[socks] for it
+    monkeypatch.setenv("ALL_PROXY", f"{scheme}://127.0.0.1:9")  # a client of httpx needs httpx[socks] for it
     assert _connection._default("aiohttp") == {}
 
 

@@ -82,7 +82,7 @@ def _default(fast: str) -> Settings:
     """The HTTP library where nobody names one: `fast`, if it is installed and can be used here."""
     if os.environ.get("HANGANG_HTTP_CLIENT") or find_spec(fast) is None:
         return {}
-    if any(proxy.startswith("socks") for proxy in urllib.request.getproxies().values()):
+    if any(proxy.lower().startswith("socks") for proxy in urllib.request.getproxies().values()):
         return {}  # of the libraries only httpx has such proxies
     return {"http_client": "fast"}
 
