@@ -456,6 +456,23 @@ def test_exaone_stops_and_closes(server: emulator.Emulator) -> None:
     model.close()
 
 
+def test_exaone_reads_nothing_after_a_stop_that_leaves_an_event_no_text() -> None:
+    """The recorded stream has an error later on."""
+    reply = emulator.Reply(capture=CAPTURES / "exaone" / "error_midstream.jsonstream")
+    with emulator.run_in_thread(answers=[reply]) as running:
+        model = ChatExaone(api_key=KEY, base_url=running.url)
+
+        async def awaited(stop: str) -> list[AIMessageChunk]:
+            return [chunk async for chunk in model.astream("안녕?", stop=[stop])]
+
+        chunks, _ = streamed(model, "안녕?", stop=["하"])
+        assert [chunk.text for chunk in chunks] == ["안녕", ""]
+        assert [chunk.text for chunk in asyncio.run(awaited("하"))] == ["안녕", ""]
+        with pytest.raises(hangang.StreamError):
+            streamed(model, "안녕?", stop=["?"])
+        model.close()
+
+
 # --- requests
 
 

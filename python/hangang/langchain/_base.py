@@ -184,8 +184,8 @@ class ChatBase(Connection, BaseChatModel):
                     if run_manager is not None:
                         run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                     yield chunk
-                    if relay.is_stopped:
-                        break
+                if relay.is_stopped:
+                    break
             chunk = relay.last(stream.completion)
         if run_manager is not None:
             run_manager.on_llm_new_token(chunk.text, chunk=chunk)
@@ -207,8 +207,8 @@ class ChatBase(Connection, BaseChatModel):
                     if run_manager is not None:
                         await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
                     yield chunk
-                    if relay.is_stopped:
-                        break
+                if relay.is_stopped:
+                    break
             chunk = relay.last(stream.completion)
         if run_manager is not None:
             await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
