@@ -590,6 +590,10 @@ def test_messages_for_exaone() -> None:
         ([AIMessage("b"), HumanMessage("a")], "needs a question first"),
         ([HumanMessage("a"), ToolMessage("b", tool_call_id="1")], "no tool calling"),
         ([], "the last message must be a human one"),
+        (
+            [HumanMessage([{"type": "text", "text": "무엇?"}, {"type": "image", "url": IMAGE}])],
+            "only text; a human message has a part of type image",
+        ),
     ],
 )
 def test_exaone_names_what_it_does_not_have(messages: list[Any], words: str) -> None:

@@ -53,18 +53,17 @@ def to_exaone(messages: Sequence[BaseMessage]) -> tuple[str, Wire]:
     other become one.
 
     Raises:
-        ValueError: the last message is not a question, an answer has no question before it, or a message is
-            of a role that EXAONE does not have.
+        ValueError: the last message is not a question, an answer has no question before it, a message is of a
+            role that EXAONE does not have, or one of the user's has more than text.
     """
     system: list[str] = []
     turns: Wire = []
     queries: list[str] = []
     for message in messages:
         text = str(message.text)
-        if isinstance(message, SystemMessage):
-            system.append(text)
-        elif isinstance(message, HumanMessage):
-            queries.append(text)
+        if isinstance(message, SystemMessage | HumanMessage):
+            _check_text(message)
+            (system if isinstance(message, SystemMessage) else queries).append(text)
         elif isinstance(message, AIMessage) and not message.tool_calls:
             intent = message.response_metadata.get("intent") or ""
             if queries:
@@ -81,6 +80,14 @@ def to_exaone(messages: Sequence[BaseMessage]) -> tuple[str, Wire]:
     if not queries:
         raise ValueError("EXAONE answers a question: the last message must be a human one")
     return _lines([*system, *queries]), turns
+
+
+def _check_text(message: BaseMessage) -> None:
+    """`message.text` leaves out every other part: an image would be lost without a word."""
+    for part in message.content if isinstance(message.content, list) else ():
+        kind = "text" if isinstance(part, str) else part.get("type")
+        if kind != "text":
+            raise ValueError(f"EXAONE takes only text; a {message.type} message has a part of type {kind}")
 
 
 def _lines(texts: Iterable[str]) -> str:
