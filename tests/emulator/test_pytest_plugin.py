@@ -127,6 +127,24 @@ class TestMarkers:
     assert_passed(done, 5)
 
 
+def test_a_marker_without_names_is_refused(project: Path) -> None:
+    """Its answers would be ignored, and the test would get made-up ones."""
+    done = run(
+        project,
+        """
+import pytest
+from hangang.emulator import Reply
+
+
+@pytest.mark.hangang([Reply("가")])
+def test_it(hangang_emulator):
+    pass
+""",
+    )
+    assert "1 error" in done.stdout
+    assert "TypeError: pytest.mark.hangang takes keyword arguments only" in done.stdout
+
+
 def test_one_server_a_session(project: Path) -> None:
     done = run(
         project,

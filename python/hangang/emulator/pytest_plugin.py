@@ -97,6 +97,8 @@ def hangang_emulator(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
 
     options: dict[str, Any] = {}
     for marker in request.node.iter_markers("hangang"):
+        if marker.args:
+            raise TypeError("pytest.mark.hangang takes keyword arguments only, such as answers=[Reply(...)]")
         options = {**marker.kwargs, **options}  # the marker nearest to the test wins
     with run_in_thread(**options) as emulator:
         _set(monkeypatch, emulator.url)
