@@ -108,8 +108,8 @@ class Transport:
         if base_url is None:
             raise ValueError(f"no address: pass base_url= or set {service.base_variable}")
         self.has_documented_address = base_url == service.base_url
-        insecure = chosen.pop("allow_insecure", False)
-        if not isinstance(insecure, bool):  # a str such as "0" would allow it
+        insecure = chosen.pop("allow_insecure", None)
+        if not isinstance(insecure, bool | None):  # a str such as "0" would allow it
             raise TypeError(f"allow_insecure must be True or False, not {type(insecure).__name__}")
         insecure = insecure or insecure_is_allowed()
         self.base_url = checked_base_url(base_url, allow_insecure=insecure)
