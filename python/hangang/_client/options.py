@@ -238,7 +238,7 @@ def checked_base_url(url: str, *, allow_insecure: bool) -> str:
     """An address that a key may be sent to, without a slash at its end.
 
     Raises:
-        TypeError: it is no str.
+        TypeError: it is not a str.
         ValueError: it is not absolute, holds a password, a query or a fragment, or is plain http to a host
             that is not loopback.
     """
