@@ -206,6 +206,24 @@ FORMS: list[tuple[Any, Any, Any]] = [
         [{"role": "tool", "tool_call_id": "c1", "content": "3"}],
     ),
     (
+        [{"role": "tool", "tool_call_id": "c1", "content": [
+            {"type": "text", "text": "3"}, {"type": "text", "text": " km"},
+        ]}],
+        [{"role": "tool", "toolCallId": "c1", "content": "3 km"}],
+        None,
+    ),
+    (
+        [{"role": "assistant", "content": None, "tool_calls": [
+            {"id": "c1", "type": "function", "function": {"name": "f", "arguments": None}},
+            {"id": "c2", "type": "function", "function": {"name": "f"}},
+        ]}],
+        [{"role": "assistant", "content": "", "toolCalls": [
+            {"id": "c1", "type": "function", "function": {"name": "f", "arguments": {}}},
+            {"id": "c2", "type": "function", "function": {"name": "f", "arguments": {}}},
+        ]}],
+        None,
+    ),
+    (
         [{"role": "developer", "content": "짧게"}],
         [{"role": "system", "content": "짧게"}],
         [{"role": "developer", "content": "짧게"}],

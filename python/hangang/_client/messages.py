@@ -84,8 +84,16 @@ def _clova_message(message: dict[str, Any], place: int) -> dict[str, Any]:
     if content is None:
         message["content"] = ""  # null and a missing one are refused
     elif isinstance(content, list | tuple):
-        message["content"] = [_clova_part(part) for part in cast("Sequence[Any]", content)]
+        parts = [_clova_part(part) for part in cast("Sequence[Any]", content)]
+        message["content"] = _joined(parts) if message.get("role") == "tool" else parts
     return message
+
+
+def _joined(parts: list[object]) -> object:
+    """The text of a tool turn, for which CLOVA takes a string; the parts if they are not all of text."""
+    texts = [part.get("text") for part in parts if _is_mapping(part) and part.get("type") == "text"]
+    is_text = len(texts) == len(parts) and all(isinstance(text, str) for text in texts)
+    return "".join(cast("list[str]", texts)) if is_text else parts
 
 
 def _listed(calls: object, name: str, place: int) -> Iterable[object]:
@@ -99,7 +107,7 @@ def _clova_call(call: object, where: str) -> object:
     if not _is_mapping(call) or not _is_mapping(function):
         return call
     arguments: Any = function.get("arguments")
-    if isinstance(arguments, str):
+    if arguments is None or isinstance(arguments, str):
         try:
             arguments = json.loads(arguments or "{}")
         except ValueError:
