@@ -366,6 +366,21 @@ def test_record_of_errors_and_other_answers(face: Face, tmp_path: Path) -> None:
         assert server.settle() == 0
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no file that is always full")
+@pytest.mark.parametrize("size", [10, 100_000], ids=["at its end", "in between"])
+def test_a_full_disk_is_no_broken_connection(face: Face, size: int) -> None:
+    """Nothing is sent again, and the error names the file."""
+    body = b'"' + b"x" * size + b'"'
+    words = "^the answer cannot be recorded in /dev/full: No space left on device$"
+    with RawHTTPServer([[head(kind="application/json", length=len(body)), body]]) as server:
+        with pytest.raises(hangang.HangangError, match=words):
+            face.run(face.client(server), lambda c: c.embedding("x", record="/dev/full"))
+        with pytest.raises(hangang.HangangError, match=words):
+            face.run(face.client(server), ask(record="/dev/full"))
+        assert len(server.requests) == 2
+        assert server.settle() == 0
+
+
 def test_a_recording_that_was_left_early_is_what_came(face: Face, tmp_path: Path) -> None:
     path = tmp_path / "capture.sse"
     steps: list[Step] = [head(chunked=True), chunk(FRAMES[0]), HANG]

@@ -24,7 +24,7 @@ from typing import Any, Self, cast
 from urllib.parse import urlsplit
 
 import hangang._backend as backend
-from hangang._errors import APIConnectionError, APIError, APITimeoutError
+from hangang._errors import APIConnectionError, APIError, APITimeoutError, HangangError
 from hangang._version import __version__
 
 from . import logs, observer, tracebacks
@@ -457,12 +457,40 @@ class AsyncTransport(Transport):
 # Classes and not generators: a generator that was never started would not run its cleanup when it is closed.
 
 
+class _Record:
+    """The file of `record=`. It is opened at once, so that a bad path fails early.
+
+    An OSError while it is written must not pass for one of the connection, which would be retried.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._file = open(path, "wb")  # noqa: SIM115
+
+    def write(self, chunk: bytes) -> None:
+        """Add a chunk."""
+        try:
+            self._file.write(chunk)
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def close(self) -> None:
+        """Write what is buffered, and close the file."""
+        try:
+            self._file.close()
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: OSError) -> HangangError:
+        return HangangError(f"the answer cannot be recorded in {self._path}: {error.strerror or error}")
+
+
 class _Recorded:
-    """Chunks, each written to a file first. The file is opened at once, so that a bad path fails early."""
+    """Chunks, each written to a file first."""
 
     def __init__(self, chunks: Iterator[bytes], path: str) -> None:
         self._chunks = chunks
-        self._file = open(path, "wb")  # noqa: SIM115
+        self._file = _Record(path)
 
     def __iter__(self) -> Self:
         return self
@@ -474,8 +502,10 @@ class _Recorded:
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
-        _close_chunks(self._chunks)
+        try:
+            self._file.close()
+        finally:
+            _close_chunks(self._chunks)
 
 
 class _AsyncRecorded:
@@ -483,7 +513,7 @@ class _AsyncRecorded:
 
     def __init__(self, chunks: AsyncIterator[bytes], path: str) -> None:
         self._chunks = chunks
-        self._file = open(path, "wb")  # noqa: SIM115
+        self._file = _Record(path)
 
     def __aiter__(self) -> Self:
         return self
@@ -495,8 +525,10 @@ class _AsyncRecorded:
 
     async def aclose(self) -> None:
         """Close the file."""
-        self._file.close()
-        await _aclose_chunks(self._chunks)
+        try:
+            self._file.close()
+        finally:
+            await _aclose_chunks(self._chunks)
 
 
 class _EndedBy:
