@@ -347,6 +347,7 @@ def test_faults_have_their_place_in_a_capture(emulator: Any) -> None:
         ({"tool_calls": ("add", {"a": 1})}, "'add' is no such pair"),
         ({"tool_calls": [("add", "{}")]}, "is no such pair"),
         ({"tool_calls": [("add", {"a": {1, 2}})]}, "the arguments are not JSON"),
+        ({"tool_calls": [("add", {"a": float("nan")})]}, "the arguments are not JSON"),
         ({"error": 429}, r"error must be a code and a message, such as \(429, 'slow down'\), not 429"),
         ({"error": (429, None)}, "error must be a code and a message"),
         ({"capture": 1}, "capture must be a path or bytes, not int"),

@@ -56,7 +56,8 @@ class Reply:
             if beside := [name for name in _NAMES[:-1] if getattr(self, name)]:
                 raise ValueError(f"a capture is the whole answer: leave out {', '.join(beside)}")
         try:
-            json.dumps([self.text, self.thinking, self.tool_calls, self.error], ensure_ascii=False).encode()
+            parts = [self.text, self.thinking, self.tool_calls, self.error]
+            json.dumps(parts, ensure_ascii=False, allow_nan=False).encode()
         except UnicodeEncodeError:
             raise ValueError("a reply has a lone surrogate, which no service can send") from None
         except (TypeError, ValueError) as error:
