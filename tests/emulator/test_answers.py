@@ -363,6 +363,8 @@ def test_wrong_values_are_named(tmp_path: Path) -> None:
         Reply("x", error=(1, ""), capture=b"")
     with pytest.raises(ValueError, match="lone surrogate"):
         Reply("\ud83d")
+    with pytest.raises(ValueError, match="lone surrogate"):
+        Reply(finish_reason="\ud83d")
     with pytest.raises(FileNotFoundError):
         Reply(capture=tmp_path / "missing.sse")
     wrong: list[tuple[Any, type[Exception], str]] = [

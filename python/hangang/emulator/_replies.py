@@ -56,7 +56,7 @@ class Reply:
             if beside := [name for name in _NAMES[:-1] if getattr(self, name)]:
                 raise ValueError(f"a capture is the whole answer: leave out {', '.join(beside)}")
         try:
-            parts = [self.text, self.thinking, self.tool_calls, self.error]
+            parts = [self.text, self.thinking, self.tool_calls, self.finish_reason, self.error]
             json.dumps(parts, ensure_ascii=False, allow_nan=False).encode()
         except UnicodeEncodeError:
             raise ValueError("a reply has a lone surrogate, which no service can send") from None
