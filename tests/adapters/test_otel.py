@@ -431,13 +431,17 @@ def test_the_time_of_each_chunk_can_be_left_out() -> None:
     assert set(recorded.metrics) == {DURATION, FIRST}
 
 
-@pytest.mark.parametrize("leave", ["break", "block", "close", "next"])
+@pytest.mark.parametrize("leave", ["break", "raise", "block", "close", "next"])
 def test_a_stream_that_the_caller_leaves_is_no_error(recorded: Recorded, url: str, leave: str) -> None:
     with client("clova", url) as made:
         stream = made.stream("HCX-005", QUESTION)
         if leave == "break":
             for _ in stream:
                 break
+        elif leave == "raise":  # the loop closes the stream before the block sees the error
+            with pytest.raises(ZeroDivisionError), stream:
+                for _ in stream:
+                    _ = 1 / 0
         elif leave == "block":
             with stream:
                 next(stream)
