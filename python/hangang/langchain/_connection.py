@@ -113,7 +113,7 @@ class Connection(BaseModel):
     base_url: str | None = None
     """The address; by default from the environment, then the documented one."""
     timeout: float | Any = None
-    """Seconds for connecting, reading and writing, or a `Timeout` of the HTTP library."""
+    """Seconds for connecting, reading and writing, or a `Timeout` of httpx."""
     stall_timeout: float | None = None
     """Seconds that a stream may go without an event (120)."""
     total_timeout: float | None = None
