@@ -30,6 +30,7 @@ from transports import AWAITING, BLOCKING, KEY, QUESTION, SERVICES, WAYS
 
 import hangang
 from hangang import clova, exaone, gov
+from hangang._client.http.environment import _context, tls_context
 
 TESTS = Path(__file__).resolve().parents[1]
 SUPPORT = TESTS / "support"
@@ -464,6 +465,31 @@ def test_no_variable_switches_verification_off(
     port, received = tls_server
     assert ask(port, way, host, SWITCHES) == "refused"
     assert received == [], "the key was sent before the certificate was checked"
+
+
+@pytest.mark.parametrize(
+    ("folder", "is_certifi"),
+    [(None, True), ([], True), (["02265526.0"], False)],
+    ids=["none", "empty", "filled"],
+)
+def test_a_system_without_certificates(
+    folder: list[str] | None, is_certifi: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """aiohttp and urllib3 then trust certifi's, as httpx always does."""
+    pytest.importorskip("certifi")
+    for name in folder or ():
+        (tmp_path / name).write_bytes(b"")
+    where = None if folder is None else str(tmp_path)
+    paths = ssl.DefaultVerifyPaths(None, where, "SSL_CERT_FILE", "", "SSL_CERT_DIR", "")
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: paths)
+    monkeypatch.setattr(ssl.SSLContext, "load_default_certs", lambda *_: None)
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.delenv("SSL_CERT_DIR", raising=False)
+    _context.cache_clear()
+    try:
+        assert bool(tls_context().cert_store_stats()["x509_ca"]) is is_certifi
+    finally:
+        _context.cache_clear()
 
 
 @pytest.mark.parametrize("way", WAYS)

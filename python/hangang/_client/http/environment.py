@@ -46,10 +46,16 @@ def _context(file: str | None, folder: str | None) -> ssl.SSLContext:
 def _has_no_certificates(context: ssl.SSLContext) -> bool:
     """As in a bare container, or in python.org's Python on macOS before its certificates are installed.
 
-    A folder may hold some although the context counts none: it is searched when a server is verified.
+    A folder may hold some although the context counts none: it is searched when a server is verified. It may
+    also be empty: Debian's `openssl` without `ca-certificates` leaves such a one.
     """
     paths = ssl.get_default_verify_paths()
-    return not (paths.cafile or paths.capath or context.cert_store_stats()["x509_ca"])
+    if paths.cafile or context.cert_store_stats()["x509_ca"]:
+        return False
+    try:
+        return not (paths.capath and os.listdir(paths.capath))
+    except OSError:
+        return False  # it cannot be listed, but OpenSSL asks for its files by name
 
 
 @dataclass(frozen=True, slots=True)
