@@ -467,6 +467,19 @@ def test_no_variable_switches_verification_off(
     assert received == [], "the key was sent before the certificate was checked"
 
 
+@pytest.mark.parametrize("content", [None, b"no certificate"], ids=["missing", "wrong"])
+def test_a_file_of_certificates_that_cannot_be_read_is_named(
+    content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_bytes(content)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    with pytest.raises(OSError) as caught:  # ssl.SSLError is one
+        tls_context()
+    assert caught.value.__notes__ == [f"SSL_CERT_FILE is {str(file)!r}"]
+
+
 @pytest.mark.parametrize(
     ("folder", "is_certifi"),
     [(None, True), ([], True), (["02265526.0"], False)],

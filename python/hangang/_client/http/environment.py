@@ -33,7 +33,11 @@ def tls_context() -> ssl.SSLContext:
 
 @functools.lru_cache(maxsize=8)
 def _context(file: str | None, folder: str | None) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=file, capath=folder)
+    try:
+        context = ssl.create_default_context(cafile=file, capath=folder)
+    except OSError as error:
+        error.add_note(f"SSL_CERT_FILE is {file!r}")  # the error itself names no file
+        raise
     if file is None and folder is None and _has_no_certificates(context):
         with suppress(ImportError):
             import certifi
