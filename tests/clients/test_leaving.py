@@ -25,7 +25,7 @@ import support
 from raw_http_server import HANG, LAST_CHUNK, RawHTTPServer, Sleep, Step, chunk, head
 from transports import AWAITING, BLOCKING, KEY, QUESTION, WAYS
 
-from hangang import clova, emulator
+from hangang import InterruptedStreamError, clova, emulator
 
 DATA = (support.CAPTURES / "clova/v3_text.sse").read_bytes()
 FRAMES = [frame + b"\n\n" for frame in DATA.split(b"\n\n") if frame]
@@ -238,6 +238,30 @@ def test_aclose_from_another_task_between_two_reads() -> None:
                 await stream.aclose()
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("library", AWAITING)
+def test_a_client_that_is_closed_ends_its_streams_and_says_so(library: str) -> None:
+    """The words of the libraries are "ReadError", or that the answer is not valid HTTP."""
+
+    async def work() -> None:
+        client = clova.AsyncClient(KEY, base_url=server.url, http_client=library)
+        texts: list[str] = []
+
+        async def read() -> None:
+            async with client.with_options(max_retries=0).stream("HCX-005", QUESTION) as stream:
+                async for event in stream:
+                    texts.append(event.text)
+
+        reading = asyncio.create_task(read())
+        while not texts:
+            await asyncio.sleep(0.005)
+        await client.aclose()
+        with pytest.raises(InterruptedStreamError, match="the client was closed"):
+            await reading
+
+    with RawHTTPServer([SILENT]) as server:
+        asyncio.run(work())
 
 
 @pytest.mark.parametrize("reading", ["for", "next", "batches"])

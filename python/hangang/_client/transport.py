@@ -122,6 +122,7 @@ class Transport:
         )
         self._check_address(self.base_url, "base_url")
         self._last_address = ""  # the one that was checked last
+        self._closing = threading.Event()  # shared with the transports of `with_options`
         if chosen.get("timeout") is None:  # the limits of the caller's own client object apply
             limits = DEFAULT_TIMEOUTS if self._owns_http else self._adapter.own_timeouts()
             settings = replace(settings, timeouts=limits)
@@ -225,6 +226,8 @@ class Transport:
             words = error.message
         elif isinstance(error, DeadlineError):
             words = str(error)
+        elif self._closing.is_set():  # the library's own words would blame the server
+            words = "the client was closed"
         else:
             words = _system_words(error) or self._adapter.reason(error) or _own_words(error)
         return self.secrets.struck_out(words)
@@ -282,6 +285,7 @@ class SyncTransport(Transport):
     def close(self) -> None:
         """Close the HTTP client, unless it belongs to somebody else."""
         if self._owns_http:
+            self._closing.set()
             self._adapter.close()
 
     def send(self, prepared: Prepared, deadline: Deadline) -> SyncReply:
@@ -365,6 +369,7 @@ class AsyncTransport(Transport):
     async def aclose(self) -> None:
         """Close the HTTP client, unless it belongs to somebody else."""
         if self._owns_http:
+            self._closing.set()
             await self._adapter.close()
 
     async def send(self, prepared: Prepared, deadline: Deadline) -> AsyncReply:
