@@ -217,7 +217,7 @@ class Controls:
 
         Raises:
             ControlError: an unknown name, or a value that the control cannot have; it calls a control by its
-            header, if that is where it was found.
+                header, if that is where it was found.
         """
 
         def label(name: str) -> str:
