@@ -577,17 +577,6 @@ def test_tools_paths() -> None:
     assert sent(script)[2] == {"input": "안녕", "voice": "nara", "speed": 1.2, "pitch": -1}
 
 
-@pytest.mark.parametrize(
-    "number",
-    ["123456789012345678901234567890", "18446744073709551616", "-9223372036854775809", "9223372036854775807"],
-)
-@pytest.mark.parametrize("form", ['{"data":%s}', '{"data": [0.5, %s ]}', '{"data":[\n%s,1]}'])
-def test_an_integer_of_an_answer_stays_exact(form: str, number: str) -> None:
-    body = (form % number).encode()
-    data = gov_with(Script([json_answer(body)])).tools.embeddings("가")["data"]
-    assert int(number) in (data if isinstance(data, list) else [data])
-
-
 def test_an_answer_that_is_not_json_is_an_error() -> None:
     script = Script([Answer(b"<html>", headers={"content-type": "text/html"})])
     with pytest.raises(hangang.APIError, match="not JSON but text/html"):

@@ -102,20 +102,11 @@ def _short(value: Any) -> str:
     return text if len(text) <= 200 else text[:197] + "..."
 
 
-# Every digit becomes 0, and whatever may precede a number a comma. To look for a long integer then costs less
-# than to parse the body; with a regular expression it would cost more.
-_ALIKE = bytes.maketrans(b"123456789[:- \t\n\r", b"000000000,,,,,,,")
-_LONG_INTEGER = b"0" * 19  # the longest that surely fits into 64 bits has 18 digits
-
-
 def _loads(body: bytes) -> Any:
     try:
         import orjson
     except ImportError:
         return json.loads(body)
-    alike = body.translate(_ALIKE)
-    if b"," + _LONG_INTEGER in alike or alike.startswith(_LONG_INTEGER):
-        return json.loads(body)  # orjson makes a float of an integer beyond 64 bits
     try:
         return orjson.loads(body)
     except ValueError:
